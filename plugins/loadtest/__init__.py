@@ -1,0 +1,1 @@
+"""Load testing that people can believe: plan, load, analysis, gate, verdict, reporting."""
