@@ -1,0 +1,159 @@
+"""What a load attempt leaves behind: `load.json`, `progress.json`, and the columns of `samples.parquet`.
+
+`samples.parquet` (zstd; one row per request; order: worker by worker, in time order within one):
+
+| column | type | meaning |
+| --- | --- | --- |
+| start_us | int64 | start, microseconds since the Unix epoch; intended start in an open-loop run |
+| latency_us | uint32 | from start to the end of the answer, microseconds |
+| late_us | uint32 | open loop: actual minus intended start; 0 otherwise |
+| endpoint | dictionary<uint16, string> | METHOD + path pattern, grouped |
+| error | dictionary<uint16, string> | cause; empty string: success |
+| status | uint16 | HTTP status, 0 where there is none |
+| response_bytes | uint32 | size of the body |
+| users | uint16 | users running in this process at the end of the request |
+| worker | dictionary<uint16, string> | process that sent it, `<region>/<worker>` |
+| server_<component>_us | uint32, null where not reported | Server-Timing duration, e.g. server_db_us, server_app_us |
+
+The file's key-value metadata holds `loadtest` = JSON of {"torn_records": int, "raw_endpoint_names": int}.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from enum import StrEnum
+
+from loadtest.files import FileModel, Record
+from loadtest.planning.models import LoadModel
+
+
+class StopReason(StrEnum):
+    COMPLETED = "completed"  # ran its planned time and wrote its marker
+    ABORTED = "aborted"  # an abort criterion stopped it; data is complete up to then
+    SIGNALED = "signaled"  # somebody or something stopped it before its time
+    CRASHED = "crashed"  # ended by itself without its marker
+    NOT_STARTED = "not_started"  # Locust could not start or never sent a request
+
+
+class WorkerFacts(Record):
+    """Self-observation of one load-generating process over the steady phase."""
+
+    worker: str
+    pid: int
+    host: str
+    samples: int
+    torn_records: int = 0
+    completed: bool = False
+    lost: bool = False
+    # share of the one-second windows in which (cpu + run-queue wait) / wall was >= 0.9
+    saturated_share: float | None = None
+    busy_share_median: float | None = None
+    # overshoot of a 20 ms sleep of the event loop, milliseconds
+    loop_overshoot_median_ms: float | None = None
+    loop_overshoot_p95_ms: float | None = None
+    max_clock_step_ms: float = 0.0
+    max_users: int = 0
+
+
+class ArrivalFacts(Record):
+    """Open loop only: what was planned and what became of it."""
+
+    planned: int
+    started: int
+    late: int  # started more than 10 ms after the intended time
+    dropped: int  # never sent: the concurrency limit was reached or the run ended
+
+
+class AbortFacts(Record):
+    """Which abort criterion stopped the load, when, at which value."""
+
+    criterion: str
+    value: float
+    at: datetime
+
+
+class HealthFacts(Record):
+    """Health checks of the backend during the load."""
+
+    checks: int = 0
+    failures: int = 0
+    longest_failure_s: float = 0.0
+    first_failure_at: datetime | None = None
+    last_error: str = ""
+
+
+class HostProbe(Record):
+    """Seconds for a fixed amount of CPU and loopback work, before and after the load (median of several)."""
+
+    cpu_before_s: float
+    cpu_after_s: float
+    loopback_before_s: float
+    loopback_after_s: float
+
+
+class LoadResult(FileModel):
+    """`load.json`: one attempt to send the planned load, with everything validity needs."""
+
+    attempt: int
+    load_model: LoadModel
+    stop_reason: StopReason
+    exit_code: int | None
+    error: str = ""  # why it did not start or crashed: one sentence
+    started_at: datetime
+    ended_at: datetime
+    # steady phase: all users there (closed) or the rate reached (open), until the planned end; None if never reached
+    steady_started_at: datetime | None
+    steady_ended_at: datetime | None
+    planned_users: int
+    reached_users: int
+    planned_duration_s: float
+    expected_workers: int
+    workers: tuple[WorkerFacts, ...]
+    samples: int
+    torn_records: int = 0
+    in_flight_at_end: int = 0
+    endpoints_seen: int = 0
+    grouping_warning: str = ""
+    arrivals: ArrivalFacts | None = None
+    abort: AbortFacts | None = None
+    health: HealthFacts = HealthFacts()
+    host_probe: HostProbe | None = None
+
+
+class Exemplar(Record):
+    """One of the slowest requests of an endpoint."""
+
+    endpoint: str
+    start: datetime
+    latency_ms: float
+    status: int
+    error: str = ""
+    trace_id: str = ""
+    worker: str = ""
+
+
+class EndpointProgress(Record):
+    endpoint: str
+    requests: int
+    rps: float
+    p50_ms: float | None
+    p95_ms: float | None
+    failures: int
+
+
+class Progress(FileModel):
+    """`progress.json`: replaced every second while load runs."""
+
+    run_id: str
+    stage: str
+    updated_at: datetime
+    elapsed_s: float
+    remaining_s: float
+    users: int
+    requests: int
+    rps: float
+    p50_ms: float | None
+    p95_ms: float | None
+    failures: int
+    endpoints: tuple[EndpointProgress, ...] = ()
+    warnings: tuple[str, ...] = ()

@@ -1,0 +1,224 @@
+"""Models of what is asked for: profile, environment, scenario, and the plan that joins them."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from enum import StrEnum
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from loadtest.files import FileModel, Record
+from loadtest.planning.quantities import DurationS, ShareOrPercent, slug_pattern
+from loadtest.vocabulary import Evidence
+
+Slug = Annotated[str, Field(pattern=slug_pattern)]
+
+
+class LoadModel(StrEnum):
+    """`closed`: a number of users who wait for each answer; `open`: arrivals at a rate, whatever the answers do."""
+
+    CLOSED = "closed"
+    OPEN = "open"
+
+
+class Stage(Record):
+    """One step of a staged load: reach `users` (closed) or `arrivals_per_s` (open) over `duration` seconds.
+
+    `ramp: true` changes linearly from the previous level, false jumps to the level and holds it.
+    """
+
+    duration_s: DurationS = Field(alias="duration", ge=1)
+    users: int | None = Field(default=None, ge=0, le=20_000)
+    arrivals_per_s: float | None = Field(default=None, ge=0, le=50_000)
+    ramp: bool = True
+
+    model_config = Record.model_config | {"populate_by_name": True}
+
+
+class AbortCriterion(Record):
+    """Stop the load early when `metric` of `endpoint` (None: all together) stays above `above` for `for` seconds."""
+
+    metric: Literal["error_rate", "p50_ms", "p95_ms", "p99_ms"]
+    above: float = Field(gt=0)
+    for_s: DurationS = Field(alias="for", ge=1)
+    endpoint: str | None = None
+
+    model_config = Record.model_config | {"populate_by_name": True}
+
+
+class Profile(Record):
+    """How much load. Closed model: users; open model: arrivals. Durations in seconds."""
+
+    name: Slug
+    purpose: str = Field(min_length=1)
+    users: int = Field(default=0, ge=0, le=20_000)
+    spawn_rate: float = Field(default=1.0, gt=0, le=5_000, description="users started per second")
+    duration_s: DurationS = Field(alias="duration", ge=1, le=6 * 3600)
+    load_model: LoadModel = LoadModel.CLOSED
+    arrivals_per_s: float | None = Field(default=None, gt=0, le=50_000)
+    max_concurrency: int = Field(default=1_000, ge=1, le=20_000, description="open model: requests in flight at most")
+    stages: tuple[Stage, ...] = ()
+    workers: int | Literal["auto"] = 1
+    remote_workers: int = Field(default=0, ge=0, le=500, description="external Locust workers that must join the master")
+    remote_wait_s: DurationS = Field(default=60, description="how long to wait for the external workers")
+    evidence: Evidence = Evidence.CONCLUSIVE
+    tolerance: ShareOrPercent = Field(default=0.20, gt=0, le=1, description="what a pass must exclude, relative")
+    abort_when: tuple[AbortCriterion, ...] = ()
+    host_probe: bool = True
+
+    model_config = Record.model_config | {"populate_by_name": True}
+
+
+class BackendCommand(Record):
+    """How to start a backend that is ours. `{port}` in the command and `env` values becomes a free port."""
+
+    command: tuple[str, ...] = Field(min_length=1)
+    env: dict[str, str] = {}
+    working_dir: str = "."
+    start_timeout_s: DurationS = 30
+
+
+class Environment(Record):
+    """Where the load goes. Either `backend` starts it, or `base_url` (or its variable or connection) names it."""
+
+    name: Slug
+    purpose: str = ""
+    backend: BackendCommand | None = None
+    base_url: str | None = None
+    base_url_variable: str | None = Field(default=None, description="environment variable that holds the base URL")
+    base_url_connection: str | None = Field(default=None, description="Airflow connection that holds the base URL")
+    health_path: str = "/health"
+    health_timeout_s: DurationS = 30
+    allows_slowdown: bool = False
+    needs_approval: bool = False
+    approval_timeout_s: DurationS = 24 * 3600
+    allowed_profiles: tuple[str, ...] | None = None
+    max_users: int = Field(default=1_000, ge=1)
+    abort_when: tuple[AbortCriterion, ...] = ()
+    artifact_retention_days: int = Field(default=90, ge=1)
+
+    @property
+    def starts_backend(self) -> bool:
+        return self.backend is not None
+
+
+class Target(Record):
+    """An absolute limit on one metric of one endpoint (None: the whole run)."""
+
+    endpoint: str | None
+    metric: str = Field(pattern=r"^(p50_ms|p90_ms|p95_ms|p99_ms|mean_ms|error_rate|rps)$")
+    limit: float = Field(gt=0)
+
+
+class Mute(Record):
+    """A known matter that is recorded and shown, but does not count until it expires."""
+
+    endpoint: str | None = None
+    metric: str | None = None
+    reason: str = Field(min_length=3)
+    expires: datetime
+    by: str = ""
+
+
+class EndpointCriteria(Record):
+    """Overrides for one endpoint."""
+
+    tolerance: ShareOrPercent | None = Field(default=None, gt=0, le=1)
+    least_effect: ShareOrPercent | None = Field(default=None, gt=0, le=1)
+    critical: bool = False
+    required: bool = False
+
+
+class Criteria(Record):
+    """How a scenario is judged (`criteria.yaml`); the defaults need no file."""
+
+    tolerance: ShareOrPercent | None = Field(default=None, gt=0, le=1, description="None: the profile's")
+    least_effect: ShareOrPercent = Field(default=0.05, gt=0, le=1)
+    false_alarm_level: float = Field(default=0.003, gt=0, le=0.2, description="adjusted p below which a regression fails")
+    baseline_required: bool = False
+    endpoints: dict[str, EndpointCriteria] = {}
+    muted: tuple[Mute, ...] = ()
+
+
+class GroupingPattern(Record):
+    """A scenario's own endpoint grouping: paths that match `match` (regular expression) are named `name`."""
+
+    match: str
+    name: str
+
+
+class Scenario(Record):
+    """What users do. `locustfile` is relative to the scenario's folder; `files_digest` covers every file in it
+    that changes the load (not targets or criteria)."""
+
+    name: Slug
+    purpose: str = ""
+    folder: str
+    locustfile: str = "locustfile.py"
+    grouping: tuple[GroupingPattern, ...] = ()
+    max_endpoints: int = Field(default=200, ge=1, description="above this many distinct names the run warns")
+    targets: tuple[Target, ...] = ()
+    criteria: Criteria = Criteria()
+    files_digest: str = ""
+
+
+class TriggerKind(StrEnum):
+    MANUAL = "manual"
+    SCHEDULED = "scheduled"
+    PUSH = "push"
+    CLI = "cli"
+    CONFIRMATION = "confirmation"
+    BASELINE = "baseline"
+
+
+class Trigger(Record):
+    """Who or what asked for the run, and for which code."""
+
+    kind: TriggerKind
+    by: str = ""
+    reason: str = ""
+    commit: str | None = None
+    branch: str | None = None
+    repository: str | None = None
+    pull_request: int | None = None
+    airflow_dag_id: str | None = None
+    airflow_run_id: str | None = None
+    airflow_url: str | None = None
+
+
+class HostClass(Record):
+    """What must be alike for two runs to be comparable (gate.md): hardware, OS, Python and Locust minor versions."""
+
+    cpu_model: str
+    cores: int
+    memory_gib: int
+    os: str
+    python: str
+    locust: str
+    executor: str
+
+    @property
+    def label(self) -> str:
+        return (
+            f"{self.cpu_model}, {self.cores} cores, {self.memory_gib} GiB, {self.os}, "
+            f"Python {self.python}, Locust {self.locust}, {self.executor}"
+        )
+
+
+class Plan(FileModel):
+    """One run, fully resolved and validated before anything starts. Holds no secret: `base_url` is host and port."""
+
+    run_id: Slug
+    scenario: Scenario
+    profile: Profile
+    environment: Environment
+    base_url: str | None = Field(default=None, description="None until our own backend has a port")
+    trigger: Trigger
+    slowdown: str | None = None
+    blocking: bool = False
+    confirms: str | None = Field(default=None, description="run id whose suspicion this run confirms")
+    created_at: datetime
+    digest: str = Field(description="what changes the measurement; equal digests are comparable")
+    host_class: HostClass
+    versions: dict[str, str] = {}

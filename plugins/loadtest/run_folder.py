@@ -1,0 +1,165 @@
+"""The names of a run's files, in one place. A run folder is `<runs root>/<scenario>/<environment>/<profile>/<run_id>/`."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from upath import UPath
+
+from loadtest.errors import ConfigurationError
+from loadtest.planning.quantities import slug_pattern, slugify
+
+
+@dataclass(frozen=True)
+class Attempt:
+    """One try to send the load: `attempts/<n>/` of the run folder."""
+
+    path: UPath
+    number: int
+
+    @property
+    def load(self) -> UPath:
+        return self.path / "load.json"
+
+    @property
+    def samples(self) -> UPath:
+        return self.path / "samples.parquet"
+
+    @property
+    def exemplars(self) -> UPath:
+        return self.path / "exemplars.json"
+
+    @property
+    def progress(self) -> UPath:
+        return self.path / "progress.json"
+
+    @property
+    def locust_log(self) -> UPath:
+        return self.path / "locust.log"
+
+
+@dataclass(frozen=True)
+class RunFolder:
+    """Paths of one run's files; creates and reads nothing by itself."""
+
+    path: UPath
+
+    @classmethod
+    def of(cls, runs_root: UPath | str, scenario: str, environment: str, profile: str, run_id: str) -> RunFolder:
+        for part in (scenario, environment, profile, run_id):
+            if not re.fullmatch(slug_pattern, part):
+                raise ConfigurationError(
+                    f"{part!r} cannot be part of a run's path; use lower-case letters, digits, '.', '_' and '-'."
+                )
+        return cls(UPath(runs_root) / scenario / environment / profile / run_id)
+
+    @classmethod
+    def refused(cls, runs_root: UPath | str, run_id: str) -> RunFolder:
+        """Where a refused request is kept: its id is made safe, no path is built from bad input."""
+        return cls(UPath(runs_root) / "_refused" / slugify(run_id))
+
+    @property
+    def run_id(self) -> str:
+        return self.path.name
+
+    @property
+    def plan(self) -> UPath:
+        return self.path / "plan.json"
+
+    @property
+    def request(self) -> UPath:
+        return self.path / "request.json"
+
+    @property
+    def samples(self) -> UPath:
+        return self.path / "samples.parquet"
+
+    @property
+    def load(self) -> UPath:
+        return self.path / "load.json"
+
+    @property
+    def exemplars(self) -> UPath:
+        return self.path / "exemplars.json"
+
+    @property
+    def backend_state(self) -> UPath:
+        return self.path / "backend.json"
+
+    @property
+    def backend_log(self) -> UPath:
+        return self.path / "backend.log"
+
+    @property
+    def locust_log(self) -> UPath:
+        return self.path / "locust.log"
+
+    @property
+    def stats_csv(self) -> UPath:
+        return self.path / "loadtest_stats.csv"
+
+    @property
+    def failures_csv(self) -> UPath:
+        return self.path / "loadtest_failures.csv"
+
+    @property
+    def metrics(self) -> UPath:
+        return self.path / "metrics.json"
+
+    @property
+    def analysis(self) -> UPath:
+        return self.path / "analysis.json"
+
+    @property
+    def prometheus(self) -> UPath:
+        return self.path / "metrics.prom"
+
+    @property
+    def regression_report(self) -> UPath:
+        return self.path / "regression_report.json"
+
+    @property
+    def data_contract(self) -> UPath:
+        return self.path / "data_contract.json"
+
+    @property
+    def data_docs(self) -> UPath:
+        return self.path / "data_docs"
+
+    @property
+    def verdict(self) -> UPath:
+        return self.path / "verdict.json"
+
+    @property
+    def report(self) -> UPath:
+        return self.path / "report.html"
+
+    @property
+    def locust_style_report(self) -> UPath:
+        """The same report under the name that Locust users and CI upload steps look for."""
+        return self.path / "loadtest_report.html"
+
+    @property
+    def summary(self) -> UPath:
+        return self.path / "summary.md"
+
+    @property
+    def junit(self) -> UPath:
+        return self.path / "junit.xml"
+
+    @property
+    def deliveries(self) -> UPath:
+        """What was sent to whom (Slack, GitHub), so that a retry posts nothing twice."""
+        return self.path / "deliveries.json"
+
+    def attempt(self, number: int) -> Attempt:
+        return Attempt(self.path / "attempts" / str(number), number)
+
+    def attempts(self) -> list[Attempt]:
+        """All attempts so far, oldest first."""
+        folder = self.path / "attempts"
+        if not folder.exists():
+            return []
+        numbers = sorted(int(entry.name) for entry in folder.iterdir() if entry.name.isdigit())
+        return [self.attempt(number) for number in numbers]
