@@ -1,0 +1,151 @@
+"""Reads profiles, environments and scenarios from `include/`; every mistake ends in one sentence naming file and place."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from pathlib import Path
+from typing import Any, TypeVar
+
+import yaml
+from pydantic import ValidationError
+
+from loadtest.errors import ConfigurationError
+from loadtest.files import Record, first_problem
+from loadtest.planning.models import Criteria, Environment, Profile, Scenario, Target
+from loadtest.planning.quantities import parse_share, slug_pattern
+from loadtest.settings import Settings
+
+Model = TypeVar("Model", bound=Record)
+
+# Files of a scenario's folder that do not change the load, and so not the plan digest.
+NOT_LOAD = {"targets.yaml", "criteria.yaml", "scenario.yaml", "README.md"}
+
+
+def read_yaml(path: Path) -> dict[str, Any]:
+    """A YAML file that must hold a mapping; an empty file is an empty mapping."""
+    try:
+        data = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except yaml.YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        place = f", line {mark.line + 1}, column {mark.column + 1}" if mark else ""
+        problem = getattr(error, "problem", None) or "cannot be parsed"
+        raise ConfigurationError(f"{path}{place} is not valid YAML: {problem}; correct it.") from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigurationError(f"{path} cannot be read: {error}.") from None
+    if data is None:
+        return {}
+    if not isinstance(data, dict):
+        raise ConfigurationError(f"{path} must hold a mapping (key: value), not a {type(data).__name__}.")
+    return data
+
+
+def known_names(folder: Path) -> list[str]:
+    """Names of the YAML files, or of the scenario folders, in a folder of `include/`."""
+    if not folder.is_dir():
+        return []
+    files = {path.stem for path in folder.glob("*.yaml")}
+    folders = {path.parent.name for path in folder.glob("*/scenario.yaml")}
+    return sorted(files | folders)
+
+
+def load_profile(settings: Settings, name: str) -> Profile:
+    path = _known(settings.profiles, name, "profile") / f"{name}.yaml"
+    profile = _validate(Profile, {"name": name} | read_yaml(path), path)
+    if profile.load_model == "closed" and not profile.stages and profile.users < 1:
+        raise ConfigurationError(f"{path}: users must be at least 1 (got {profile.users}).")
+    if profile.load_model == "open" and not profile.stages and profile.arrivals_per_s is None:
+        raise ConfigurationError(f"{path}: an open-loop profile needs arrivals_per_s or stages.")
+    return profile
+
+
+def load_environment(settings: Settings, name: str) -> Environment:
+    path = _known(settings.environments, name, "environment") / f"{name}.yaml"
+    environment = _validate(Environment, {"name": name} | read_yaml(path), path)
+    sources = (environment.backend, environment.base_url, environment.base_url_variable, environment.base_url_connection)
+    if not any(sources):
+        raise ConfigurationError(
+            f"{path} names no target; give base_url, base_url_variable, base_url_connection, or a backend to start."
+        )
+    if environment.backend and environment.base_url:
+        raise ConfigurationError(f"{path} both starts a backend and names a base_url; choose one.")
+    return environment
+
+
+def load_scenario(settings: Settings, name: str) -> Scenario:
+    folder = _known(settings.scenarios, name, "scenario") / name
+    described = read_yaml(folder / "scenario.yaml")
+    targets = _targets(folder / "targets.yaml")
+    criteria = Criteria()
+    if (folder / "criteria.yaml").exists():
+        criteria = _validate(Criteria, read_yaml(folder / "criteria.yaml"), folder / "criteria.yaml")
+    scenario = _validate(
+        Scenario,
+        {"name": name}
+        | described
+        | {"folder": str(folder), "targets": targets, "criteria": criteria, "files_digest": files_digest(folder)},
+        folder / "scenario.yaml",
+    )
+    if not (folder / scenario.locustfile).is_file():
+        raise ConfigurationError(
+            f"{folder / 'scenario.yaml'}: locustfile {scenario.locustfile!r} does not exist in {folder}; "
+            "create it or correct the name."
+        )
+    for pattern in scenario.grouping:
+        try:
+            re.compile(pattern.match)
+        except re.error as error:
+            raise ConfigurationError(
+                f"{folder / 'scenario.yaml'}: grouping pattern {pattern.match!r} is not a regular expression: {error}."
+            ) from None
+    return scenario
+
+
+def files_digest(folder: Path) -> str:
+    """SHA-256 over names and contents of every file of the scenario that changes the load."""
+    digest = hashlib.sha256()
+    for path in sorted(folder.rglob("*")):
+        if path.is_file() and path.name not in NOT_LOAD and "__pycache__" not in path.parts:
+            digest.update(path.relative_to(folder).as_posix().encode() + b"\0")
+            digest.update(hashlib.sha256(path.read_bytes()).digest())
+    return digest.hexdigest()[:16]
+
+
+def _targets(path: Path) -> list[Target]:
+    """`endpoints: {"GET /x": {p95_ms: 100}}` and `total: {error_rate: 1%}` as a flat list."""
+    if not path.exists():
+        return []
+    data = read_yaml(path)
+    unknown = set(data) - {"endpoints", "total"}
+    if unknown:
+        raise ConfigurationError(f"{path}: unknown key {sorted(unknown)[0]!r}; allowed are endpoints and total.")
+    groups: dict[str | None, Any] = dict(data.get("endpoints") or {})
+    if data.get("total"):
+        groups[None] = data["total"]
+    targets = []
+    for endpoint, limits in groups.items():
+        if not isinstance(limits, dict):
+            raise ConfigurationError(f"{path}: {endpoint or 'total'} must be a mapping such as {{p95_ms: 100}}.")
+        for metric, limit in limits.items():
+            try:
+                value = parse_share(limit)
+            except ValueError:
+                raise ConfigurationError(f"{path}: {endpoint or 'total'}.{metric}: {limit!r} is not a number.") from None
+            targets.append(_validate(Target, {"endpoint": endpoint, "metric": metric, "limit": value}, path))
+    return targets
+
+
+def _known(folder: Path, name: str, kind: str) -> Path:
+    names = known_names(folder)
+    if not re.fullmatch(slug_pattern, name) or name not in names:
+        raise ConfigurationError(
+            f"Unknown {kind} {name[:60]!r}; known are: {', '.join(names) or 'none'} (add one in {folder})."
+        )
+    return folder
+
+
+def _validate(model: type[Model], data: dict[str, Any], path: Path) -> Model:
+    try:
+        return model.model_validate(data)
+    except ValidationError as error:
+        raise ConfigurationError(f"{path}: {first_problem(error)}.") from None

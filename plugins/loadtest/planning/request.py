@@ -1,0 +1,56 @@
+"""A request for a run, as it arrives: from the UI's parameters, the schedule, a push, or the command line. Nothing is trusted."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+
+from loadtest.errors import ConfigurationError
+from loadtest.files import first_problem
+from loadtest.planning.models import Trigger, TriggerKind
+from loadtest.planning.quantities import DurationS
+
+MAX_USERS = 20_000
+
+
+class Request(BaseModel):
+    """What somebody asked for, before it is resolved against `include/`. None means: as the profile says."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    scenario: str = "student_api"
+    profile: str = "smoke"
+    environment: str = "staging"
+    users: int | None = Field(default=None, ge=1, le=MAX_USERS)
+    spawn_rate: float | None = Field(default=None, gt=0, le=5_000)
+    duration_s: DurationS | None = Field(default=None, ge=1, le=6 * 3600)
+    host: str | None = Field(default=None, description="only accepted when it is the environment's own host")
+    slowdown: str | None = Field(default=None, max_length=2_000)
+    blocking: bool = False
+    trigger: Trigger = Trigger(kind=TriggerKind.CLI)
+    run_id: str | None = None
+    confirms: str | None = None
+    executor: str = "cli"
+
+    @field_validator("users", "spawn_rate", "duration_s", "host", "slowdown", mode="before")
+    @classmethod
+    def _empty_means_default(cls, value: Any) -> Any:
+        return None if isinstance(value, str) and not value.strip() else value
+
+    @classmethod
+    def of(cls, **values: Any) -> Request:
+        """Build from untrusted values; raises ConfigurationError with one sentence."""
+        trigger = values.get("trigger")
+        if isinstance(trigger, Trigger) and trigger.commit:
+            check_commit(trigger.commit)
+        try:
+            return cls(**values)
+        except ValidationError as error:
+            raise ConfigurationError(f"Bad request: {first_problem(error)}.") from None
+
+
+def check_commit(commit: str) -> None:
+    if not re.fullmatch(r"[0-9a-fA-F]{4,64}|[\w./-]{1,100}", commit):
+        raise ConfigurationError(f"{commit[:60]!r} is no commit; give a hash or a tag.")

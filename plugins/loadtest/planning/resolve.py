@@ -1,0 +1,181 @@
+"""From a request to a plan: everything looked up, overridden, checked, and given a digest, before anything starts."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import secrets
+from collections.abc import Callable
+from datetime import UTC, datetime
+from urllib.parse import urlsplit
+
+from pydantic import ValidationError
+
+from loadtest.errors import ConfigurationError
+from loadtest.files import first_problem
+from loadtest.planning.config import load_environment, load_profile, load_scenario
+from loadtest.planning.host_class import current_commit, host_class, versions
+from loadtest.planning.models import Environment, LoadModel, Plan, Profile, Scenario
+from loadtest.planning.quantities import slugify
+from loadtest.planning.request import Request
+from loadtest.settings import Settings
+
+ConnectionLookup = Callable[[str], str | None]
+
+
+def resolve(request: Request, settings: Settings, *, url_of_connection: ConnectionLookup = lambda _: None) -> Plan:
+    """The validated plan of a request; raises ConfigurationError with one sentence. Starts and writes nothing.
+
+    `url_of_connection` looks up the base URL that an Airflow connection names; without Airflow there is none.
+    """
+    environment = load_environment(settings, request.environment)
+    profile = _with_overrides(load_profile(settings, request.profile), request)
+    scenario = load_scenario(settings, request.scenario)
+    _check_allowed(profile, environment)
+    base_url = None if environment.starts_backend else _base_url(environment, url_of_connection)
+    _check_host(request.host, base_url, environment)
+    _check_slowdown(request.slowdown, environment)
+    trigger = request.trigger
+    if trigger.commit is None and environment.starts_backend:
+        trigger = trigger.model_copy(update={"commit": current_commit(settings.home)})
+    return Plan(
+        run_id=request.run_id or new_run_id(),
+        scenario=scenario,
+        profile=profile,
+        environment=environment,
+        base_url=base_url,
+        trigger=trigger,
+        slowdown=request.slowdown,
+        blocking=request.blocking,
+        confirms=request.confirms,
+        created_at=datetime.now(UTC),
+        digest=plan_digest(scenario, profile, environment),
+        host_class=host_class(request.executor),
+        versions=versions(),
+    )
+
+
+def new_run_id() -> str:
+    return f"{datetime.now(UTC):%Y%m%dt%H%M%S}-{secrets.token_hex(2)}"
+
+
+def run_id_from(name: str) -> str:
+    """A run id from a foreign name (an Airflow run id): readable, safe in paths, different for different names."""
+    slug = slugify(name.replace("+00:00", ""))
+    return slug if slug == name else f"{slug}-{hashlib.sha256(name.encode()).hexdigest()[:6]}"
+
+
+def plan_digest(scenario: Scenario, profile: Profile, environment: Environment) -> str:
+    """Digest of what changes the measurement (gate.md "Comparable or not"): not commit, slow-down, targets or criteria."""
+    covered = {
+        "profile": profile.model_dump(
+            mode="json",
+            include={
+                "users",
+                "spawn_rate",
+                "duration_s",
+                "load_model",
+                "arrivals_per_s",
+                "max_concurrency",
+                "stages",
+                "workers",
+                "remote_workers",
+            },
+        ),
+        "scenario": scenario.model_dump(mode="json", include={"name", "locustfile", "grouping", "files_digest"}),
+        "environment": environment.name,
+    }
+    return hashlib.sha256(json.dumps(covered, sort_keys=True).encode()).hexdigest()[:16]
+
+
+def _with_overrides(profile: Profile, request: Request) -> Profile:
+    overrides = {
+        name: value
+        for name in ("users", "spawn_rate", "duration_s")
+        if (value := getattr(request, name)) is not None
+    }
+    if overrides and profile.stages:
+        raise ConfigurationError(
+            f"Profile {profile.name!r} has stages, so users, spawn rate and duration cannot be overridden; edit its file."
+        )
+    if "users" in overrides and profile.load_model is LoadModel.OPEN:
+        raise ConfigurationError(f"Profile {profile.name!r} is open-loop: it has arrivals, not users; edit its file.")
+    try:
+        return Profile.model_validate(profile.model_dump() | overrides)
+    except ValidationError as error:
+        raise ConfigurationError(f"Bad override: {first_problem(error)}.") from None
+
+
+def _check_allowed(profile: Profile, environment: Environment) -> None:
+    allowed = environment.allowed_profiles
+    if allowed is not None and profile.name not in allowed:
+        raise ConfigurationError(
+            f"Profile {profile.name!r} is not allowed in environment {environment.name!r}; allowed are: {', '.join(allowed)} "
+            f"(allowed_profiles in its file)."
+        )
+    most_users = max([profile.users, *(stage.users or 0 for stage in profile.stages)])
+    if most_users > environment.max_users:
+        raise ConfigurationError(
+            f"{most_users} users are more than environment {environment.name!r} allows; at most {environment.max_users} "
+            "(max_users in its file)."
+        )
+
+
+def _base_url(environment: Environment, url_of_connection: ConnectionLookup) -> str:
+    connection, variable = environment.base_url_connection, environment.base_url_variable
+    url = environment.base_url
+    if not url and variable:
+        url = os.environ.get(variable)
+    if not url and connection:
+        url = url_of_connection(connection)
+    if not url:
+        ways = [f"the Airflow connection {connection!r}"] * bool(connection)
+        ways += [f"the environment variable {variable}"] * bool(variable)
+        raise ConfigurationError(f"Environment {environment.name!r} has no base URL; set {' or '.join(ways)}.")
+    return _checked_url(url, f"environment {environment.name!r}")
+
+
+def _checked_url(url: str, where: str) -> str:
+    """Scheme, host and optional path of a URL without trailing slash; refuses credentials, so that none ends in a plan."""
+    parts = urlsplit(url.strip())
+    try:
+        port_is_valid = parts.port is None or parts.port > 0
+    except ValueError:
+        port_is_valid = False
+    if parts.scheme not in ("http", "https") or not parts.hostname or not port_is_valid:
+        raise ConfigurationError(f"The base URL of {where} is not one; it must look like https://host:port.")
+    if parts.username or parts.password or parts.query or parts.fragment:
+        raise ConfigurationError(
+            f"The base URL of {where} holds credentials or a query; give scheme, host, port and path only, "
+            "and pass secrets to the scenario through environment variables named LOADTEST_SECRET_*."
+        )
+    return url.strip().rstrip("/")
+
+
+def _check_host(host: str | None, base_url: str | None, environment: Environment) -> None:
+    if host is None:
+        return
+    wanted = _checked_url(host, "the request (host)")
+    if base_url is None:
+        raise ConfigurationError(
+            f"Host {wanted} is not the environment's: {environment.name!r} starts its own backend on a free port; "
+            "leave the host out, or describe an environment with this base_url."
+        )
+    if urlsplit(wanted)[:2] != urlsplit(base_url)[:2]:
+        raise ConfigurationError(
+            f"Host {wanted} is not the environment's: {environment.name!r} is {base_url}; "
+            "leave the host out, or describe an environment with this base_url."
+        )
+
+
+def _check_slowdown(slowdown: str | None, environment: Environment) -> None:
+    if slowdown is None:
+        return
+    if not environment.allows_slowdown:
+        raise ConfigurationError(
+            f"Environment {environment.name!r} does not allow a slow-down; leave it out (allows_slowdown in its file)."
+        )
+    from loadtest.backend.slowdown import parse_slowdown
+
+    parse_slowdown(slowdown)

@@ -1,0 +1,127 @@
+"""A request becomes a plan, or is refused with one sentence before anything starts."""
+
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, given
+from hypothesis import settings as hypothesis_settings
+from hypothesis import strategies as st
+
+from loadtest.errors import ConfigurationError
+from loadtest.planning.models import Plan, Trigger, TriggerKind
+from loadtest.planning.request import Request
+from loadtest.planning.resolve import resolve, run_id_from
+from loadtest.run_folder import RunFolder
+from loadtest.settings import Settings
+
+
+def request(**values: object) -> Request:
+    return Request.of(**({"scenario": "shop", "profile": "smoke", "environment": "local"} | values))
+
+
+def refused(config: Settings, **values: object) -> str:
+    with pytest.raises(ConfigurationError) as error:
+        resolve(request(**values), config)
+    message = str(error.value)
+    assert "\n" not in message
+    assert len(message) < 500
+    return message
+
+
+def test_plan_holds_everything_and_survives_its_file(config: Settings, tmp_path: Path) -> None:
+    plan = resolve(request(users=3, duration_s="10s"), config)
+    assert (plan.profile.users, plan.profile.duration_s) == (3, 10)
+    assert plan.base_url is None
+    assert [target.limit for target in plan.scenario.targets] == [100, 0.01]
+    plan.write(tmp_path / "plan.json")
+    assert Plan.read(tmp_path / "plan.json") == plan
+
+
+@pytest.mark.parametrize(
+    ("values", "words"),
+    [
+        ({"profile": "huge"}, ["'huge'", "medium, smoke"]),
+        ({"profile": "../../etc/passwd"}, ["known are"]),
+        ({"environment": "nowhere"}, ["'nowhere'", "local, production"]),
+        ({"scenario": "none"}, ["'none'", "shop"]),
+        ({"users": 0}, ["users", "greater than or equal to 1"]),
+        ({"users": 1_000_000}, ["users", "less than or equal to 20000"]),
+        ({"users": 500}, ["500 users", "at most 100"]),
+        ({"duration_s": "abc"}, ["duration", "30s, 5m or 1h30m"]),
+        ({"duration_s": "0s"}, ["duration"]),
+        ({"spawn_rate": -1}, ["spawn_rate"]),
+        ({"host": "http://example.com"}, ["not the environment's"]),
+        ({"slowdown": "nonsense"}, ["nonsense"]),
+        ({"environment": "production"}, ["SHOP_URL", "'shop'"]),
+        ({"environment": "production", "profile": "medium"}, ["not allowed", "smoke"]),
+        ({"trigger": Trigger(kind=TriggerKind.PUSH, commit="$(rm -rf /)")}, ["no commit"]),
+    ],
+)
+def test_bad_input_is_refused_in_one_sentence(config: Settings, values: dict[str, object], words: list[str]) -> None:
+    message = refused(config, **values)
+    for word in words:
+        assert word in message
+
+
+def test_base_url_comes_from_variable_then_connection(config: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = request(environment="production")
+    plan = resolve(asked, config, url_of_connection={"shop": "http://127.0.0.1:81/"}.get)
+    assert plan.base_url == "http://127.0.0.1:81"
+    monkeypatch.setenv("SHOP_URL", "http://127.0.0.1:82")
+    assert resolve(asked, config).base_url == "http://127.0.0.1:82"
+    assert "is not the environment's" in refused(config, environment="production", host="http://127.0.0.1:83")
+    assert "does not allow a slow-down" in refused(config, environment="production", slowdown="GET /=+1ms")
+
+
+@pytest.mark.parametrize("url", ["ftp://x", "nothing", "http://", "http://user:secret@host", "http://h?token=1", "http://h:99999"])
+def test_a_base_url_that_is_none_or_holds_a_secret_is_refused(
+    config: Settings, monkeypatch: pytest.MonkeyPatch, url: str
+) -> None:
+    monkeypatch.setenv("SHOP_URL", url)
+    message = refused(config, environment="production")
+    assert "base URL" in message
+    assert "secret" not in message.replace("secrets", "").replace("LOADTEST_SECRET", "")
+
+
+@pytest.mark.parametrize(
+    ("file", "text", "words"),
+    [
+        ("profiles/smoke.yaml", "users: [", ["smoke.yaml", "line", "not valid YAML"]),
+        ("profiles/smoke.yaml", "- a\n", ["mapping"]),
+        ("profiles/smoke.yaml", "purpose: x\nusers: 5\nduration: 30s\ncolor: red\n", ["color"]),
+        ("profiles/smoke.yaml", "purpose: x\nusers: 0\nduration: 30s\n", ["users"]),
+        ("environments/local.yaml", "purpose: nothing\n", ["names no target"]),
+        ("scenarios/shop/targets.yaml", "endpoints: {GET /: {p42_ms: 3}}\n", ["targets.yaml", "metric"]),
+        ("scenarios/shop/targets.yaml", "endpoint: {}\n", ["'endpoint'"]),
+        ("scenarios/shop/criteria.yaml", "muted: [{reason: x}]\n", ["criteria.yaml"]),
+        ("scenarios/shop/scenario.yaml", "locustfile: other.py\n", ["other.py"]),
+        ("scenarios/shop/scenario.yaml", "grouping: [{match: '(', name: x}]\n", ["regular expression"]),
+    ],
+)
+def test_a_broken_file_is_named_with_its_place(
+    config: Settings, include: Path, file: str, text: str, words: list[str]
+) -> None:
+    (include / file).write_text(text)
+    message = refused(config)
+    for word in words:
+        assert word in message
+
+
+def test_digest_covers_the_measurement_and_nothing_else(config: Settings, include: Path) -> None:
+    plan = resolve(request(), config)
+    same = resolve(request(slowdown="GET /items=+1ms", blocking=True), config)
+    assert same.digest == plan.digest
+    (include / "scenarios/shop/targets.yaml").write_text("total: {error_rate: 2%}\n")
+    assert resolve(request(), config).digest == plan.digest
+    assert resolve(request(users=4), config).digest != plan.digest
+    (include / "scenarios/shop/locustfile.py").write_text("from locust import FastHttpUser\n")
+    assert resolve(request(), config).digest != plan.digest
+
+
+@given(name=st.text(min_size=1, max_size=300))
+@hypothesis_settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_any_foreign_run_id_becomes_a_safe_path(tmp_path: Path, name: str) -> None:
+    folder = RunFolder.of(tmp_path, "s", "e", "p", run_id_from(name))
+    assert folder.path.parent.name == "p"
+    refused_folder = RunFolder.refused(tmp_path, name)
+    assert refused_folder.path.parent.name == "_refused"
