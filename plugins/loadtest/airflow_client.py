@@ -183,6 +183,13 @@ class AirflowClient:
     def pause(self, dag_id: str) -> None:
         self._send("PATCH", f"/api/v2/dags/{_part(dag_id)}", json={"is_paused": True})
 
+    def ensure_pool(self, name: str, *, slots: int, description: str) -> None:
+        """Create the pool unless it is there; a task whose pool is missing would wait for ever."""
+        found = self._request("GET", f"/api/v2/pools/{_part(name)}", accept=(200, 404))
+        if found.status_code == 404:
+            body = {"name": name, "slots": slots, "description": description, "include_deferred": True}
+            self._request("POST", "/api/v2/pools", json=body, accept=(200, 201, 409))
+
     # --- runs
 
     def create_run(
