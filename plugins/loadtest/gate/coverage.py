@@ -1,0 +1,122 @@
+"""How much of a pass is proven, where nothing failed or warned (gate.md "The run's verdict").
+
+A pass that demanded proof for everything would never come: rare endpoints have few requests. So half of what was judged
+must be proven, and everything critical, and the rest is named. What can never be made up for by others: an endpoint with a
+target that was not requested at all, an unsettled suspicion, a lacking baseline that was demanded.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from loadtest.gate.criteria import critical_endpoints, tolerance_of
+from loadtest.gate.models import Comparison, Coverage, Finding
+from loadtest.gate.wording import change, listing, percent, subject
+from loadtest.planning.models import Plan
+from loadtest.vocabulary import Criterion, Evidence, Outcome
+
+LEAST_PROVEN_SHARE = 0.5
+
+
+@dataclass(frozen=True)
+class Proof:
+    """Whether a pass is earned, one sentence that states its coverage, and what is missing."""
+
+    enough: bool
+    sentence: str
+    gaps: tuple[str, ...]
+    coverage: Coverage | None
+
+
+@dataclass(frozen=True)
+class _Part:
+    """The regressions or the targets: how many judged, how many proven, what must not be left open."""
+
+    judged: int
+    proven: int
+    words: str
+    open_critical: tuple[str, ...] = ()
+
+    @property
+    def enough(self) -> bool:
+        return self.judged == 0 or (self.proven >= LEAST_PROVEN_SHARE * self.judged and not self.open_critical)
+
+
+def cover(plan: Plan, findings: Sequence[Finding], comparison: Comparison | None) -> Proof:
+    """Proof for a pass from counted findings, none of which is worse than `inconclusive`."""
+    compared = comparison is not None and comparison.compared
+    indicative = plan.profile.evidence is Evidence.INDICATIVE
+    regressions = _regressions(plan, [f for f in findings if f.criterion is Criterion.REGRESSION])
+    targets = _targets(plan, [f for f in findings if f.criterion is Criterion.TARGET])
+    blocking = _blocking(plan, findings, comparison, indicative=indicative)
+    judged = regressions.judged + targets.judged > 0
+    enough = judged and not blocking and (indicative or (regressions.enough and targets.enough))
+    parts = [part.words for part in (regressions, targets) if part.judged]
+    if not judged:
+        parts.append("nothing was judged: there is neither a target nor a baseline for what was requested")
+    if comparison is not None and not compared:
+        parts.append(comparison.reason.rstrip(".") or "not compared with a baseline")
+    words = "; ".join([*blocking, *parts])
+    critical = [f"critical endpoint {name} is not proven" for name in (*regressions.open_critical, *targets.open_critical)]
+    gaps = [*critical, *(f.sentence for f in findings if f.outcome is Outcome.INCONCLUSIVE)]
+    coverage = None
+    if regressions.judged:
+        coverage = Coverage(judged=regressions.judged, proven=regressions.proven, sentence=regressions.words)
+    return Proof(enough=enough, sentence=words, gaps=tuple(dict.fromkeys(gaps)), coverage=coverage)
+
+
+def _blocking(plan: Plan, findings: Sequence[Finding], comparison: Comparison | None, *, indicative: bool) -> list[str]:
+    """Why no coverage, however high, makes this run a pass."""
+    reasons = []
+    if plan.scenario.criteria.baseline_required and not (comparison and comparison.compared):
+        reasons.append("this scenario demands a comparison with a baseline")
+    suspects = [subject(f.endpoint) for f in findings if f.suspect]
+    if suspects:
+        reasons.append(f"a suspected regression was not settled by confirmation runs ({listing(suspects)})")
+    absent = [subject(f.endpoint) for f in findings if f.criterion is Criterion.TARGET and f.n == 0]
+    if absent and not indicative:
+        reasons.append(f"{listing(absent)} {'has a target' if len(absent) == 1 else 'have targets'} but no request")
+    others = [
+        f.sentence
+        for f in findings
+        if f.outcome is Outcome.INCONCLUSIVE and f.criterion not in (Criterion.REGRESSION, Criterion.TARGET) and not f.suspect
+    ]
+    return reasons + others[:1]
+
+
+def _regressions(plan: Plan, findings: Sequence[Finding]) -> _Part:
+    """An endpoint is proven if none of its metrics is left open."""
+    by_endpoint: dict[str, list[Finding]] = {}
+    for finding in findings:
+        if finding.endpoint is not None:
+            by_endpoint.setdefault(finding.endpoint, []).append(finding)
+    unproven = {name: own for name, own in by_endpoint.items() if any(f.outcome is not Outcome.PASS for f in own)}
+    judged, proven = len(by_endpoint), len(by_endpoint) - len(unproven)
+    words = f"{proven} of {judged} endpoints proven within {percent(tolerance_of(plan, None))} of the baseline"
+    if unproven:
+        highest = max((f.interval[1] for own in unproven.values() for f in own if f.interval), default=None)
+        words += f", {len(unproven)} not"
+        words += f" (cannot exclude {change(highest)})" if highest is not None and highest > 0 else " (too few requests)"
+    return _Part(judged, proven, words, tuple(sorted(critical_endpoints(plan.scenario.criteria) & unproven.keys())))
+
+
+def _targets(plan: Plan, findings: Sequence[Finding]) -> _Part:
+    """Targets of endpoints that were requested; in an indicative run those met are counted, not only those proven."""
+    requested = [f for f in findings if f.n]
+    beyond = [f for f in requested if f.evidence.get("certainty") == "beyond"]
+    met = [f for f in requested if f not in beyond]
+    proven = [f for f in requested if f.outcome is Outcome.PASS and f not in beyond]
+    absent = len(findings) - len(requested)
+    judged = len(requested)
+    if plan.profile.evidence is Evidence.INDICATIVE:
+        words = f"{len(met)} of {judged} targets met"
+        words += f", {len(beyond)} exceeded but not surely" if beyond else ""
+    elif len(proven) == judged:
+        words = f"{'all ' if judged > 1 else ''}{judged} target{'s' if judged > 1 else ''} surely met"
+    else:
+        words = f"{len(proven)} of {judged} targets surely met, {judged - len(proven)} met without certainty"
+    words += f", {absent} without a request" if absent else ""
+    critical = critical_endpoints(plan.scenario.criteria)
+    open_critical = {f.endpoint for f in requested if f.endpoint in critical and f not in proven}
+    return _Part(judged, len(proven), words, tuple(sorted(name for name in open_critical if name)))

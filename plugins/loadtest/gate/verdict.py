@@ -1,0 +1,220 @@
+"""`verdict.json`: joins validity, gate and data contract. The one place that says how a run ended; works on any wreck.
+
+`judge_run` is pure; `conclude` reads what the run folder has, and lacks, and writes the verdict.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TypeVar
+
+from loadtest.analysis.models import DataContract, RunMetrics
+from loadtest.errors import ConfigurationError
+from loadtest.files import AnyPath, FileModel
+from loadtest.gate.coverage import cover
+from loadtest.gate.models import Comparison, Coverage, Finding, RegressionReport, Verdict
+from loadtest.gate.validity import judge_missing_load, judge_validity
+from loadtest.gate.wording import plural
+from loadtest.load.models import LoadResult
+from loadtest.planning.models import Plan
+from loadtest.run_folder import RunFolder
+from loadtest.vocabulary import SEVERITY, Criterion, Evidence, Outcome, RunStatus, worst
+
+MOST_REASONS = 8
+
+Model = TypeVar("Model", bound=FileModel)
+
+
+@dataclass(frozen=True)
+class Judgment:
+    """A run's outcome, what it rests on, and how it is said."""
+
+    outcome: Outcome
+    sentence: str
+    reasons: tuple[str, ...]
+    findings: tuple[Finding, ...]  # worst first
+    coverage: Coverage | None
+
+
+def judge_run(plan: Plan, findings: Sequence[Finding], comparison: Comparison | None) -> Judgment:
+    """The run's outcome from its findings (gate.md "The run's verdict").
+
+    invalid > fail > warn over the findings that count. What remains is a pass if there is proof for enough of what was
+    judged (`loadtest.gate.coverage`), else inconclusive; also if nothing was judged at all, or if a suspicion was not settled.
+    """
+    ordered = tuple(sorted(findings, key=_severity))
+    counted = [finding for finding in ordered if finding.counts]
+    outcome = worst([finding.outcome for finding in counted])
+    if outcome in (Outcome.INVALID, Outcome.FAIL, Outcome.WARN):
+        bad = [finding for finding in counted if finding.outcome is outcome]
+        return Judgment(outcome, _bad_sentence(outcome, bad, len(_troubles(counted))), _reasons(counted), ordered, None)
+    proof = cover(plan, counted, comparison)
+    outcome = Outcome.PASS if proof.enough else Outcome.INCONCLUSIVE
+    reasons = (proof.sentence, *proof.gaps)[:MOST_REASONS]
+    note = " (indicative)" if outcome is Outcome.PASS and plan.profile.evidence is Evidence.INDICATIVE else ""
+    return Judgment(outcome, f"{outcome}{note}: {proof.sentence}", reasons, ordered, proof.coverage)
+
+
+def conclude(folder: RunFolder, failure: str | None = None) -> Verdict:
+    """Judge the run in `folder` from the files that are there and write `verdict.json`.
+
+    `failure`: why a stage before this one failed ("the backend was not healthy within 30 s: ..."), which makes the run
+    invalid. Missing or damaged files never lead to a pass: each is an `invalid` finding that names the file.
+    Raises ConfigurationError only if plan.json itself cannot be read; a request that was refused has no plan: `not_run`.
+    """
+    plan = Plan.read(folder.plan)
+    report, load, metrics, contract, doubts = _read(folder, failure)
+    findings = list(doubts)
+    if load is not None and not any(f.criterion is Criterion.VALIDITY for f in (report.findings if report else ())):
+        findings += judge_validity(plan, load, metrics)
+    if report is not None:
+        findings += report.findings
+    if contract is not None:
+        findings += judge_contract(contract)
+    comparison = report.comparison if report else None
+    judgment = judge_run(plan, findings, comparison)
+    verdict = Verdict(
+        **_identity(plan),
+        status=RunStatus.JUDGED,
+        outcome=judgment.outcome,
+        sentence=judgment.sentence,
+        reasons=judgment.reasons,
+        findings=judgment.findings,
+        recommendations=report.recommendations if report else (),
+        comparison=comparison,
+        coverage=judgment.coverage,
+        detectable=report.detectable if report else (),
+        started_at=load.started_at if load else None,
+        ended_at=load.ended_at if load else None,
+        created_at=datetime.now(UTC),
+    )
+    verdict.write(folder.verdict)
+    return verdict
+
+
+def not_run(folder: RunFolder, reason: str, *, scenario: str = "", environment: str = "", profile: str = "") -> Verdict:
+    """Write the verdict of a request that led to no load: refused, rejected, unanswered or canceled, and why."""
+    sentence = f"not run: {reason.strip()}"
+    try:
+        identity = _identity(Plan.read(folder.plan))
+    except ConfigurationError:
+        identity = {
+            "run_id": folder.run_id,
+            "scenario": scenario,
+            "environment": environment,
+            "profile": profile,
+            "evidence": Evidence.CONCLUSIVE,
+        }
+    verdict = Verdict(
+        **identity,
+        status=RunStatus.NOT_RUN,
+        outcome=None,
+        sentence=sentence,
+        reasons=(reason.strip(),),
+        created_at=datetime.now(UTC),
+    )
+    verdict.write(folder.verdict)
+    return verdict
+
+
+def judge_contract(contract: DataContract) -> list[Finding]:
+    """A finding per broken expectation of the data contract, or one pass."""
+    if contract.error:
+        return [_contract_finding(f"the data contract could not be checked: {contract.error.rstrip('.')}")]
+    broken = [check for check in contract.checks if not check.passed]
+    findings = [_contract_finding(f"data contract: {check.sentence}", check=check.name) for check in broken]
+    if not contract.passed and not broken:
+        findings.append(_contract_finding("the data contract was not met"))
+    if findings:
+        return findings
+    sentence = f"the data is fit to be judged ({plural(len(contract.checks), 'check')} of the data contract)"
+    return [Finding(criterion=Criterion.CONTRACT, outcome=Outcome.PASS, sentence=sentence)]
+
+
+def _contract_finding(sentence: str, **evidence: str) -> Finding:
+    return Finding(criterion=Criterion.CONTRACT, outcome=Outcome.INVALID, sentence=sentence, evidence=dict(evidence))
+
+
+def _read(
+    folder: RunFolder, failure: str | None
+) -> tuple[RegressionReport | None, LoadResult | None, RunMetrics | None, DataContract | None, list[Finding]]:
+    """What is there, and a finding for each thing that is not. Later files are not missed where earlier ones are missing."""
+    doubts: list[Finding] = []
+    load = _optional(LoadResult, folder.load, doubts)
+    if load is None:
+        if not doubts:
+            doubts.append(judge_missing_load((failure or "no load.json, and no stage said why").rstrip(".")))
+        return None, None, None, None, doubts
+    if failure:
+        doubts.append(_doubt(failure.rstrip("."), "stage_failed"))
+    metrics = _optional(RunMetrics, folder.metrics, doubts)
+    if load.samples == 0 or metrics is None:
+        return None, load, metrics, None, doubts
+    report = _optional(RegressionReport, folder.regression_report, doubts)
+    if report is None and not doubts:
+        doubts.append(_doubt("the gate did not judge the run: regression_report.json is missing", "gate_missing"))
+    contract = _optional(DataContract, folder.data_contract, doubts)
+    if contract is None and not doubts:
+        doubts.append(_contract_finding("the data contract was not checked: data_contract.json is missing"))
+    return report, load, metrics, contract, doubts
+
+
+def _optional(kind: type[Model], path: AnyPath, doubts: list[Finding]) -> Model | None:
+    if not path.exists():
+        return None
+    try:
+        return kind.read(path)
+    except ConfigurationError as error:
+        doubts.append(_doubt(str(error).rstrip("."), "file_damaged"))
+        return None
+
+
+def _doubt(sentence: str, rule: str) -> Finding:
+    return Finding(criterion=Criterion.VALIDITY, outcome=Outcome.INVALID, sentence=sentence, evidence={"rule": rule})
+
+
+def _identity(plan: Plan) -> dict:
+    trigger = plan.trigger
+    return {
+        "run_id": plan.run_id,
+        "scenario": plan.scenario.name,
+        "environment": plan.environment.name,
+        "profile": plan.profile.name,
+        "evidence": plan.profile.evidence,
+        "blocking": plan.blocking,
+        "commit": trigger.commit,
+        "branch": trigger.branch,
+        "pull_request": trigger.pull_request,
+        "repository": trigger.repository,
+        "airflow_url": trigger.airflow_url,
+    }
+
+
+def _severity(finding: Finding) -> tuple[bool, int, float, str, str]:
+    """Sort key: counted before muted, worst first, largest effect first, then by name so that the order is stable."""
+    return (
+        finding.muted,
+        SEVERITY.index(finding.outcome),
+        -abs(finding.effect or 0.0),
+        finding.endpoint or "",
+        finding.metric or "",
+    )
+
+
+def _troubles(findings: Sequence[Finding]) -> list[Finding]:
+    return [finding for finding in findings if finding.outcome in (Outcome.INVALID, Outcome.FAIL, Outcome.WARN)]
+
+
+def _bad_sentence(outcome: Outcome, bad: Sequence[Finding], troubles: int) -> str:
+    more = f"; and {plural(troubles - 1, 'more finding')}" if troubles > 1 else ""
+    return f"{outcome}: {bad[0].sentence}{more}"
+
+
+def _reasons(counted: Sequence[Finding]) -> tuple[str, ...]:
+    troubles = _troubles(counted)
+    shown = [f"{finding.outcome}: {finding.sentence}" for finding in troubles[:MOST_REASONS]]
+    if len(troubles) > MOST_REASONS:
+        shown.append(f"and {plural(len(troubles) - MOST_REASONS, 'more finding')}")
+    return tuple(shown)
