@@ -1,0 +1,51 @@
+"""The application: routers, errors as JSON, Server-Timing, slow-downs."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable
+
+from fastapi import APIRouter, FastAPI, Request
+from fastapi.responses import JSONResponse
+from fastapi.routing import APIRoute
+from sqlalchemy.exc import IntegrityError, SQLAlchemyError
+
+from sample_backend.auth import TokenSigner
+from sample_backend.database import Database
+from sample_backend.routers import analytics, attendance, courses, enrollments, grades, health, login, students
+from sample_backend.server_timing import ServerTimingMiddleware
+from sample_backend.slowdown import Slowdown, SlowdownMiddleware, check_endpoints
+
+_log = logging.getLogger("sample_backend")
+
+
+def create_app(database: Database, slowdown: Iterable[Slowdown] = ()) -> FastAPI:
+    """ValueError when a slow-down names an endpoint that does not exist."""
+    app = FastAPI(title="Sample school backend", version="1.0.0")
+    app.state.database = database
+    app.state.signer = TokenSigner()
+
+    api = APIRouter(prefix="/api/v1")
+    for module in (login, students, courses, enrollments, grades, attendance, analytics):
+        api.include_router(module.router)
+    app.include_router(api)
+    app.include_router(health.router)
+
+    rules = tuple(slowdown)
+    routes = [route for route in app.routes if isinstance(route, APIRoute)]
+    check_endpoints(rules, ((method, route.path) for route in routes for method in route.methods))
+    app.add_middleware(SlowdownMiddleware, rules=rules)
+    app.add_middleware(ServerTimingMiddleware)  # added last, so outermost: it sees the slow-down's time too
+
+    app.add_exception_handler(IntegrityError, _conflict)
+    app.add_exception_handler(SQLAlchemyError, _database_failed)
+    return app
+
+
+async def _conflict(_request: Request, _error: Exception) -> JSONResponse:
+    return JSONResponse({"detail": "this contradicts what is stored: a duplicate, or a reference to nothing"}, 409)
+
+
+async def _database_failed(request: Request, error: Exception) -> JSONResponse:
+    _log.error("%s %s: %s: %s", request.method, request.url.path, type(error).__name__, getattr(error, "orig", error))
+    return JSONResponse({"detail": "the database did not answer"}, 503)

@@ -1,0 +1,217 @@
+"""Three kinds of people use a school's records: readers look things up, teachers write, office staff sign in and out.
+
+Plain Locust: `locust -f locustfile.py --host http://127.0.0.1:8000` runs it alone.
+"""
+
+from __future__ import annotations
+
+import os
+import random
+import uuid
+from datetime import date, timedelta
+
+import gevent
+from locust import FastHttpUser, between, task
+from locust.exception import StopUser
+
+API = "/api/v1"
+PASSWORD = os.environ.get("STUDENT_API_PASSWORD", "correct-horse-battery-staple")
+ACCOUNTS = 25
+SEARCHES = ("an", "ber", "gar", "jo", "li", "mar", "sch", "so", "to")
+
+
+class SchoolUser(FastHttpUser):
+    """Signs in, then looks up which students, courses and records exist."""
+
+    abstract = True
+    wait_time = between(0.1, 0.5)
+
+    def on_start(self) -> None:
+        # Users that start in step stay in step and arrive in bursts.
+        gevent.sleep(random.uniform(0, 0.5))
+        self.headers: dict[str, str] = {}
+        self.refresh_token = ""
+        self.sign_in()
+        self.students = self.ids_on_some_page("students")
+        self.courses = self.ids_on_some_page("courses")
+
+    def sign_in(self) -> None:
+        account = {"email": f"teacher{random.randint(1, ACCOUNTS)}@school.example", "password": PASSWORD}
+        self.keep_tokens(self.client.post(f"{API}/auth/login", json=account))
+
+    def keep_tokens(self, response) -> None:
+        if response.status_code == 200:
+            tokens = response.json()
+            self.headers = {"Authorization": f"Bearer {tokens['access_token']}"}
+            self.refresh_token = tokens["refresh_token"]
+
+    def get(self, path: str, **query: object):
+        return self.client.get(f"{API}/{path}", headers=self.headers, params=query)
+
+    def write(self, method: str, path: str, body: dict):
+        return self.client.request(method, f"{API}/{path}", headers=self.headers, json=body)
+
+    def items_on_some_page(self, collection: str) -> list[dict]:
+        """Items of a random page of a list; empty when the backend does not answer as it should."""
+        page_size = 20
+        first = self.get(collection, page_size=page_size)
+        if first.status_code != 200:
+            return []
+        pages = -(-first.json()["total"] // page_size)
+        if pages <= 1:
+            return first.json()["items"]
+        some = self.get(collection, page=random.randint(1, pages), page_size=page_size)
+        return some.json()["items"] if some.status_code == 200 else []
+
+    def ids_on_some_page(self, collection: str) -> list[int]:
+        ids = [item["id"] for item in self.items_on_some_page(collection)]
+        if not ids:
+            # Without one existing id there is nothing to ask for. The failed requests are on record.
+            raise StopUser
+        return ids
+
+
+class Reader(SchoolUser):
+    """A student, parent or teacher who looks things up."""
+
+    weight = 2
+
+    @task(3)
+    def list_students(self) -> None:
+        self.get("students", page=random.randint(1, 20))
+
+    @task(2)
+    def search_students(self) -> None:
+        self.get("students", search=random.choice(SEARCHES))
+
+    @task(4)
+    def read_student(self) -> None:
+        self.get(f"students/{random.choice(self.students)}")
+
+    @task(3)
+    def read_grades_of_student(self) -> None:
+        self.get(f"students/{random.choice(self.students)}/grades")
+
+    @task(4)
+    def list_courses(self) -> None:
+        self.get("courses", page=random.randint(1, 3))
+
+    @task(4)
+    def read_course(self) -> None:
+        self.get(f"courses/{random.choice(self.courses)}")
+
+    @task(3)
+    def list_enrollments(self) -> None:
+        self.get("enrollments", course_id=random.choice(self.courses))
+
+    @task(3)
+    def list_grades(self) -> None:
+        self.get("grades", course_id=random.choice(self.courses))
+
+    @task(3)
+    def list_attendance(self) -> None:
+        self.get("attendance", course_id=random.choice(self.courses))
+
+
+class Teacher(SchoolUser):
+    """Records what happens in class, and now and then a new student or course."""
+
+    weight = 2
+
+    def on_start(self) -> None:
+        super().on_start()
+        self.enrollments = self.items_on_some_page("enrollments")
+        self.grades = self.ids_on_some_page("grades")
+        self.attendance = self.ids_on_some_page("attendance")
+        self.not_enrolled: list[int] = []
+
+    @task
+    def add_grade(self) -> None:
+        grade = self.of_some_enrollment() | {"kind": "quiz", "score": random.randint(0, 100), "graded_on": some_day()}
+        self.write("POST", "grades", grade)
+
+    @task
+    def change_grade(self) -> None:
+        self.write("PUT", f"grades/{random.choice(self.grades)}", {"score": random.randint(0, 100)})
+
+    @task
+    def record_attendance(self) -> None:
+        self.write("POST", "attendance", self.of_some_enrollment() | {"day": some_day(), "status": "present"})
+
+    @task
+    def change_attendance(self) -> None:
+        status = random.choice(("present", "absent", "late", "excused"))
+        self.write("PUT", f"attendance/{random.choice(self.attendance)}", {"status": status})
+
+    @task
+    def add_student(self) -> None:
+        response = self.write("POST", "students", some_student())
+        if response.status_code == 201:
+            self.not_enrolled.append(response.json()["id"])
+
+    @task
+    def change_student(self) -> None:
+        self.write("PUT", f"students/{random.choice(self.students)}", some_student())
+
+    @task
+    def enroll_student(self) -> None:
+        if not self.not_enrolled:
+            self.add_student()
+        if self.not_enrolled:
+            enrollment = {"student_id": self.not_enrolled.pop(), "course_id": random.choice(self.courses)}
+            self.write("POST", "enrollments", enrollment)
+
+    @task
+    def add_course(self) -> None:
+        self.write("POST", "courses", some_course())
+
+    @task
+    def change_course(self) -> None:
+        self.write("PUT", f"courses/{random.choice(self.courses)}", some_course())
+
+    def of_some_enrollment(self) -> dict:
+        enrollment = random.choice(self.enrollments)
+        return {"student_id": enrollment["student_id"], "course_id": enrollment["course_id"]}
+
+
+class OfficeStaff(SchoolUser):
+    """Signs in, looks at the dashboard, signs out, again and again."""
+
+    weight = 1
+
+    @task
+    def short_visit(self) -> None:
+        self.sign_in()
+        self.pause()
+        self.get("analytics/dashboard")
+        self.pause()
+        self.keep_tokens(self.client.post(f"{API}/auth/refresh", json={"refresh_token": self.refresh_token}))
+        self.pause()
+        self.client.post(f"{API}/auth/logout", headers=self.headers)
+
+    def pause(self) -> None:
+        gevent.sleep(self.wait_time())
+
+
+def some_day() -> str:
+    return (date(2026, 9, 1) + timedelta(days=random.randrange(300))).isoformat()
+
+
+def some_student() -> dict:
+    return {
+        "first_name": random.choice(("Ada", "Ben", "Chen", "Dana", "Emil")),
+        "last_name": random.choice(("Garcia", "Haddad", "Ito", "Jansen", "Kumar")),
+        "email": f"{uuid.uuid4().hex}@school.example",
+        "grade_level": random.randint(9, 12),
+        "date_of_birth": "2010-05-17",
+    }
+
+
+def some_course() -> dict:
+    return {
+        "code": f"X-{uuid.uuid4().hex[:12].upper()}",
+        "title": f"Elective {random.randint(1, 9)}",
+        "subject": random.choice(("art", "history", "music", "physics")),
+        "teacher_id": random.randint(1, ACCOUNTS),
+        "credits": random.randint(1, 4),
+    }
