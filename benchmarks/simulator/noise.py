@@ -1,0 +1,82 @@
+"""What the simulated world is like. All spreads are on the log scale (0.05 = about 5 %).
+
+Between runs:
+- `host_sd`: what all endpoints of a run share (CPU frequency, neighbors on the hypervisor, the hour), Student t, 5 df;
+- `endpoint_sd`: what one endpoint of one run has alone, Student t with 4 df (heavy tails: an outlier now and then);
+  endpoints differ in nature: each one's sd is multiplied by exp(N(0, `heterogeneity`));
+- `tail_sd`: the same for the slowest tenth of requests only;
+- `session_share`: part of the endpoint and tail variance that consecutive runs of one build have in common (code
+  layout, data, cache state): averaging confirmation runs does not remove it. Baselines span 4 sessions of 2 runs.
+Within a run:
+- lognormal latencies, a slow mode (2 % of requests, 3 to 6 times slower), an autocorrelated load (10 s memory) common to
+  the endpoints, and noisy neighbors: slow phases of 2-12 % of the run in which everything takes 1.3 to 2.5 times as long.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+ENDPOINTS = tuple(
+    f"{method} /api/v1/{path}"
+    for method, path in (
+        ("GET", "students"),
+        ("GET", "students/{id}"),
+        ("GET", "courses"),
+        ("GET", "courses/{id}"),
+        ("GET", "grades"),
+        ("GET", "attendance"),
+        ("POST", "attendance"),
+        ("POST", "auth/login"),
+        ("GET", "analytics/dashboard"),
+    )
+)
+SHARES = np.array([0.24, 0.20, 0.16, 0.12, 0.09, 0.08, 0.05, 0.04, 0.02])
+MEDIAN_MS = np.array([12.0, 5.0, 10.0, 5.0, 15.0, 14.0, 8.0, 60.0, 45.0])
+LOG_SIGMA = np.array([0.45, 0.40, 0.45, 0.40, 0.55, 0.50, 0.45, 0.25, 0.60])
+SECONDS_PER_REQUEST_AND_USER = 1.5  # think time and latency together
+
+
+@dataclass(frozen=True)
+class ProfileShape:
+    """How many requests a profile sends and how quiet its runs are: short runs vary more from run to run."""
+
+    name: str
+    users: int
+    duration_s: float
+    host_sd: float
+    endpoint_sd: float
+    tail_sd: float
+
+    @property
+    def requests(self) -> int:
+        return int(self.users * self.duration_s / SECONDS_PER_REQUEST_AND_USER)
+
+
+@dataclass(frozen=True)
+class Noise:
+    """Noise that does not depend on the profile."""
+
+    heterogeneity: float = 0.35
+    session_share: float = 0.25
+    slow_phase_chance: float = 0.35
+    load_sd: float = 0.10
+    load_memory_s: float = 10.0
+
+
+PROFILES = {
+    shape.name: shape
+    for shape in (
+        ProfileShape("smoke", 5, 30, host_sd=0.14, endpoint_sd=0.060, tail_sd=0.05),
+        ProfileShape("light", 10, 300, host_sd=0.12, endpoint_sd=0.045, tail_sd=0.035),
+        ProfileShape("medium", 50, 600, host_sd=0.11, endpoint_sd=0.035, tail_sd=0.025),
+        ProfileShape("heavy", 100, 900, host_sd=0.08, endpoint_sd=0.030, tail_sd=0.020),
+        ProfileShape("stress", 200, 600, host_sd=0.10, endpoint_sd=0.045, tail_sd=0.035),
+    )
+}
+
+
+def student_t(generator: np.random.Generator, df: float, size: tuple[int, ...]) -> np.ndarray:
+    """Student t scaled to variance 1 (df > 2)."""
+    return generator.standard_t(df, size) * np.sqrt((df - 2) / df)

@@ -1,0 +1,149 @@
+"""Compare a run, and its confirmations, with the baseline: from run summaries to findings with sentences."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from loadtest.gate.comparability import Basis, comparable_runs
+from loadtest.gate.detectable import smallest_detectable
+from loadtest.gate.endpoint_findings import Judging, endpoint_findings, is_proven
+from loadtest.gate.fit import LEAST_BASELINE_RUNS
+from loadtest.gate.global_factor import GlobalFactor, common_factor
+from loadtest.gate.judge import Judgement, judge
+from loadtest.gate.judged_metrics import TYPICAL
+from loadtest.gate.models import Comparison, Coverage, Detectable, Finding, RunSummary
+from loadtest.gate.run_findings import error_findings, global_findings, throughput_finding
+from loadtest.planning.models import Criteria
+from loadtest.vocabulary import Criterion, Outcome
+
+
+@dataclass(frozen=True)
+class ComparisonResult:
+    """What the comparison says. `findings` hold the criteria regression, global, errors and throughput.
+
+    `coverage` is None when nothing was compared. `proven` names the endpoints for which a regression beyond the
+    tolerance is excluded, `judged` all endpoints that should have been judged, missing ones included.
+    """
+
+    comparison: Comparison
+    findings: tuple[Finding, ...] = ()
+    detectable: tuple[Detectable, ...] = ()
+    coverage: Coverage | None = None
+    judged: tuple[str, ...] = ()
+    proven: tuple[str, ...] = ()
+
+    @property
+    def suspects(self) -> tuple[Finding, ...]:
+        return tuple(finding for finding in self.findings if finding.suspect)
+
+
+def compare(
+    baseline: Sequence[RunSummary],
+    candidates: Sequence[RunSummary],
+    criteria: Criteria,
+    tolerance: float,
+    confirmed: bool,
+) -> ComparisonResult:
+    """Judge `candidates` (the run, then its confirmations if there are any; ordered by start) against the baseline.
+
+    `tolerance` is the run's resolved one (criteria or profile), relative; endpoints may override it in `criteria`.
+    `confirmed`: the confirmation runs are done, so that a decision is due. Until then nobody fails: a suspicious
+    endpoint is an `inconclusive` finding with `suspect` set, which says that it is not confirmed.
+    """
+    if not candidates:
+        raise ValueError("compare needs at least one run to judge")
+    runs = sorted(candidates, key=lambda run: (run.started_at, run.run_id))
+    basis = comparable_runs(baseline, runs[0])
+    if not basis.compared:
+        comparison = Comparison(
+            compared=False, reason=basis.reason, baseline_runs=len(basis.runs), builds=basis.builds, candidate_runs=len(runs)
+        )
+        return ComparisonResult(comparison)
+    if not confirmed:
+        runs = runs[:1]
+    known = known_endpoints(basis.runs)
+    judging = Judging(
+        basis=basis,
+        runs=tuple(runs),
+        endpoints=known,
+        tolerance=_per_endpoint(known, criteria, "tolerance", criteria.tolerance or tolerance),
+        least_effect=_per_endpoint(known, criteria, "least_effect", criteria.least_effect),
+        false_alarm_level=criteria.false_alarm_level,
+    )
+    judgement = judge(list(basis.runs), runs, known, judging.least_effect)
+    factor = common_factor(judgement.fits[TYPICAL], judgement.scores[TYPICAL], basis.runs, runs)
+    findings = [
+        *endpoint_findings(judging, judgement),
+        *global_findings(judging, factor),
+        *error_findings(judging),
+        *_new_endpoints(basis, runs),
+        throughput_finding(judging),
+    ]
+    proven = tuple(endpoint for index, endpoint in enumerate(known) if is_proven(judging, judgement, index))
+    return ComparisonResult(
+        comparison=_comparison(basis, runs, judgement, factor),
+        findings=tuple(findings),
+        detectable=smallest_detectable(judgement, judging.least_effect),
+        coverage=coverage(judging, judgement, known, proven),
+        judged=known,
+        proven=proven,
+    )
+
+
+def known_endpoints(baseline: Sequence[RunSummary]) -> tuple[str, ...]:
+    """Endpoints with successes in enough baseline runs to be compared at all, sorted."""
+    counts: dict[str, int] = {}
+    for run in baseline:
+        for summary in run.endpoints:
+            if summary.n > summary.errors:
+                counts[summary.endpoint] = counts.get(summary.endpoint, 0) + 1
+    return tuple(sorted(endpoint for endpoint, runs in counts.items() if runs >= LEAST_BASELINE_RUNS))
+
+
+def coverage(judging: Judging, judgement: Judgement, judged: Sequence[str], proven: Sequence[str]) -> Coverage:
+    """How much is proven, in one sentence with the worst bound that is not."""
+    limits = sorted({round(float(value), 4) for value in judging.tolerance})
+    within = f"{limits[0] * 100:.0f} %" if len(limits) == 1 else "their tolerances"
+    sentence = f"{len(proven)} of {len(judged)} endpoints proven within {within}"
+    missing = len(judged) - len(proven)
+    if missing:
+        worst = judging.worst_bound(judgement, [name for name in judged if name not in proven])
+        sentence += f", {missing} not ({worst})"
+    return Coverage(judged=len(judged), proven=len(proven), sentence=sentence)
+
+
+def _per_endpoint(endpoints: Sequence[str], criteria: Criteria, name: str, default: float) -> np.ndarray:
+    overrides = (criteria.endpoints.get(endpoint) for endpoint in endpoints)
+    values = (getattr(override, name) if override else None for override in overrides)
+    return np.array([default if value is None else value for value in values], dtype=float)
+
+
+def _comparison(basis: Basis, runs: Sequence[RunSummary], judgement: Judgement, factor: GlobalFactor | None) -> Comparison:
+    return Comparison(
+        compared=True,
+        reason=basis.reason,
+        baseline_runs=len(basis.runs),
+        builds=basis.builds,
+        host_factor=float(np.expm1(judgement.scores[TYPICAL].host)) if factor else None,
+        candidate_runs=len(runs),
+    )
+
+
+def _new_endpoints(basis: Basis, runs: Sequence[RunSummary]) -> list[Finding]:
+    """Endpoints of this run that fewer than 3 baseline runs know."""
+    known = set(known_endpoints(basis.runs))
+    new = sorted({summary.endpoint for run in runs for summary in run.endpoints} - known)
+    return [
+        Finding(
+            criterion=Criterion.REGRESSION,
+            outcome=Outcome.INCONCLUSIVE,
+            endpoint=endpoint,
+            sentence=f"{endpoint} is in fewer than {LEAST_BASELINE_RUNS} baseline runs, so it was not compared",
+            n=sum(summary.n for run in runs for summary in run.endpoints if summary.endpoint == endpoint),
+            evidence={"new": 1},
+        )
+        for endpoint in new
+    ]

@@ -1,0 +1,232 @@
+"""The noise model: y[run, endpoint] = mu[endpoint] + m[run] + noise, per metric, on the log scale.
+
+`m` is what all endpoints of a run share (the host that day). It is estimated robustly over the endpoints, so that one
+regressed endpoint does not look like a slow host. What is left is the between-run noise of each endpoint. Eight runs
+tell little about one endpoint's variance, so it is shrunk towards what all endpoints say (empirical Bayes: Smyth 2004,
+"limma"), after dividing out what is expected from the number of requests.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.special import digamma, polygamma
+
+LEAST_BASELINE_RUNS = 3  # of an endpoint, before it has a location and a variance of its own
+LEAST_NOISE = 0.01  # between runs, log scale: nothing is quieter than 1 %
+HUBER = 1.5
+MOST_PRIOR_DF = 60.0  # the prior is never believed more than this: few endpoints cannot show they are all alike
+
+
+@dataclass(frozen=True)
+class MetricFit:
+    """What the baseline says of one metric. Arrays have one entry per endpoint, NaN where there are too few runs."""
+
+    runs: np.ndarray  # baseline runs that have this endpoint's metric
+    mu: np.ndarray
+    mu_variance: np.ndarray
+    between: np.ndarray  # variance between runs beyond the within-run part
+    df: np.ndarray
+    host: np.ndarray  # per baseline run, mean 0
+    host_variance: float  # of the true factor, its estimation error taken out
+    host_df: int
+
+    @property
+    def judged(self) -> np.ndarray:
+        return np.isfinite(self.mu)
+
+
+@dataclass(frozen=True)
+class Score:
+    """Difference of candidate runs to the baseline, host factor removed; per endpoint, log scale."""
+
+    difference: np.ndarray
+    standard_error: np.ndarray
+    df: np.ndarray
+    host: float  # mean common factor of the candidate runs
+    host_error_variance: float  # of that mean, from the endpoints' noise alone
+
+
+def fit_metric(value: np.ndarray, variance: np.ndarray) -> MetricFit:
+    """Fit K baseline runs x E endpoints (NaN: missing). `variance` is the within-run variance of each value."""
+    value = np.where(np.isfinite(value).sum(axis=0) >= LEAST_BASELINE_RUNS, value, np.nan)
+    present = np.isfinite(value)
+    runs = present.sum(axis=0)
+    usable = runs >= LEAST_BASELINE_RUNS
+    mu, host = _locations(value)
+    residual = value - mu - host[:, None]
+    endpoints = int(usable.sum())
+    # the host factors use up one degree of freedom per run, shared by the endpoints
+    df = np.where(usable, (runs - 1) * (1 - 1 / max(endpoints, 1) if endpoints > 1 else 1.0), np.nan)
+    within = _mean(np.where(present, variance, np.nan), axis=0)
+    observed = _sum(residual**2, axis=0) / np.where(usable, df, 1.0)
+    total, total_df = shrink_variances(np.where(usable, observed, np.nan), df, within)
+    between = np.where(usable, np.maximum(total - within, LEAST_NOISE**2), np.nan)
+    error = _mean_error(between + within, usable)
+    host_variance = max(float(np.var(host, ddof=1)) - error, 0.0) if endpoints > 1 and len(host) > 1 else 0.0
+    return MetricFit(
+        runs=runs,
+        mu=np.where(usable, mu, np.nan),
+        mu_variance=np.where(usable, (between + within) / np.maximum(runs, 1), np.nan),
+        between=between,
+        df=total_df,
+        host=host,
+        host_variance=host_variance,
+        host_df=max(len(host) - 1, 1),
+    )
+
+
+def _locations(value: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Endpoint locations and run factors by alternating Huber means; with one endpoint there is no common factor."""
+    host = np.zeros(value.shape[0])
+    mu = huber_location(value, axis=0)
+    if np.isfinite(mu).sum() < 2:
+        return mu, host
+    for _ in range(5):
+        host = np.nan_to_num(huber_location(value - mu, axis=1))
+        host = host - host.mean()
+        mu = huber_location(value - host[:, None], axis=0)
+    return mu, host
+
+
+def huber_location(value: np.ndarray, axis: int) -> np.ndarray:
+    """Huber's M-estimate of location along `axis`, NaN ignored; scale from the median absolute deviation."""
+    with np.errstate(all="ignore"):
+        center = _median(value, axis)
+        scale = 1.4826 * _median(np.abs(value - np.expand_dims(center, axis)), axis)
+        scale = np.expand_dims(np.maximum(scale, LEAST_NOISE / 4), axis)
+        for _ in range(8):
+            distance = np.abs(value - np.expand_dims(center, axis)) / scale
+            weight = np.where(np.isfinite(value), np.minimum(1.0, HUBER / np.maximum(distance, 1e-12)), 0.0)
+            center = np.sum(weight * np.nan_to_num(value), axis=axis) / np.sum(weight, axis=axis)
+    return center
+
+
+def shrink_variances(observed: np.ndarray, df: np.ndarray, within: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Posterior variance and degrees of freedom per endpoint; NaN entries stay NaN.
+
+    `observed` variances differ because endpoints differ in requests (`within`) and in nature. The first is divided out:
+    ratio = observed / (within + pooled between). The ratios' spread beyond what `df` explains says how far to shrink.
+    """
+    usable = np.isfinite(observed) & (df > 0)
+    if not usable.any():
+        return observed, df
+    excess = np.maximum(observed[usable] - within[usable], 0.0)
+    pooled = max(float(np.average(excess, weights=df[usable])), LEAST_NOISE**2)
+    expected = within + pooled
+    ratio = np.maximum(observed / expected, 1e-6)
+    prior_ratio, prior_df = _prior(ratio[usable], df[usable])
+    total_df = np.where(usable, df + prior_df, df)
+    total = np.where(usable, expected * (prior_df * prior_ratio + df * ratio) / total_df, observed)
+    return np.maximum(total, within), total_df
+
+
+def _prior(ratio: np.ndarray, df: np.ndarray) -> tuple[float, float]:
+    """Scale and degrees of freedom of the scaled F prior by moments of log variances (limma's fitFDist)."""
+    if len(ratio) < 2:
+        return float(ratio.mean()), 0.0
+    # a single zero variance (identical runs) must not drag the mean of logs down
+    logs = np.log(np.maximum(ratio, 1e-3 * np.median(ratio)))
+    centered = logs - digamma(df / 2) + np.log(df / 2)
+    mean = float(centered.mean())
+    spread = float(centered.var(ddof=1) - polygamma(1, df / 2).mean())
+    if spread <= 0:
+        return float(np.exp(mean)), MOST_PRIOR_DF
+    half = _inverse_trigamma(spread)
+    scale = float(np.exp(mean + digamma(half) - np.log(half)))
+    return scale, float(min(2 * half, MOST_PRIOR_DF))
+
+
+def _inverse_trigamma(value: float) -> float:
+    """Solve trigamma(x) = value by Newton's method (Smyth 2004, appendix)."""
+    if value > 1e7:
+        return 1 / np.sqrt(value)
+    if value < 1e-6:
+        return 1 / value
+    x = 0.5 + 1 / value
+    for _ in range(50):
+        trigamma = float(polygamma(1, x))
+        step = trigamma * (1 - trigamma / value) / float(polygamma(2, x))
+        x += step
+        if -step / x < 1e-8:
+            break
+    return x
+
+
+def score(fit: MetricFit, value: np.ndarray, variance: np.ndarray, session_share: float = 0.0) -> Score:
+    """Judge k candidate runs x E endpoints against the fit: the mean difference, with its error.
+
+    `session_share` is the share of the between-run variance that runs of one session have in common and that
+    averaging them therefore does not remove.
+    """
+    judged = np.isfinite(value) & fit.judged
+    difference = np.where(judged, value - fit.mu, np.nan)
+    noise = np.where(judged, fit.between + variance, np.nan)
+    host, host_error, run_host, run_error = _candidate_host(fit, difference, noise)
+    cleaned = difference - host
+    count = judged.sum(axis=0)
+    k = np.maximum(count, 1)
+    mean = np.where(count > 0, np.nansum(np.where(judged, cleaned, 0.0), axis=0) / k, np.nan)
+    own = np.nansum(np.where(judged, variance + host_error, 0.0), axis=0) / k**2
+    between = fit.between * (session_share + (1 - session_share) / k)
+    error = np.sqrt(own + between + fit.mu_variance)
+    return Score(
+        difference=mean,
+        standard_error=np.where(count > 0, error, np.nan),
+        df=fit.df,
+        host=float(np.mean(run_host)) if len(run_host) else 0.0,
+        host_error_variance=float(np.mean(run_error)) / max(len(run_error), 1) if len(run_error) else 0.0,
+    )
+
+
+def _candidate_host(
+    fit: MetricFit, difference: np.ndarray, noise: np.ndarray
+) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """Common factor of each candidate run, for each endpoint from the OTHER endpoints (k x E), with its error variance;
+    and from all endpoints (k). Shrunk towards 0 as far as the baseline's factors and the endpoints' noise demand."""
+    runs, _ = difference.shape
+    present = np.isfinite(difference)
+    spread = noise + fit.mu_variance
+    center = np.nan_to_num(huber_location(difference, axis=1))[:, None] if present.any() else np.zeros((runs, 1))
+    distance = np.abs(difference - center) / np.sqrt(spread)
+    robust = np.minimum(1.0, HUBER / np.maximum(np.nan_to_num(distance), 1e-12))
+    weight = np.where(present, robust / np.where(present, spread, 1.0), 0.0)
+    # eight runs may show a quiet host by luck; never believe it quieter than the endpoints themselves
+    typical = float(np.median(spread[present])) if present.any() else 1.0
+    prior = 1 / max(fit.host_variance, typical)
+    weighted = weight * np.nan_to_num(difference)
+    total_weight, total = weight.sum(axis=1, keepdims=True), weighted.sum(axis=1, keepdims=True)
+    others = total_weight - weight + prior
+    return (
+        (total - weighted) / others,
+        1 / others,
+        (total / (total_weight + prior))[:, 0],
+        (1 / (total_weight + prior))[:, 0],
+    )
+
+
+def _mean_error(noise: np.ndarray, usable: np.ndarray) -> float:
+    """Variance of a run's estimated common factor that comes from the endpoints' own noise."""
+    count = int(usable.sum())
+    return float(np.mean(noise[usable])) / count if count else 0.0
+
+
+def _mean(value: np.ndarray, axis: int) -> np.ndarray:
+    count = np.isfinite(value).sum(axis=axis)
+    return np.where(count > 0, np.nansum(value, axis=axis) / np.maximum(count, 1), np.nan)
+
+
+def _sum(value: np.ndarray, axis: int) -> np.ndarray:
+    return np.nansum(value, axis=axis)
+
+
+def _median(value: np.ndarray, axis: int) -> np.ndarray:
+    """nanmedian without warnings for empty slices, and ten times faster on small arrays."""
+    ordered = np.sort(value, axis=axis)  # NaN last
+    count = np.isfinite(value).sum(axis=axis)
+    low = np.expand_dims(np.maximum((count - 1) // 2, 0), axis)
+    high = np.expand_dims(np.maximum(count // 2, 0), axis)
+    high = np.minimum(high, value.shape[axis] - 1)
+    middle = (np.take_along_axis(ordered, low, axis) + np.take_along_axis(ordered, high, axis)) / 2
+    return np.where(count > 0, np.squeeze(middle, axis), np.nan)
