@@ -1,0 +1,283 @@
+"""Questions to the history that report, dashboard, trends and drift ask. Each opens the database for itself."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from sqlalchemy import Select, and_, distinct, exists, func, or_, select
+
+from loadtest.gate.models import Finding, RunSummary
+from loadtest.history.database import reading
+from loadtest.history.models import (
+    REGRESSION_CRITERIA,
+    AcknowledgementKind,
+    HistoryStatus,
+    MetricRow,
+    RunEntry,
+    RunRow,
+    SeriesPoint,
+)
+from loadtest.history.store import finding_of, metric_row, run_row
+from loadtest.history.tables import AcknowledgementRow, Run, RunFinding, RunMetric
+from loadtest.history.text import endpoint_key
+from loadtest.planning.models import Plan
+from loadtest.vocabulary import Criterion, Outcome
+
+
+def recent_runs(
+    scenario: str | None = None,
+    environment: str | None = None,
+    profile: str | None = None,
+    *,
+    limit: int = 20,
+    since: datetime | None = None,
+    before: datetime | None = None,
+    outcomes: Sequence[Outcome] = (),
+    branch: str | None = None,
+    confirmations: bool = False,
+    database_url: str | None = None,
+) -> list[RunRow]:
+    """The latest runs, newest first; `not_run` ones are among them, confirmation runs only when asked for."""
+    statement = _of_series(select(Run), scenario, environment, profile)
+    if not confirmations:
+        statement = statement.where(Run.confirms.is_(None))
+    if since is not None:
+        statement = statement.where(Run.started_at >= since)
+    if before is not None:
+        statement = statement.where(Run.started_at < before)
+    if outcomes:
+        statement = statement.where(Run.outcome.in_([outcome.value for outcome in outcomes]))
+    if branch is not None:
+        statement = statement.where(Run.branch == branch)
+    with reading(database_url) as session:
+        rows = session.scalars(statement.order_by(Run.started_at.desc(), Run.run_id.desc()).limit(limit))
+        return [run_row(row) for row in rows]
+
+
+def run_entry(run_id: str, *, database_url: str | None = None) -> RunEntry | None:
+    """Everything the history keeps of one run; None if it knows no such run."""
+    with reading(database_url) as session:
+        run = session.get(Run, run_id)
+        if run is None:
+            return None
+        metrics = session.scalars(
+            select(RunMetric).where(RunMetric.run_id == run_id).order_by(RunMetric.endpoint, RunMetric.metric)
+        )
+        findings = session.scalars(select(RunFinding).where(RunFinding.run_id == run_id).order_by(RunFinding.position))
+        return RunEntry(
+            run=run_row(run),
+            metrics=tuple(metric_row(row) for row in metrics),
+            findings=tuple(finding_of(row) for row in findings),
+            summary=run.summary,
+        )
+
+
+def run_findings(run_id: str, *, database_url: str | None = None) -> list[Finding]:
+    entry = run_entry(run_id, database_url=database_url)
+    return list(entry.findings) if entry else []
+
+
+def run_metrics(run_id: str, *, database_url: str | None = None) -> list[MetricRow]:
+    entry = run_entry(run_id, database_url=database_url)
+    return list(entry.metrics) if entry else []
+
+
+def all_series(*, since: datetime | None = None, database_url: str | None = None) -> list[tuple[str, str, str]]:
+    """Each (scenario, environment, profile) that has a run, in order of name."""
+    statement = select(Run.scenario, Run.environment, Run.profile).distinct().order_by(Run.scenario, Run.environment, Run.profile)
+    if since is not None:
+        statement = statement.where(Run.started_at >= since)
+    with reading(database_url) as session:
+        return [(row[0], row[1], row[2]) for row in session.execute(statement)]
+
+
+def metric_series(
+    scenario: str,
+    environment: str,
+    profile: str,
+    endpoint: str,
+    metric: str,
+    *,
+    digest: str | None = None,
+    since: datetime | None = None,
+    until: datetime | None = None,
+    include_slowdown: bool = False,
+    limit: int | None = None,
+    database_url: str | None = None,
+) -> list[SeriesPoint]:
+    """One metric of one endpoint over time, oldest first (with `limit`: the newest ones): runs that measured something
+    valid. Confirmation runs and runs with an artificial slow-down are left out. `endpoint` "Total" is the whole run."""
+    found = metric_table(
+        scenario, environment, profile, [metric], endpoints=[endpoint], digest=digest, since=since, until=until,
+        include_slowdown=include_slowdown, limit=limit, database_url=database_url,
+    )  # fmt: skip
+    return found.get((endpoint_key(endpoint), metric), [])
+
+
+def metric_table(
+    scenario: str,
+    environment: str,
+    profile: str,
+    metrics: Sequence[str],
+    *,
+    endpoints: Sequence[str] | None = None,
+    digest: str | None = None,
+    since: datetime | None = None,
+    until: datetime | None = None,
+    include_slowdown: bool = False,
+    limit: int | None = None,
+    database_url: str | None = None,
+) -> dict[tuple[str, str], list[SeriesPoint]]:
+    """Like `metric_series`, for several metrics of all (or the named) endpoints at once: {(endpoint, metric): points}.
+    `limit` counts points, so give it only for a single series."""
+    statement = (
+        _of_series(select(RunMetric, Run), scenario, environment, profile)
+        .join(Run, Run.run_id == RunMetric.run_id)
+        .where(RunMetric.metric.in_(metrics), *_measured_validly(include_slowdown))
+    )
+    if endpoints is not None:
+        statement = statement.where(RunMetric.endpoint.in_([endpoint_key(name) for name in endpoints]))
+    if digest is not None:
+        statement = statement.where(Run.digest == digest)
+    if since is not None:
+        statement = statement.where(Run.started_at >= since)
+    if until is not None:
+        statement = statement.where(Run.started_at <= until)
+    statement = statement.order_by(Run.started_at.desc(), Run.run_id.desc())
+    if limit is not None:
+        statement = statement.limit(limit)
+    series: dict[tuple[str, str], list[SeriesPoint]] = {}
+    with reading(database_url) as session:
+        for value, run in session.execute(statement):
+            series.setdefault((value.endpoint, value.metric), []).append(_point(value, run))
+    return {key: points[::-1] for key, points in series.items()}
+
+
+def summaries(
+    scenario: str,
+    environment: str,
+    profile: str,
+    *,
+    digest: str | None = None,
+    host_class: str | None = None,
+    since: datetime | None = None,
+    before: datetime | None = None,
+    limit: int = 1000,
+    database_url: str | None = None,
+) -> list[RunSummary]:
+    """The gate's summaries of accepted runs, oldest first (the newest `limit` of them). Accepted: judged, valid, no
+    confirmation, no artificial slow-down, and not failed for being slower than the baseline, unless a person accepted
+    that or called it a false alarm. A run that failed only by drift or by a target is a measurement like any other.
+
+    `host_class` is a HostClass's label.
+    """
+    statement = _of_series(select(Run.summary), scenario, environment, profile).where(Run.summary.is_not(None), *_accepted())
+    if digest is not None:
+        statement = statement.where(Run.digest == digest)
+    if host_class is not None:
+        statement = statement.where(Run.host_class == host_class)
+    if since is not None:
+        statement = statement.where(Run.started_at >= since)
+    if before is not None:
+        statement = statement.where(Run.started_at < before)
+    statement = statement.order_by(Run.started_at.desc(), Run.run_id.desc()).limit(limit)
+    with reading(database_url) as session:
+        texts = list(session.scalars(statement))
+    return [RunSummary.model_validate_json(text) for text in reversed(texts)]
+
+
+def drift_series(plan: Plan, *, since: datetime | None = None, database_url: str | None = None) -> list[RunSummary]:
+    """Accepted runs that are comparable with `plan` (same digest and host class) since the anchor was accepted, oldest
+    first, without the plan's own run: what `loadtest.gate.drift` needs. `since`: when the anchor's last run started."""
+    found = summaries(
+        plan.scenario.name,
+        plan.environment.name,
+        plan.profile.name,
+        digest=plan.digest,
+        host_class=plan.host_class.label,
+        since=since,
+        database_url=database_url,
+    )
+    return [summary for summary in found if summary.run_id != plan.run_id]
+
+
+def counts(
+    scenario: str | None = None,
+    environment: str | None = None,
+    profile: str | None = None,
+    *,
+    since: datetime | None = None,
+    until: datetime | None = None,
+    database_url: str | None = None,
+) -> dict[str, int]:
+    """How many runs ended how: {outcome or status: runs}, without confirmation runs."""
+    label = func.coalesce(Run.outcome, Run.status)
+    statement = _of_series(select(label, func.count()), scenario, environment, profile).where(Run.confirms.is_(None))
+    if since is not None:
+        statement = statement.where(Run.started_at >= since)
+    if until is not None:
+        statement = statement.where(Run.started_at <= until)
+    with reading(database_url) as session:
+        return {str(name): count for name, count in session.execute(statement.group_by(label))}
+
+
+def endpoints_of(scenario: str, environment: str, profile: str, *, database_url: str | None = None) -> list[str]:
+    """Every endpoint that was ever measured there."""
+    statement = _of_series(select(distinct(RunMetric.endpoint)), scenario, environment, profile).join(
+        Run, Run.run_id == RunMetric.run_id
+    )
+    with reading(database_url) as session:
+        return sorted(session.scalars(statement))
+
+
+def _of_series(statement: Select, scenario: str | None, environment: str | None, profile: str | None) -> Select:  # type: ignore[type-arg]
+    for column, value in ((Run.scenario, scenario), (Run.environment, environment), (Run.profile, profile)):
+        if value is not None:
+            statement = statement.where(column == value)
+    return statement
+
+
+def _measured_validly(include_slowdown: bool) -> list:  # type: ignore[type-arg]
+    conditions = [
+        Run.status != HistoryStatus.NOT_RUN.value,
+        Run.confirms.is_(None),
+        or_(Run.outcome.is_(None), Run.outcome != Outcome.INVALID.value),
+    ]
+    return conditions if include_slowdown else [*conditions, Run.slowdown.is_(None)]
+
+
+def _accepted() -> list:  # type: ignore[type-arg]
+    slower = exists().where(
+        RunFinding.run_id == Run.run_id,
+        RunFinding.outcome == Outcome.FAIL.value,
+        RunFinding.muted.is_(False),
+        RunFinding.criterion.in_([criterion.value for criterion in REGRESSION_CRITERIA if criterion is not Criterion.DRIFT]),
+    )
+    forgiven = exists().where(
+        AcknowledgementRow.run_id == Run.run_id,
+        AcknowledgementRow.kind.in_([AcknowledgementKind.ACCEPT.value, AcknowledgementKind.FALSE_ALARM.value]),
+        AcknowledgementRow.endpoint.is_(None),
+        AcknowledgementRow.withdrawn_at.is_(None),
+    )
+    judged = [outcome.value for outcome in (Outcome.PASS, Outcome.WARN, Outcome.INCONCLUSIVE)]
+    return [
+        Run.confirms.is_(None),
+        Run.slowdown.is_(None),
+        or_(Run.outcome.in_(judged), and_(Run.outcome == Outcome.FAIL.value, or_(~slower, forgiven))),
+    ]
+
+
+def _point(value: RunMetric, run: Run) -> SeriesPoint:
+    return SeriesPoint(
+        run_id=run.run_id,
+        started_at=run.started_at,
+        value=value.value,
+        n=value.n,
+        variance=value.variance,
+        commit=run.commit,
+        branch=run.branch,
+        digest=run.digest,
+        host_class=run.host_class,
+        outcome=Outcome(run.outcome) if run.outcome else None,
+    )

@@ -1,0 +1,16 @@
+"""Each test has its own runs root, scratch folder and SQLite history."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+
+@pytest.fixture(autouse=True)
+def installation(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("LOADTEST_HOME", str(tmp_path))
+    monkeypatch.setenv("LOADTEST_RUNS_ROOT", str(tmp_path / "runs"))
+    monkeypatch.setenv("LOADTEST_SCRATCH", str(tmp_path / "scratch"))
+    monkeypatch.delenv("LOADTEST_DATABASE_URL", raising=False)
+    return tmp_path
