@@ -1,0 +1,91 @@
+# Two commands are enough: make run, make test. The rest is for people who work on the project.
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+VENV := .venv
+PYTHON := $(VENV)/bin/python
+LOADTEST := $(VENV)/bin/loadtest
+PYTHON3 ?= $(shell command -v python3.11 || command -v python3)
+
+# make variables that become DAG params
+PARAMS = PROFILE ENVIRONMENT SCENARIO USERS SPAWN_RATE DURATION HOST SLOWDOWN BLOCKING REASON COMMIT BRANCH REPOSITORY PULL_REQUEST
+lower = $(subst _,-,$(shell echo $(1) | tr A-Z a-z))
+export $(PARAMS)
+RUN_OPTIONS = $(foreach name,$(PARAMS),$(if $(value $(name)),--$(call lower,$(name)) "$$$(name)"))
+
+export AIRFLOW_HOME := $(CURDIR)/.airflow
+export GX_ANALYTICS_ENABLED := False
+
+.PHONY: help
+help: ## this list
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 20
+
+# --- install
+
+$(VENV)/installed: requirements.txt pyproject.toml
+	@test -x $(PYTHON) || $(PYTHON3) -m venv $(VENV)
+	@$(PYTHON) -m pip install -q --disable-pip-version-check uv
+	$(VENV)/bin/uv pip install -q --python $(PYTHON) -r requirements.txt
+	@$(VENV)/bin/uv pip install -q --python $(PYTHON) --no-deps -e .
+	@touch $@
+
+$(VENV)/installed-dev: $(VENV)/installed requirements-dev.txt
+	$(VENV)/bin/uv pip install -q --python $(PYTHON) -r requirements-dev.txt
+	@touch $@
+
+.PHONY: install install-dev lock
+install: $(VENV)/installed ## install what the product needs into .venv
+install-dev: $(VENV)/installed-dev ## and what tests and benchmarks need
+lock: ## make requirements.txt and requirements-dev.txt anew from the .in files
+	uv pip compile -q --python-version 3.11 requirements.in -o requirements.txt
+	uv pip compile -q --python-version 3.11 requirements-dev.in -o requirements-dev.txt
+
+# --- run
+
+.PHONY: run up down
+# GNU make exits 2 for any recipe that fails, yet `make run` must exit 1 when the verdict is fail. So the run happens while
+# make remakes an included file; then make starts again, reads the exit code there, and -q (question) lets it exit 1.
+# Other codes than 0, 1 and 2 cannot be had from make: invalid (3) ends as 2; `loadtest airflow run` exits 3.
+ifneq ($(filter run,$(MAKECMDGOALS)),)
+RESULT := .loadtest/make-run.mk
+ifdef MAKE_RESTARTS
+include $(RESULT)
+MAKEFLAGS += $(if $(filter 1,$(RUN_EXIT)),-q)
+run: ; @exit $(RUN_EXIT)
+else
+include $(RESULT)
+$(RESULT): FORCE install
+	@mkdir -p $(@D); rm -f $@; $(LOADTEST) airflow run $(RUN_OPTIONS); echo "RUN_EXIT := $$?" > $@
+FORCE: ;
+endif
+endif
+run: ## one load test through Airflow: make run PROFILE=light USERS=4 DURATION=20s
+up: install ## start Airflow and leave it running
+	@$(LOADTEST) airflow up
+down: install ## stop Airflow and everything it left
+	@$(LOADTEST) airflow down
+
+# --- test
+
+.PHONY: test test-unit test-airflow test-browser test-slow lint system-packages
+test: install-dev system-packages lint test-unit test-airflow test-browser ## everything CI must pass
+lint:
+	$(VENV)/bin/ruff check dags plugins include tests benchmarks
+test-unit: install-dev
+	$(PYTHON) -m pytest -n 2 --dist loadfile
+test-airflow: install-dev ## DAG runs and the end-to-end tests against a real scheduler
+	$(PYTHON) -m pytest -m "airflow and not slow" -p no:xdist tests/dags tests/end_to_end
+test-browser: install-dev system-packages
+	$(PYTHON) -m pytest -m browser tests/browser
+test-slow: install-dev system-packages ## what takes minutes
+	$(PYTHON) -m pytest -m "slow and not browser"
+system-packages: ## PostgreSQL and Chromium for the tests, from Debian
+	@tests/install_system_packages.sh
+
+# --- benchmarks: each prints FIGURE lines
+
+SEED ?= 1
+.PHONY: bench-recorder bench-load bench-analysis bench-gate bench-drift bench-overhead bench-report
+bench-recorder bench-load bench-analysis bench-overhead bench-report: install-dev
+	$(PYTHON) benchmarks/$(subst -,_,$@).py
+bench-gate bench-drift: install-dev
+	$(PYTHON) benchmarks/$(subst -,_,$@).py --seed $(SEED)
