@@ -44,11 +44,14 @@ class _Part:
 
 
 def cover(plan: Plan, findings: Sequence[Finding], comparison: Comparison | None) -> Proof:
-    """Proof for a pass from counted findings, none of which is worse than `inconclusive`."""
+    """Proof for a pass from all findings of a run, none of which counts and is worse than `inconclusive`."""
+    hidden = {finding.endpoint for finding in findings if finding.muted}
+    critical_names = critical_endpoints(plan.scenario.criteria) - hidden
+    findings = [finding for finding in findings if finding.counts]
     compared = comparison is not None and comparison.compared
     indicative = plan.profile.evidence is Evidence.INDICATIVE
-    regressions = _regressions(plan, [f for f in findings if f.criterion is Criterion.REGRESSION])
-    targets = _targets(plan, [f for f in findings if f.criterion is Criterion.TARGET])
+    regressions = _regressions(plan, [f for f in findings if f.criterion is Criterion.REGRESSION], critical_names)
+    targets = _targets(plan, [f for f in findings if f.criterion is Criterion.TARGET], critical_names)
     blocking = _blocking(plan, findings, comparison, indicative=indicative)
     judged = regressions.judged + targets.judged > 0
     enough = judged and not blocking and (indicative or (regressions.enough and targets.enough))
@@ -85,7 +88,7 @@ def _blocking(plan: Plan, findings: Sequence[Finding], comparison: Comparison | 
     return reasons + others[:1]
 
 
-def _regressions(plan: Plan, findings: Sequence[Finding]) -> _Part:
+def _regressions(plan: Plan, findings: Sequence[Finding], critical: frozenset[str]) -> _Part:
     """An endpoint is proven if none of its metrics is left open."""
     by_endpoint: dict[str, list[Finding]] = {}
     for finding in findings:
@@ -98,10 +101,11 @@ def _regressions(plan: Plan, findings: Sequence[Finding]) -> _Part:
         highest = max((f.interval[1] for own in unproven.values() for f in own if f.interval), default=None)
         words += f", {len(unproven)} not"
         words += f" (cannot exclude {change(highest)})" if highest is not None and highest > 0 else " (too few requests)"
-    return _Part(judged, proven, words, tuple(sorted(critical_endpoints(plan.scenario.criteria) & unproven.keys())))
+    open_critical = critical - (by_endpoint.keys() - unproven.keys())
+    return _Part(judged, proven, words, tuple(sorted(open_critical)))
 
 
-def _targets(plan: Plan, findings: Sequence[Finding]) -> _Part:
+def _targets(plan: Plan, findings: Sequence[Finding], critical: frozenset[str]) -> _Part:
     """Targets of endpoints that were requested; in an indicative run those met are counted, not only those proven."""
     requested = [f for f in findings if f.n]
     beyond = [f for f in requested if f.evidence.get("certainty") == "beyond"]
@@ -117,6 +121,5 @@ def _targets(plan: Plan, findings: Sequence[Finding]) -> _Part:
     else:
         words = f"{len(proven)} of {judged} targets surely met, {judged - len(proven)} met without certainty"
     words += f", {absent} without a request" if absent else ""
-    critical = critical_endpoints(plan.scenario.criteria)
     open_critical = {f.endpoint for f in requested if f.endpoint in critical and f not in proven}
     return _Part(judged, len(proven), words, tuple(sorted(name for name in open_critical if name)))

@@ -50,7 +50,7 @@ def judge_run(plan: Plan, findings: Sequence[Finding], comparison: Comparison | 
     if outcome in (Outcome.INVALID, Outcome.FAIL, Outcome.WARN):
         bad = [finding for finding in counted if finding.outcome is outcome]
         return Judgment(outcome, _bad_sentence(outcome, bad, len(_troubles(counted))), _reasons(counted), ordered, None)
-    proof = cover(plan, counted, comparison)
+    proof = cover(plan, ordered, comparison)
     outcome = Outcome.PASS if proof.enough else Outcome.INCONCLUSIVE
     reasons = (proof.sentence, *proof.gaps)[:MOST_REASONS]
     note = " (indicative)" if outcome is Outcome.PASS and plan.profile.evidence is Evidence.INDICATIVE else ""

@@ -1,0 +1,161 @@
+"""Each reason to distrust a measurement has its own sentence, and a healthy run has none."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+
+from loadtest.gate.models import Finding
+from loadtest.gate.validity import judge_validity
+from loadtest.load.models import AbortFacts, ArrivalFacts, HealthFacts, StopReason
+from loadtest.planning.models import LoadModel
+from loadtest.vocabulary import Criterion, Outcome
+from tests.gate.run_facts import STARTED_AT, make_endpoint, make_load, make_metrics, make_plan, make_worker
+
+
+def judged(**load: object) -> list[Finding]:
+    return judge_validity(make_plan(), make_load(**load), make_metrics())
+
+
+def test_a_healthy_run_raises_no_doubt() -> None:
+    assert judged() == []
+
+
+INVALID = [
+    pytest.param({"samples": 0}, "no request was recorded in 2m5s of load", id="zero requests"),
+    pytest.param(
+        {"stop_reason": StopReason.NOT_STARTED, "error": "No module named 'shop'.", "samples": 0},
+        "the load generator did not start: No module named 'shop'",
+        id="not startable",
+    ),
+    pytest.param(
+        {"stop_reason": StopReason.SIGNALED, "ended_at": STARTED_AT + timedelta(seconds=40)},
+        "the load was stopped after 40s of 2m5s",
+        id="signal",
+    ),
+    pytest.param(
+        {"stop_reason": StopReason.CRASHED, "exit_code": 1, "ended_at": STARTED_AT + timedelta(seconds=40)},
+        "the load generator ended by itself after 40s of 2m5s: exit code 1, no completion marker",
+        id="crash",
+    ),
+    pytest.param({"ended_at": STARTED_AT + timedelta(seconds=60)}, "ended after 1m of 2m5s", id="too short"),
+    pytest.param({"expected_workers": 2}, "only 1 of 2 workers joined", id="worker missing"),
+    pytest.param({"reached_users": 4}, "only 4 of 10 planned users were running", id="users not reached"),
+    pytest.param({"steady_started_at": None, "steady_ended_at": None}, "the ramp was not finished", id="ramp"),
+    pytest.param({"health": HealthFacts()}, "health was never checked", id="health unobserved"),
+    pytest.param(
+        {"health": HealthFacts(checks=60, failures=4, longest_failure_s=4.2, last_error="connection refused")},
+        "the backend was unhealthy for up to 4.2 s: 4 of 60 health checks failed during the load (connection refused)",
+        id="unhealthy",
+    ),
+    pytest.param({"workers": (make_worker(lost=True, completed=False),)}, "worker local/1 was lost", id="worker lost"),
+    pytest.param({"workers": (make_worker(completed=False),)}, "never said that it completed", id="worker incomplete"),
+    pytest.param({"workers": (make_worker(saturated_share=0.35),)}, "saturated for 35 % of the steady phase", id="saturated"),
+    pytest.param({"workers": (make_worker(saturated_share=None),)}, "did not observe its own CPU", id="saturation unknown"),
+    pytest.param({"workers": (make_worker(loop_overshoot_median_ms=7.5),)}, "ran 7.50 ms late", id="overshoot"),
+    pytest.param({"workers": (make_worker(max_clock_step_ms=-3600000.0),)}, "jumped by 3,600,000 ms", id="clock"),
+]
+
+
+@pytest.mark.parametrize(("spoiled", "sentence"), INVALID)
+def test_each_doubt_is_invalid_and_says_why(spoiled: dict, sentence: str) -> None:
+    findings = judged(**spoiled)
+    assert [finding.outcome for finding in findings] == [Outcome.INVALID]
+    assert sentence in findings[0].sentence
+    assert findings[0].criterion is Criterion.VALIDITY
+    assert findings[0].evidence["rule"]
+
+
+def test_every_lost_worker_is_named() -> None:
+    workers = tuple(make_worker(f"local/{number}", lost=True, completed=False) for number in (1, 2))
+    sentences = [finding.sentence for finding in judged(workers=workers, expected_workers=2)]
+    assert len(sentences) == 2
+    assert all(f"local/{number}" in sentence for number, sentence in zip((1, 2), sentences, strict=True))
+
+
+def test_overshoot_is_measured_against_slow_answers() -> None:
+    load = make_load(workers=(make_worker(loop_overshoot_median_ms=7.5),))
+    slow = make_metrics(make_endpoint("GET /a", 500)).model_copy(
+        update={"total": make_endpoint("Total", 500, p50_ms=200.0, p95_ms=300.0)}
+    )
+    assert judge_validity(make_plan(), load, slow) == []
+
+
+def test_a_single_failed_health_check_is_shown_but_does_not_condemn() -> None:
+    (finding,) = judged(health=HealthFacts(checks=60, failures=1, longest_failure_s=1.0, last_error="timed out"))
+    assert finding.outcome is Outcome.WARN
+    assert "1 of 60 health checks failed" in finding.sentence
+
+
+def test_requests_without_an_answer_are_not_forgotten() -> None:
+    (finding,) = judged(in_flight_at_end=8)
+    assert finding.outcome is Outcome.WARN
+    assert "8 requests had no answer" in finding.sentence
+    assert judged(in_flight_at_end=1) == []
+
+
+def test_metrics_that_were_never_computed() -> None:
+    (finding,) = judge_validity(make_plan(), make_load(), None)
+    assert finding.outcome is Outcome.INVALID
+    assert "metrics.json is missing" in finding.sentence
+
+
+def test_a_steady_phase_without_requests() -> None:
+    (finding,) = judge_validity(make_plan(), make_load(), make_metrics(make_endpoint("GET /a", 0)))
+    assert finding.outcome is Outcome.INVALID
+    assert "no request started in the steady phase" in finding.sentence
+
+
+def test_closed_loop_under_half_of_the_baseline_throughput() -> None:
+    metrics = make_metrics()
+    (finding,) = judge_validity(make_plan(), make_load(), metrics, baseline_rps=metrics.total.rps * 2.1)
+    assert finding.outcome is Outcome.INVALID
+    assert "too few requests" in finding.sentence
+    assert judge_validity(make_plan(), make_load(), metrics, baseline_rps=metrics.total.rps * 1.9) == []
+
+
+def test_open_loop_compares_sent_with_planned_arrivals() -> None:
+    def judged_open(started: int) -> list[Finding]:
+        arrivals = ArrivalFacts(planned=1000, started=started, late=3, dropped=1000 - started)
+        return judged(load_model=LoadModel.OPEN, arrivals=arrivals, reached_users=0, planned_users=0)
+
+    (finding,) = judged_open(989)
+    assert "only 989 of 1,000 planned arrivals were sent" in finding.sentence
+    assert judged_open(990) == []
+    (finding,) = judged(load_model=LoadModel.OPEN, arrivals=None)
+    assert "arrivals were not recorded" in finding.sentence
+
+
+ABORTED = {
+    "stop_reason": StopReason.ABORTED,
+    "ended_at": STARTED_AT + timedelta(seconds=30),
+    "steady_started_at": None,
+    "steady_ended_at": None,
+    "reached_users": 4,
+    "abort": AbortFacts(criterion="error rate > 50 % for 10 s", value=0.63, at=STARTED_AT + timedelta(seconds=30)),
+}
+
+
+def test_an_abort_criterion_is_a_failure_of_the_service_not_of_the_measurement() -> None:
+    (finding,) = judged(**ABORTED)
+    assert (finding.criterion, finding.outcome) == (Criterion.ERRORS, Outcome.FAIL)
+    assert finding.sentence == "load stopped early, after 30s: error rate > 50 % for 10 s (it was 63 %)"
+
+
+def test_an_abort_by_latency_speaks_milliseconds() -> None:
+    abort = AbortFacts(criterion="p95 of GET /a > 5 s for 30 s", value=6400.0, at=STARTED_AT + timedelta(seconds=30))
+    (finding,) = judged(**(ABORTED | {"abort": abort}))
+    assert finding.criterion is Criterion.TARGET
+    assert "it was 6,400 ms" in finding.sentence
+
+
+def test_an_abort_while_the_backend_was_down_is_still_invalid() -> None:
+    health = HealthFacts(checks=20, failures=9, longest_failure_s=9.0, last_error="connection refused")
+    outcomes = {finding.outcome for finding in judged(**(ABORTED | {"health": health}))}
+    assert outcomes == {Outcome.FAIL, Outcome.INVALID}
+
+
+def test_a_load_too_short_for_a_health_check_is_not_blamed_for_having_none() -> None:
+    ended = STARTED_AT + timedelta(seconds=3)
+    assert judged(ended_at=ended, steady_ended_at=ended, planned_duration_s=3.0, health=HealthFacts()) == []
