@@ -9,7 +9,18 @@ import numpy as np
 
 from loadtest.analysis.models import DataContract, EndpointMetrics, RunInfo, RunMetrics
 from loadtest.load.models import HealthFacts, LoadResult, StopReason, WorkerFacts
-from loadtest.planning.models import Criteria, Environment, HostClass, LoadModel, Plan, Profile, Scenario, Target, Trigger, TriggerKind
+from loadtest.planning.models import (
+    Criteria,
+    Environment,
+    HostClass,
+    LoadModel,
+    Plan,
+    Profile,
+    Scenario,
+    Target,
+    Trigger,
+    TriggerKind,
+)
 from loadtest.run_folder import RunFolder
 from loadtest.vocabulary import Evidence
 

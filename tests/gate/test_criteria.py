@@ -15,8 +15,8 @@ SLOW = Finding(criterion=Criterion.TARGET, outcome=Outcome.FAIL, sentence="slow"
 
 
 def mute(**changes: object) -> Mute:
-    facts = {"endpoint": "GET /a", "metric": "p95_ms", "reason": "known, ticket 12", "expires": NOW + timedelta(days=7), "by": "ada"}
-    return Mute(**(facts | changes))
+    facts = {"endpoint": "GET /a", "metric": "p95_ms", "reason": "known, ticket 12", "by": "ada"}
+    return Mute(**(facts | {"expires": NOW + timedelta(days=7)} | changes))
 
 
 def test_a_mute_says_who_until_when_and_why() -> None:
