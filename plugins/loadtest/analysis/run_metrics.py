@@ -1,0 +1,113 @@
+"""`metrics.json` from a tally: per endpoint and in total, steady phase."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from loadtest.analysis.models import EndpointMetrics, RunInfo, RunMetrics
+from loadtest.analysis.server_time import server_times, total_server_times
+from loadtest.analysis.tally import STEADY_QUANTILES, Tally
+from loadtest.load.models import LoadResult
+from loadtest.planning.models import Plan
+
+TOTAL = "Total"
+
+
+def endpoint_metrics(tally: Tally) -> tuple[EndpointMetrics, ...]:
+    """All endpoints seen in the run, sorted by name; one that was never called in the steady phase has n = 0."""
+    order = sorted(range(len(tally.endpoints)), key=tally.endpoints.__getitem__)
+    return tuple(
+        _metrics(
+            tally.endpoints[code],
+            n=int(tally.steady_n[code]),
+            errors=int(tally.steady_errors[code]),
+            latency_sum_us=float(tally.steady_latency_sum[code]),
+            bytes_sum=float(tally.steady_bytes_sum[code]),
+            steady_s=tally.grid.steady_s,
+            quantiles_us=tally.steady[code],
+        ).model_copy(update={"server": server_times(tally, code)})
+        for code in order
+    )
+
+
+def total_metrics(tally: Tally) -> EndpointMetrics:
+    return _metrics(
+        TOTAL,
+        n=int(tally.steady_n.sum()),
+        errors=int(tally.steady_errors.sum()),
+        latency_sum_us=float(tally.steady_latency_sum.sum()),
+        bytes_sum=float(tally.steady_bytes_sum.sum()),
+        steady_s=tally.grid.steady_s,
+        quantiles_us=tally.steady_total,
+    ).model_copy(update={"server": total_server_times(tally)})
+
+
+def run_metrics(plan: Plan, load: LoadResult | None, tally: Tally | None, base_url: str | None = None) -> RunMetrics:
+    """The whole file. Without a load or samples everything is zero or None: the gate calls such a run invalid."""
+    empty = EndpointMetrics(endpoint=TOTAL, n=0, errors=0, error_rate=0.0, rps=0.0)
+    return RunMetrics(
+        run=run_info(plan, load, base_url),
+        load_model=load.load_model if load else plan.profile.load_model,
+        users=load.reached_users if load else 0,
+        duration_s=tally.grid.steady_s if tally else 0.0,
+        endpoints=endpoint_metrics(tally) if tally else (),
+        total=total_metrics(tally) if tally else empty,
+    )
+
+
+def run_info(plan: Plan, load: LoadResult | None, base_url: str | None = None) -> RunInfo:
+    return RunInfo(
+        run_id=plan.run_id,
+        scenario=plan.scenario.name,
+        environment=plan.environment.name,
+        profile=plan.profile.name,
+        base_url=base_url or plan.base_url,
+        digest=plan.digest,
+        host_class=plan.host_class,
+        commit=plan.trigger.commit,
+        branch=plan.trigger.branch,
+        started_at=load.started_at if load else plan.created_at,
+        ended_at=load.ended_at if load else plan.created_at,
+        steady_started_at=load.steady_started_at if load else None,
+        steady_ended_at=load.steady_ended_at if load else None,
+        versions=plan.versions,
+    )
+
+
+def milliseconds(value_us: float) -> float | None:
+    """Milliseconds of microseconds; None for NaN."""
+    return None if math.isnan(value_us) else float(value_us) / 1000
+
+
+def _metrics(
+    name: str,
+    *,
+    n: int,
+    errors: int,
+    latency_sum_us: float,
+    bytes_sum: float,
+    steady_s: float,
+    quantiles_us: NDArray[np.float64] | Sequence[float],
+) -> EndpointMetrics:
+    successes = n - errors
+    at = dict(zip(STEADY_QUANTILES, (milliseconds(value) for value in quantiles_us), strict=True))
+    return EndpointMetrics(
+        endpoint=name,
+        n=n,
+        errors=errors,
+        error_rate=errors / n if n else 0.0,
+        rps=n / steady_s if steady_s > 0 else 0.0,
+        mean_ms=latency_sum_us / successes / 1000 if successes else None,
+        min_ms=at[0.0],
+        p50_ms=at[0.5],
+        p90_ms=at[0.9],
+        p95_ms=at[0.95],
+        p99_ms=at[0.99],
+        p999_ms=at[0.999],
+        max_ms=at[1.0],
+        mean_bytes=bytes_sum / successes if successes else None,
+    )
