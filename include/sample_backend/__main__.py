@@ -21,8 +21,8 @@ def main() -> int:
     options = _arguments()
     try:
         rules = parse_slowdown(options.slowdown)
-        # The port is taken before anything slow happens, so that a port in use is known at once.
-        listener = _listen(options.host, options.port)
+        # Before anything slow, so that a port in use is known at once. Listening waits until there is somebody to answer.
+        listener = _bind(options.host, options.port)
     except ValueError as error:
         return _refuse(str(error), EXIT_USAGE)
     except OSError as error:
@@ -83,15 +83,13 @@ def _arguments() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def _listen(host: str, port: int) -> socket.socket:
+def _bind(host: str, port: int) -> socket.socket:
     if not 0 <= port <= 65_535:
         raise ValueError(f"--port must be between 0 and 65535, not {port}.")
     listener = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         listener.bind((host, port))
-        # With SO_REUSEADDR two sockets may bind one port; the second one to listen is refused.
-        listener.listen(2048)
     except OSError:
         listener.close()
         raise

@@ -10,6 +10,7 @@ Several rules are joined by `;`.
 from __future__ import annotations
 
 import asyncio
+import difflib
 import random
 import re
 import time
@@ -56,7 +57,7 @@ def _rule(text: str) -> Slowdown:
     share = float(match["share"] or 100) / 100
     if added_s > _LONGEST_S or factor < 1 or not 0 < share <= 1:
         raise ValueError(
-            f"the slow-down {text!r} is out of range: at most +{_LONGEST_S:.0f}s, a factor of at least 1, a share over 0% to 100%."
+            f"the slow-down {text!r} is out of range: at most +{_LONGEST_S:.0f}s, a factor of at least 1, a share of up to 100%."
         )
     return Slowdown(match["method"], _template(match["path"]), added_s, factor, share)
 
@@ -90,11 +91,12 @@ class SlowdownMiddleware:
 
 def check_endpoints(rules: Iterable[Slowdown], endpoints: Iterable[tuple[str, str]]) -> None:
     """ValueError when a rule names an endpoint that does not exist: it would slow nothing, unnoticed."""
-    known = {(method, _template(path)) for method, path in endpoints}
+    known = {f"{method} {_template(path)}" for method, path in endpoints}
     for rule in rules:
-        if (rule.method, rule.path) not in known:
-            names = ", ".join(sorted(f"{method} {path}" for method, path in known))
-            raise ValueError(f"the slow-down names {rule.method} {rule.path}, which is not an endpoint; there are: {names}.")
+        name = f"{rule.method} {rule.path}"
+        if name not in known:
+            nearest = ", ".join(difflib.get_close_matches(name, known, n=3, cutoff=0.3)) or "none"
+            raise ValueError(f"the slow-down names {name}, which is not an endpoint; the nearest are: {nearest}.")
 
 
 def _template(path: str) -> str:

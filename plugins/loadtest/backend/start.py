@@ -1,0 +1,202 @@
+"""Start the backend of a run: a free port, a fresh database, a process of its own that outlives the one who started it."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import random
+import re
+import secrets
+import socket
+import subprocess
+import sys
+import time
+from datetime import UTC, datetime
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import psutil
+
+from loadtest.backend.databases import DATABASE_MARK, create_database, database_url
+from loadtest.backend.models import BackendState, DatabaseRef
+from loadtest.backend.stop import RUN_MARK, clean_up, require_this_host, run_mark
+from loadtest.errors import ConfigurationError, InfrastructureError
+from loadtest.masking import last_line
+from loadtest.planning.models import BackendCommand, Plan
+from loadtest.processes import ProcessIdentity
+from loadtest.run_folder import RunFolder
+from loadtest.settings import settings
+
+# What a program needs to find its way about; everything else must be named in the environment file.
+_INHERITED = ("PATH", "HOME", "USER", "LOGNAME", "LANG", "LC_ALL", "TZ", "TMPDIR", "VIRTUAL_ENV", "SSL_CERT_FILE", "SSL_CERT_DIR")
+# Below the range from which the system takes ports for outgoing connections: the load itself opens many of those.
+_PORTS = range(20_000, 30_000)
+# Long enough to see a command that fails at once; whether it becomes healthy is for the health check to say.
+_WATCH_S = 5.0
+
+# Children must be waited for by their parent, or they stay zombies as long as it lives.
+_children: dict[int, subprocess.Popen[bytes]] = {}
+
+
+def start_backend(plan: Plan, folder: RunFolder) -> BackendState:
+    """Start the plan's backend and write `backend.json`; a live one of the same run is kept, a half-started one replaced.
+
+    Returns when it listens, or after 5 s; call `wait_healthy` next, and `stop_backend` in any case.
+    Raises ConfigurationError for a command that cannot work (not found, exit code 2, port taken by something else) and
+    InfrastructureError for one that ended at once. The database and log of a failed start are left to `stop_backend`.
+    """
+    backend = plan.environment.backend
+    if backend is None:
+        raise ConfigurationError(f"The environment {plan.environment.name} starts no backend; give it a `backend` section.")
+    if folder.backend_state.exists():
+        earlier = BackendState.read(folder.backend_state)
+        require_this_host(earlier)
+        if earlier.identity is not None and earlier.identity.is_alive:
+            return earlier
+        clean_up(earlier, folder)
+
+    _check(backend, plan)
+    port = _free_port()
+    base_url = _base_url(plan, port)
+    if _listens(base_url):
+        raise ConfigurationError(
+            f"Something else already listens on {base_url}, where the backend of {plan.environment.name} is to be started; "
+            "stop it, or use {port} in the command."
+        )
+    database = create_database(folder.run_id) if _uses(backend, "{database_url}") else None
+    log = settings().scratch.resolve() / "logs" / f"{folder.run_id}-{secrets.token_hex(4)}.backend.log"
+    log.parent.mkdir(parents=True, exist_ok=True)
+    state = BackendState(
+        run_id=folder.run_id,
+        host=socket.gethostname(),
+        base_url=base_url,
+        database=database,
+        log_path=str(log),
+        started_at=datetime.now(UTC),
+    )
+    state.write(folder.backend_state)
+
+    process = _spawn(backend, _values(plan, port, database), database, folder, log)
+    try:
+        state = state.model_copy(update={"identity": ProcessIdentity.of(process.pid)})
+    except psutil.NoSuchProcess:
+        pass  # ended already, which the next lines report
+    else:
+        state.write(folder.backend_state)
+    _watch(process, plan, base_url, log)
+    return state
+
+
+def _check(backend: BackendCommand, plan: Plan) -> None:
+    if plan.slowdown and not _uses(backend, "{slowdown}"):
+        raise ConfigurationError(
+            f"The environment {plan.environment.name} does not hand slow-downs to its backend; "
+            "put {slowdown} into the command or a variable of its `backend` section, or ask for none."
+        )
+    folder = _working_dir(backend)
+    if not folder.is_dir():
+        raise ConfigurationError(f"The working directory {folder} of the environment {plan.environment.name} does not exist.")
+
+
+def _uses(backend: BackendCommand, placeholder: str) -> bool:
+    return any(placeholder in text for text in (*backend.command, *backend.env.values()))
+
+
+def _working_dir(backend: BackendCommand) -> Path:
+    return settings().home / backend.working_dir
+
+
+def _base_url(plan: Plan, port: int) -> str:
+    return (plan.environment.base_url or "http://127.0.0.1:{port}").replace("{port}", str(port)).rstrip("/")
+
+
+def _values(plan: Plan, port: int, database: DatabaseRef | None) -> dict[str, str]:
+    return {
+        "{python}": sys.executable,
+        "{port}": str(port),
+        "{slowdown}": plan.slowdown or "",
+        "{database_url}": database_url(database) if database else "",
+    }
+
+
+def _fill(text: str, values: dict[str, str]) -> str:
+    """Replace our placeholders and nothing else: a command may hold braces of its own."""
+    return re.sub("|".join(map(re.escape, values)), lambda match: values[match[0]], text)
+
+
+def _passed_on(text: str) -> str:
+    """`${NAME}` becomes the value of a variable of whoever starts the run."""
+
+    def value(match: re.Match[str]) -> str:
+        if match[1] not in os.environ:
+            raise ConfigurationError(f"The backend needs the environment variable {match[1]}, which is not set.")
+        return os.environ[match[1]]
+
+    return re.sub(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}", value, text)
+
+
+def _spawn(
+    backend: BackendCommand, values: dict[str, str], database: DatabaseRef | None, folder: RunFolder, log: Path
+) -> subprocess.Popen[bytes]:
+    environment = {name: os.environ[name] for name in _INHERITED if name in os.environ}
+    environment |= {"PYTHONUNBUFFERED": "1", RUN_MARK: run_mark(folder)}
+    if database:
+        environment[DATABASE_MARK] = database.name
+    # Passed-on values are filled in last: whatever they hold is left alone.
+    environment |= {name: _passed_on(_fill(text, values)) for name, text in backend.env.items()}
+    command = [_fill(part, values) for part in backend.command]
+    descriptor = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)  # may hold secrets until it is masked
+    try:
+        process = subprocess.Popen(
+            command,
+            cwd=_working_dir(backend),
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            stdout=descriptor,
+            stderr=descriptor,
+            start_new_session=True,
+        )
+    except (FileNotFoundError, PermissionError, NotADirectoryError, OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise ConfigurationError(f"The backend's command {backend.command[0]!r} cannot be started: {reason}.") from None
+    finally:
+        os.close(descriptor)
+    _children[process.pid] = process
+    return process
+
+
+def _watch(process: subprocess.Popen[bytes], plan: Plan, base_url: str, log: Path) -> None:
+    """Wait until the backend listens or a few seconds are over; raise when it ends before."""
+    give_up = time.monotonic() + _WATCH_S
+    while time.monotonic() < give_up:
+        try:
+            code = process.wait(timeout=0.05)
+        except subprocess.TimeoutExpired:
+            if _listens(base_url):
+                return
+            continue
+        line = last_line(log)
+        sentence = (
+            f"The backend of {plan.environment.name} ended at once with exit code {code}; "
+            f"{f'its last words: {line}' if line else 'it said nothing'}"
+        ).rstrip(".")
+        # 2, 126 and 127: by convention a command that was called wrongly, may not or cannot be run.
+        raise (ConfigurationError if code in (2, 126, 127) else InfrastructureError)(f"{sentence}.")
+
+
+def _free_port() -> int:
+    for port in random.sample(_PORTS, 100):
+        with socket.socket() as probe, contextlib.suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return port
+    raise InfrastructureError(f"No free port was found between {_PORTS.start} and {_PORTS.stop - 1}; too much is running here.")
+
+
+def _listens(base_url: str) -> bool:
+    try:
+        parts = urlsplit(base_url)
+        port = parts.port or (443 if parts.scheme == "https" else 80)
+        with socket.create_connection((parts.hostname or "", port), timeout=0.5):
+            return True
+    except (OSError, ValueError):
+        return False

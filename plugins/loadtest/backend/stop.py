@@ -1,0 +1,98 @@
+"""Stop the backend of a run and take away what it leaves: its process group, its database, its log (kept, masked)."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import os
+import socket
+from datetime import UTC, datetime
+from pathlib import Path
+
+import psutil
+
+from loadtest.backend.databases import drop_database
+from loadtest.backend.models import BackendState
+from loadtest.errors import InfrastructureError, LoadTestError
+from loadtest.files import AnyPath
+from loadtest.masking import write_masked_log
+from loadtest.processes import ProcessIdentity, stop_group
+from loadtest.run_folder import RunFolder
+
+_log = logging.getLogger(__name__)
+
+# Set for each backend: a process whose starter died before it could write down its pid is found by it.
+RUN_MARK = "LOADTEST_BACKEND_OF"
+
+
+def stop_backend(folder: RunFolder) -> None:
+    """Stop the run's backend, keep its log as `backend.log`, drop its database. Can be called any number of times, also when
+    nothing was started or all is gone. Raises InfrastructureError, with nothing done, when it was started on another host."""
+    if not folder.backend_state.exists():
+        return
+    state = BackendState.read(folder.backend_state)
+    require_this_host(state)
+    clean_up(state, folder)
+    if state.stopped_at is None:
+        state.model_copy(update={"stopped_at": datetime.now(UTC)}).write(folder.backend_state)
+
+
+def require_this_host(state: BackendState) -> None:
+    """Raises InfrastructureError when `state` is of a backend on another host, where it can neither be seen nor stopped."""
+    here = socket.gethostname()
+    if state.host != here:
+        raise InfrastructureError(
+            f"The backend of run {state.run_id} was started on {state.host} and this is {here}; "
+            "send all tasks of a run to one host."
+        )
+
+
+def clean_up(state: BackendState, folder: RunFolder) -> None:
+    """End whatever runs of this backend, keep its log, drop its database."""
+    if state.identity is not None and not stop_group(state.identity):
+        _reap(state.identity)
+    _stop_marked(run_mark(folder))
+    _keep_log(Path(state.log_path), folder.backend_log)
+    if state.database is not None:
+        try:
+            drop_database(state.database)
+        except LoadTestError as error:
+            # The run's results matter more; the daily clean-up finds the database again.
+            _log.warning("The database %s was not dropped: %s", state.database.name, error)
+
+
+def run_mark(folder: RunFolder) -> str:
+    return str(folder.path)
+
+
+def _stop_marked(mark: str, *, grace_s: float = 5.0) -> None:
+    """End processes of the backend that are not in its group, or whose pid nobody wrote down."""
+    alive = []
+    for process in psutil.process_iter():
+        with contextlib.suppress(psutil.Error, OSError):
+            if process.environ().get(RUN_MARK) == mark:
+                process.terminate()
+                alive.append(process)
+    _, alive = psutil.wait_procs(alive, timeout=grace_s)
+    for process in alive:
+        with contextlib.suppress(psutil.Error):
+            process.kill()
+    psutil.wait_procs(alive, timeout=grace_s)
+
+
+def _reap(identity: ProcessIdentity) -> None:
+    """A backend that died by itself stays a zombie until its parent, who may be this process, asks for its exit code."""
+    if identity.is_here:
+        with contextlib.suppress(ChildProcessError):
+            os.waitpid(identity.pid, os.WNOHANG)
+
+
+def _keep_log(source: Path, target: AnyPath) -> None:
+    """Move the log into the run folder. A log that cannot be written must not keep the backend's database alive."""
+    try:
+        write_masked_log(source, target)
+        source.unlink(missing_ok=True)
+    except FileNotFoundError:
+        return
+    except OSError as error:
+        _log.warning("The log %s was not kept: %s", source, error)
