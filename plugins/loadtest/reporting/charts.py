@@ -1,0 +1,340 @@
+"""The report's charts as Vega-Lite specifications (Altair). Each has a sentence that says what it shows without seeing it.
+
+Colors are of middle lightness, so that they read on light and dark pages and on paper; `currentColor` follows the page's
+text. Shapes and labels repeat what colors say. Importing this module imports Altair (about a second): do it late.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import altair as alt
+
+from loadtest.reporting import chart_data as data
+from loadtest.reporting.inputs import RunFiles
+
+BLUE, ORANGE, RED, GRAY, PURPLE, TEAL = "#3b7dd8", "#c96a12", "#d64545", "#8b919b", "#8a63d2", "#12897b"
+OUTCOME_COLORS = {"pass": TEAL, "warn": ORANGE, "fail": RED, "inconclusive": GRAY, "invalid": PURPLE, "not judged": GRAY}
+OUTCOME_SHAPES = {
+    "pass": "circle",
+    "warn": "triangle-up",
+    "fail": "diamond",
+    "inconclusive": "square",
+    "invalid": "cross",
+    "not judged": "stroke",
+}
+
+# Given to Vega for every chart; the page's style sheet colors texts, axes and grids.
+CONFIG: dict[str, Any] = {
+    "background": None,
+    "view": {"stroke": None},
+    "font": "inherit",
+    "axis": {
+        "labelFontSize": 11.5,
+        "titleFontSize": 11.5,
+        "titleFontWeight": "normal",
+        "titlePadding": 8,
+        "gridOpacity": 0.6,
+        "tickSize": 4,
+        "labelPadding": 5,
+    },
+    "axisX": {"grid": False},
+    "legend": {"orient": "top", "labelFontSize": 11.5, "title": None, "symbolStrokeWidth": 2.5, "offset": 6},
+    "line": {"strokeWidth": 1.8},
+    "range": {"category": [BLUE, ORANGE, TEAL, PURPLE, GRAY, RED]},
+}
+
+
+@dataclass(frozen=True)
+class Chart:
+    """One chart of a page. `name`: unique on the page; `text`: its content in a sentence, for those who cannot see it."""
+
+    name: str
+    title: str
+    text: str
+    spec: dict[str, Any]
+
+
+def run_charts(files: RunFiles) -> list[Chart]:
+    """All charts that the files of this run have data for, in reading order."""
+    makers: tuple[Callable[[RunFiles], Chart | None], ...] = (
+        _latency,
+        _effects,
+        _baseline,
+        _distribution,
+        _throughput,
+        _errors,
+        _server_time,
+        _trend,
+    )
+    return [chart for maker in makers if (chart := maker(files)) is not None]
+
+
+def inline(rows: Sequence[dict[str, Any]]) -> alt.Data:
+    return alt.Data(values=list(rows))
+
+
+def finish(chart: Any, height: int | None, name: str, title: str, text: str) -> Chart:
+    """`chart` as wide as its place on the page, with its alternative text."""
+    properties: dict[str, Any] = {"width": "container", "description": text}
+    if height is not None:
+        properties["height"] = height
+    return Chart(name, title, text, chart.properties(**properties).to_dict())
+
+
+def picker(name: str, label: str, options: Sequence[str]) -> alt.Parameter:
+    """A list to choose what one chart shows."""
+    return alt.param(name=name, value=options[0], bind=alt.binding_select(options=list(options), name=label))
+
+
+def _phases(phases: list[dict[str, Any]]) -> alt.Chart:
+    """Ramp and drain shaded, since metrics are of the steady phase between them."""
+    return (
+        alt.Chart(inline([phase for phase in phases if phase["phase"] != "steady"]))
+        .mark_rect(color="currentColor", opacity=0.09)
+        .encode(x="start:Q", x2="end:Q", tooltip=[alt.Tooltip("phase:N", title="Phase")])
+    )
+
+
+def _seconds() -> alt.X:
+    return alt.X("t:Q", title="seconds since the start of the load", axis=alt.Axis(tickMinStep=1))
+
+
+def _latency(files: RunFiles) -> Chart | None:
+    rows, names = data.latency_rows(files)
+    if not rows:
+        return None
+    pick = picker("latency_endpoint", "Endpoint ", names)
+    base = (
+        alt.Chart(inline(rows))
+        .transform_filter("datum.endpoint == latency_endpoint")
+        .transform_fold(["p50", "p95"], as_=["quantile", "ms"])
+        .encode(
+            x=_seconds(),
+            y=alt.Y("ms:Q", title="ms", scale=alt.Scale(zero=True)),
+            color=alt.Color("quantile:N", scale=alt.Scale(domain=["p50", "p95"], range=[BLUE, ORANGE])),
+            strokeDash=alt.StrokeDash("quantile:N", scale=alt.Scale(domain=["p50", "p95"], range=[[1, 0], [5, 2]])),
+            tooltip=[
+                alt.Tooltip("t:Q", title="Second"),
+                alt.Tooltip("quantile:N", title="Quantile"),
+                alt.Tooltip("ms:Q", title="Latency, ms", format=",.1f"),
+                alt.Tooltip("n:Q", title="Requests"),
+            ],
+        )
+    )
+    chart = alt.layer(_phases(data.phase_rows(files)), base.mark_line(), base.mark_point(opacity=0, size=80)).add_params(pick)
+    return finish(chart, 230, "latency", "Latency over time", data.latency_text(files))
+
+
+def _effects(files: RunFiles) -> Chart | None:
+    rows = data.effect_rows(files)
+    if not rows:
+        return None
+    order = [row["endpoint"] for row in rows]
+    y = alt.Y("endpoint:N", sort=order, title=None)
+    color = _outcome_color()
+    base = alt.Chart(inline(rows))
+    tooltip = [
+        alt.Tooltip("full:N", title="Endpoint"),
+        alt.Tooltip("metric:N", title="Metric"),
+        alt.Tooltip("effect:Q", title="Change", format="+.1%"),
+        alt.Tooltip("low:Q", title="from", format="+.1%"),
+        alt.Tooltip("high:Q", title="to", format="+.1%"),
+        alt.Tooltip("outcome:N", title="Outcome"),
+    ]
+    x = alt.X("low:Q", title="change against the baseline", axis=alt.Axis(format="+.0%", grid=True))
+    lines = [alt.Chart(inline([{"at": 0}])).mark_rule(color="currentColor", opacity=0.6).encode(x="at:Q")]
+    tolerance = data.tolerance(files)
+    if tolerance is not None:
+        limit = alt.Chart(inline([{"at": tolerance, "label": f"tolerance +{tolerance:.0%}"}])).encode(x="at:Q")
+        lines.append(limit.mark_rule(color=RED, strokeDash=[4, 3], opacity=0.8))
+    chart = alt.layer(
+        *lines,
+        base.mark_rule(strokeWidth=3, opacity=0.55).encode(y=y, x=x, x2="high:Q", color=color, tooltip=tooltip),
+        base.mark_point(filled=True, size=70, opacity=1).encode(
+            y=y, x=alt.X("effect:Q"), color=color, shape=_outcome_shape(), tooltip=tooltip
+        ),
+    )
+    return finish(chart, _rows_height(len(rows), 22), "effects", "Change against the baseline", data.effect_text(files, rows))
+
+
+def _outcome_color() -> alt.Color:
+    return alt.Color("outcome:N", scale=alt.Scale(domain=list(OUTCOME_COLORS), range=list(OUTCOME_COLORS.values())), legend=None)
+
+
+def _outcome_shape() -> alt.Shape:
+    return alt.Shape("outcome:N", scale=alt.Scale(domain=list(OUTCOME_SHAPES), range=list(OUTCOME_SHAPES.values())), legend=None)
+
+
+def _rows_height(count: int, step: int) -> int:
+    return max(70, count * step)
+
+
+def _baseline(files: RunFiles) -> Chart | None:
+    rows = data.baseline_rows(files)
+    if not rows:
+        return None
+    order = list(dict.fromkeys(row["endpoint"] for row in rows))
+    y = alt.Y("endpoint:N", sort=order, title=None)
+    offset = alt.YOffset("metric:N", sort=["p50", "p95"])
+    color = alt.Color("metric:N", scale=alt.Scale(domain=["p50", "p95"], range=[BLUE, ORANGE]))
+    tooltip = [
+        alt.Tooltip("full:N", title="Endpoint"),
+        alt.Tooltip("metric:N", title="Metric"),
+        alt.Tooltip("value:Q", title="This run, ms", format=",.1f"),
+        alt.Tooltip("mid:Q", title="Baseline median, ms", format=",.1f"),
+        alt.Tooltip("low:Q", title="Baseline lowest, ms", format=",.1f"),
+        alt.Tooltip("high:Q", title="Baseline highest, ms", format=",.1f"),
+    ]
+    base = alt.Chart(inline(rows)).encode(y=y, yOffset=offset, tooltip=tooltip)
+    x = alt.X("low:Q", title="ms (logarithmic)", scale=alt.Scale(type="log"), axis=alt.Axis(grid=True))
+    chart = alt.layer(
+        base.mark_bar(height=8, color="currentColor", opacity=0.2).encode(x=x, x2="high:Q"),
+        base.mark_tick(thickness=2, size=10, color="currentColor", opacity=0.65).encode(x="mid:Q"),
+        base.mark_rule(strokeWidth=1.5).encode(x="value_low:Q", x2="value_high:Q", color=color),
+        base.mark_point(filled=True, size=55, opacity=1).encode(x="value:Q", color=color),
+    )
+    text = data.baseline_text(files, rows)
+    return finish(chart, _rows_height(len(order), 30), "baseline", "p50 and p95 against the baseline", text)
+
+
+def _distribution(files: RunFiles) -> Chart | None:
+    rows, reference, names = data.distribution_rows(files)
+    if not rows:
+        return None
+    pick = picker("distribution_endpoint", "Endpoint ", names)
+    x = alt.X(
+        "nines:Q",
+        title="share of requests that were faster",
+        axis=alt.Axis(values=[0, 0.30103, 1, 1.30103, 2, 3], labelExpr="format(1 - pow(10, -datum.value), '.1~%')", grid=True),
+    )
+    y = alt.Y("ms:Q", title="ms (logarithmic)", scale=alt.Scale(type="log"))
+    tooltip = [
+        alt.Tooltip("share:Q", title="Quantile", format=".1~%"),
+        alt.Tooltip("ms:Q", title="Latency, ms", format=",.1f"),
+    ]
+    chosen = "datum.endpoint == distribution_endpoint"
+    this_run = alt.Chart(inline(rows)).transform_filter(chosen).encode(x=x, y=y, tooltip=tooltip)
+    layers = [this_run.mark_line(color=BLUE), this_run.mark_point(color=BLUE, filled=True, size=35)]
+    if reference:
+        base = alt.Chart(inline(reference)).transform_filter(chosen).encode(x=x)
+        span = [
+            alt.Tooltip("share:Q", title="Quantile", format=".1~%"),
+            alt.Tooltip("mid:Q", title="Baseline median, ms", format=",.1f"),
+            alt.Tooltip("low:Q", title="lowest, ms", format=",.1f"),
+            alt.Tooltip("high:Q", title="highest, ms", format=",.1f"),
+        ]
+        layers[:0] = [
+            base.mark_rule(strokeWidth=9, color="currentColor", opacity=0.2).encode(y="low:Q", y2="high:Q", tooltip=span),
+            base.mark_tick(thickness=2, size=16, color="currentColor", opacity=0.65).encode(y="mid:Q", tooltip=span),
+        ]
+    chart = alt.layer(*layers).add_params(pick)
+    return finish(chart, 230, "distribution", "Distribution of latency", data.distribution_text(bool(reference)))
+
+
+def _throughput(files: RunFiles) -> Chart | None:
+    rows = data.load_rows(files)
+    if not rows:
+        return None
+    base = alt.Chart(inline(rows)).encode(x=_seconds())
+    tooltip = [
+        alt.Tooltip("t:Q", title="Second"),
+        alt.Tooltip("rps:Q", title="Requests per second", format=",.1f"),
+        alt.Tooltip("users:Q", title="Users"),
+    ]
+    rate = base.mark_line(color=BLUE).encode(y=alt.Y("rps:Q", title="requests per second (line)"), tooltip=tooltip)
+    layers = [_phases(data.phase_rows(files)), rate, base.mark_point(opacity=0, size=80).encode(y="rps:Q", tooltip=tooltip)]
+    if any(row["users"] is not None for row in rows):
+        users = base.mark_area(color=TEAL, opacity=0.18, interpolate="step-after", line={"color": TEAL, "strokeWidth": 1}).encode(
+            y=alt.Y("users:Q", title="users (area)", axis=alt.Axis(orient="right", grid=False, tickMinStep=1))
+        )
+        chart = alt.layer(alt.layer(*layers), users).resolve_scale(y="independent")
+    else:
+        chart = alt.layer(*layers)
+    return finish(chart, 180, "throughput", "Requests per second and users", data.load_text(files, rows))
+
+
+def _errors(files: RunFiles) -> Chart | None:
+    rows = data.error_rows(files)
+    if not rows:
+        return None
+    bars = (
+        alt.Chart(inline(rows))
+        .mark_rect(color=RED)
+        .encode(
+            x=alt.X("t:Q", title="seconds since the start of the load"),
+            x2="end:Q",
+            y=alt.Y("errors:Q", title="failed requests", axis=alt.Axis(tickMinStep=1), scale=alt.Scale(zero=True)),
+            y2=alt.value("height"),
+            tooltip=[
+                alt.Tooltip("t:Q", title="Second"),
+                alt.Tooltip("errors:Q", title="Failed"),
+                alt.Tooltip("n:Q", title="Requests"),
+            ],
+        )
+    )
+    chart = alt.layer(_phases(data.phase_rows(files)), bars)
+    return finish(chart, 140, "errors", "Errors over time", data.error_text(files, rows))
+
+
+def _server_time(files: RunFiles) -> Chart | None:
+    rows = data.server_rows(files)
+    if not rows:
+        return None
+    order = list(dict.fromkeys(row["endpoint"] for row in rows))
+    chart = (
+        alt.Chart(inline(rows))
+        .mark_bar(height={"band": 0.7})
+        .encode(
+            y=alt.Y("endpoint:N", sort=order, title=None),
+            x=alt.X("ms:Q", stack="normalize", title="share of the median latency", axis=alt.Axis(format="%", grid=True)),
+            color=alt.Color("component:N", sort=None),
+            order=alt.Order("rank:Q"),
+            tooltip=[
+                alt.Tooltip("full:N", title="Endpoint"),
+                alt.Tooltip("component:N", title="Part"),
+                alt.Tooltip("ms:Q", title="Median, ms", format=",.2f"),
+            ],
+        )
+    )
+    text = "Where the median request spends its time, from the Server-Timing headers; the rest is network, queues and waiting."
+    return finish(chart, _rows_height(len(order), 22), "server-time", "Server time", text)
+
+
+def _trend(files: RunFiles) -> Chart | None:
+    rows, anchors, onsets, names = data.trend_rows(files)
+    if not rows:
+        return None
+    pick = picker("trend_endpoint", "Endpoint ", names)
+    chosen = "datum.endpoint == trend_endpoint"
+    x = alt.X("when:T", title=None, scale=alt.Scale(type="utc"))
+    y = alt.Y("ms:Q", title="ms", scale=alt.Scale(zero=False))
+    base = alt.Chart(inline(rows)).transform_filter(chosen).encode(x=x, y=y)
+    tooltip = [
+        alt.Tooltip("run:N", title="Run"),
+        alt.Tooltip("when:T", title="Started", format="%Y-%m-%d %H:%M", formatType="utc"),
+        alt.Tooltip("ms:Q", title="Latency, ms", format=",.1f"),
+        alt.Tooltip("outcome:N", title="Outcome"),
+        alt.Tooltip("commit:N", title="Commit"),
+    ]
+    layers: list[Any] = []
+    if anchors:
+        anchor = (
+            alt.Chart(inline(anchors))
+            .transform_filter(chosen)
+            .encode(y="ms:Q", tooltip=[alt.Tooltip("ms:Q", title="Anchor, ms")])
+        )
+        layers.append(anchor.mark_rule(color=TEAL, strokeDash=[6, 3], strokeWidth=1.5))
+    if onsets:
+        onset = (
+            alt.Chart(inline(onsets)).transform_filter(chosen).encode(x=x, tooltip=[alt.Tooltip("when:T", title="Drift began")])
+        )
+        layers.append(onset.mark_rule(color=RED, strokeDash=[2, 2], strokeWidth=1.5))
+    layers.append(base.mark_line(color=BLUE, opacity=0.7))
+    layers.append(
+        base.mark_point(filled=True, size=60, opacity=1).encode(color=_outcome_color(), shape=_outcome_shape(), tooltip=tooltip)
+    )
+    text = data.trend_text(files)
+    return finish(alt.layer(*layers).add_params(pick), 200, "trend", f"{data.trend_metric(files)} of the last runs", text)

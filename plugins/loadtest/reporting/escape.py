@@ -1,0 +1,99 @@
+"""Text from outside (endpoint names, error bodies, log lines) made harmless before any channel shows it.
+
+`plain` is what every channel starts from: no terminal codes, no control or direction marks, of bounded length. HTML is then
+escaped by Jinja, XML by ElementTree; Markdown has `markdown` and `markdown_code` here.
+"""
+
+from __future__ import annotations
+
+import re
+
+NAME_LIMIT = 160
+TEXT_LIMIT = 500
+LINE_LIMIT = 400
+
+# Operating-system commands (window titles, hyperlinks), other string commands, CSI sequences, two-byte escapes: ECMA-48.
+_ANSI = re.compile(
+    r"\x1b\][^\x07\x1b]{0,4096}(?:\x07|\x1b\\)?"
+    r"|\x1b[PX^_][^\x1b]{0,4096}(?:\x1b\\)?"
+    r"|(?:\x1b\[|\x9b)[0-?]*[ -/]*[@-~]?"
+    r"|\x1b[ -/]*[0-~]?"
+)
+# C0 and C1 controls, soft hyphen, zero-width and direction marks, line and paragraph separators, variation of the same by
+# tag characters, noncharacters, halves of surrogate pairs. Tab and line feed are handled by the callers.
+_INVISIBLE = re.compile(
+    "[\x00-\x08\x0b-\x1f\x7f-\x9f\xad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u2028-\u202e\u2060-\u206f"
+    "\u3164\ufeff\uffa0\ufff0-\ufffb\ufffe\uffff\ud800-\udfff\U000e0000-\U000e0fff]"
+)
+_SPACE = re.compile(r"\s+")
+_MARKDOWN = re.compile(r"([\\`*_{}\[\]()#+!|~$^=>-])")
+_ZERO_WIDTH = "\u200b"
+_COMBINING_RUN = re.compile(
+    r"([\u0300-\u036f\u0483-\u0489\u1ab0-\u1aff\u1dc0-\u1dff\u20d0-\u20ff\ufe20-\ufe2f]{3})[\u0300-\u036f"
+    r"\u0483-\u0489\u1ab0-\u1aff\u1dc0-\u1dff\u20d0-\u20ff\ufe20-\ufe2f]+"
+)
+
+
+def plain(text: object, limit: int = TEXT_LIMIT) -> str:
+    """One line of visible text of at most `limit` characters (and a note of how many were cut)."""
+    return cap(_SPACE.sub(" ", _clean(str(text), limit)).strip(), limit, omitted=max(0, len(str(text)) - 8 * limit))
+
+
+def plain_block(text: object, limit: int = 20_000) -> str:
+    """Visible text that keeps its lines; tabs become spaces."""
+    cleaned = _clean(str(text).replace("\r\n", "\n").replace("\t", "    "), limit)
+    return cap(cleaned, limit, omitted=max(0, len(str(text)) - 8 * limit))
+
+
+def cap(text: str, limit: int, *, omitted: int = 0) -> str:
+    """`text`, or its first `limit` characters and how many are missing; `omitted`: how many were cut before."""
+    if len(text) <= limit and not omitted:
+        return text
+    missing = max(0, len(text) - limit) + omitted
+    return f"{text[:limit].rstrip()}… ({missing:,} more characters)"
+
+
+def shorten(text: str, limit: int) -> str:
+    """`text`, or its start and end with `…` between, `limit` characters together: endpoint names differ at both."""
+    if len(text) <= limit:
+        return text
+    head = (limit - 1) * 2 // 3
+    return f"{text[:head]}…{text[len(text) - (limit - 1 - head) :]}"
+
+
+def markdown(text: object, limit: int = TEXT_LIMIT) -> str:
+    """Text for GitHub-flavored Markdown, table cells included: nothing in it is markup, a link, a mention or a reference."""
+    escaped = plain(text, limit).replace("&", "&amp;").replace("<", "&lt;")
+    escaped = _MARKDOWN.sub(r"\\\1", escaped)
+    return _without_references(escaped)
+
+
+def markdown_code(text: object, limit: int = NAME_LIMIT) -> str:
+    """Text as an inline code span that it cannot leave, also inside a table cell."""
+    content = plain(text, limit).replace("|", "\\|")
+    if not content:
+        return "` `"
+    longest = max((len(run) for run in re.findall(r"`+", content)), default=0)
+    fence = "`" * (longest + 1)
+    pad = " " if content.startswith("`") or content.endswith("`") else ""
+    return f"{fence}{pad}{content}{pad}{fence}"
+
+
+def xml_text(text: object, limit: int = TEXT_LIMIT) -> str:
+    """Text that XML 1.0 can carry; the XML writer escapes the markup."""
+    return plain_block(text, limit)
+
+
+def _without_references(text: str) -> str:
+    # GitHub looks for @person, #12 and bare addresses in the rendered text, so escaping them does not help; a
+    # zero-width space does.
+    text = text.replace("@", f"@{_ZERO_WIDTH}").replace("://", f":{_ZERO_WIDTH}//")
+    text = re.sub(r"\b(www)\.", rf"\1{_ZERO_WIDTH}.", text, flags=re.IGNORECASE)
+    return re.sub(r"#(?=\d)", f"#{_ZERO_WIDTH}", text)
+
+
+def _clean(text: str, limit: int) -> str:
+    # A megabyte of escape codes is cut first: what is shown is at most `limit` characters anyway.
+    text = _ANSI.sub("", text[: 8 * limit])
+    text = _INVISIBLE.sub("", text)
+    return _COMBINING_RUN.sub(r"\1", text)

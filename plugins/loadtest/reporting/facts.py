@@ -1,0 +1,267 @@
+"""Facts about a run as label and value or as one sentence: what was planned, what came of it, how to do it again."""
+
+from __future__ import annotations
+
+import shlex
+
+from loadtest.gate import wording
+from loadtest.load.models import LoadResult
+from loadtest.planning.models import LoadModel, Plan
+from loadtest.reporting import format
+from loadtest.reporting.escape import NAME_LIMIT, plain
+from loadtest.reporting.inputs import RunFiles
+
+Facts = tuple[tuple[str, str], ...]
+
+MODEL_SENTENCES = {
+    LoadModel.CLOSED: "Closed model: each user waits for an answer before the next request, so a slow system is asked less "
+    "often and the wait of users who would have come meanwhile is not measured.",
+    LoadModel.OPEN: "Open model: requests start at the planned rate whatever the answers do, and latency counts from the "
+    "intended start; how people slow down on a slow system is not modeled.",
+}
+
+
+def title(files: RunFiles) -> str:
+    """`student_api on staging, medium`: of the verdict, the plan, or the folder's name."""
+    names = [plain(name, 80) for name in series(files)]
+    return f"{names[0]} on {names[1]}, {names[2]}" if names else plain(files.run_id, NAME_LIMIT)
+
+
+def series(files: RunFiles) -> list[str]:
+    """Scenario, environment and profile; empty if neither plan nor verdict knows them."""
+    if files.verdict:
+        return [files.verdict.scenario, files.verdict.environment, files.verdict.profile]
+    if files.plan:
+        return [files.plan.scenario.name, files.plan.environment.name, files.plan.profile.name]
+    return []
+
+
+def no_verdict_sentence(files: RunFiles) -> str:
+    if files.plan is None:
+        return "No verdict: this run has no plan, so nothing was started."
+    if files.load is None:
+        return "No verdict: the load never ran, or left no result."
+    return "No verdict was reached: the run was measured but not judged, so this report says nothing about good or bad."
+
+
+def missing(files: RunFiles) -> tuple[str, ...]:
+    """One sentence for each part of the report that cannot be shown, and why; damaged files first."""
+    sentences = [plain(problem) for problem in files.problems]
+    damaged = {problem.split()[0].rstrip(":") for problem in files.problems}
+    if files.plan is None and "plan.json" not in damaged:
+        sentences.append("There is no plan.json: the request was refused or never resolved.")
+    elif files.load is None and "load.json" not in damaged:
+        sentences.append("There is no load.json: no load was sent.")
+    elif files.metrics is None and "metrics.json" not in damaged:
+        sentences.append("There is no metrics.json: the samples were not analyzed, so there are no numbers.")
+    elif files.analysis is None and "analysis.json" not in damaged:
+        sentences.append("There is no analysis.json: charts, failures and slowest requests are not shown.")
+    if files.verdict is None and "verdict.json" not in damaged:
+        sentences.append("There is no verdict.json: the run was not judged.")
+    return tuple(sentences)
+
+
+def notices(files: RunFiles) -> tuple[str, ...]:
+    """What a reader must know before believing a number."""
+    sentences = []
+    if files.plan and files.plan.slowdown:
+        sentences.append(
+            f"The backend was slowed down on purpose ({plain(files.plan.slowdown, 200)}); this is no measurement of the real system."
+        )
+    if files.plan and files.plan.confirms:
+        sentences.append(f"This run repeats {plain(files.plan.confirms, NAME_LIMIT)} to confirm or refute a suspicion.")
+    if files.load and files.load.grouping_warning:
+        sentences.append(plain(files.load.grouping_warning))
+    if files.analysis:
+        sentences.extend(plain(warning) for warning in files.analysis.warnings[:10])
+    if files.contract and files.contract.error:
+        sentences.append(f"The data contract could not be checked: {plain(files.contract.error)}")
+    return tuple(sentences)
+
+
+def comparison_sentence(files: RunFiles) -> str:
+    comparison = files.comparison
+    if comparison is None:
+        return "Nothing was compared with a baseline."
+    reason = plain(comparison.reason)
+    if not comparison.compared:
+        return reason or "Nothing was compared with a baseline."
+    version = f" (version {comparison.baseline_version})" if comparison.baseline_version is not None else ""
+    parts = [
+        f"Compared with the baseline{version} of {wording.plural(comparison.baseline_runs, 'run')} "
+        f"from {wording.plural(comparison.builds, 'build')}"
+    ]
+    if comparison.candidate_runs > 1:
+        parts.append(f"this build measured {comparison.candidate_runs} times")
+    if comparison.host_factor is not None:
+        parts.append(f"host factor {format.change(comparison.host_factor)} removed")
+    return ", ".join(parts) + "." + (f" {reason}" if reason else "")
+
+
+def detectable_sentence(files: RunFiles) -> str:
+    if not files.detectable:
+        return "What this run could have detected is unknown: there is nothing to compare with."
+    effects = sorted(item.effect for item in files.detectable)
+    low, high = format.change(effects[0]), format.change(effects[-1])
+    span = low if low == high else f"{low} to {high}, depending on the endpoint"
+    return f"With 80 % probability this run would have detected a regression of {span}. A smaller one may have gone unseen."
+
+
+def validity_facts(files: RunFiles) -> Facts:
+    rows: list[tuple[str, str]] = []
+    if files.load:
+        rows.extend(_load_facts(files.load))
+    if files.contract and not files.contract.error:
+        passed = sum(check.passed for check in files.contract.checks)
+        rows.append(("Data contract", f"{passed} of {wording.plural(len(files.contract.checks), 'check')} passed"))
+        rows.extend((plain(check.name, 80), plain(check.sentence)) for check in files.contract.checks if not check.passed)
+    return tuple(rows)
+
+
+def _load_facts(load: LoadResult) -> list[tuple[str, str]]:
+    ran_s = (load.ended_at - load.started_at).total_seconds()
+    rows = [
+        (
+            "End of the load",
+            f"{load.stop_reason.value.replace('_', ' ')} after {format.duration(ran_s)} of {format.duration(load.planned_duration_s)}"
+            + (f": {plain(load.error)}" if load.error else ""),
+        ),
+        ("Load model", MODEL_SENTENCES[load.load_model]),
+        ("Samples", format.count(load.samples) + (f", {load.torn_records:,} torn" if load.torn_records else "")),
+    ]
+    if load.load_model is LoadModel.CLOSED:
+        rows.append(("Users", f"{load.reached_users:,} of {load.planned_users:,} reached"))
+    if load.arrivals:
+        rows.append(
+            (
+                "Arrivals",
+                f"{load.arrivals.started:,} of {load.arrivals.planned:,} sent, {load.arrivals.late:,} late, {load.arrivals.dropped:,} dropped",
+            )
+        )
+    if load.steady_started_at and load.steady_ended_at:
+        steady_s = (load.steady_ended_at - load.steady_started_at).total_seconds()
+        rows.append(("Steady phase", f"{format.duration(steady_s)} from {format.clock(load.steady_started_at)}"))
+    lost = sum(worker.lost for worker in load.workers)
+    rows.append(("Workers", f"{len(load.workers)} of {load.expected_workers} joined, {lost} lost"))
+    saturated = [worker.saturated_share for worker in load.workers if worker.saturated_share is not None]
+    if saturated:
+        rows.append(("Load generator saturated", f"{format.percent(max(saturated))} of the steady phase at most"))
+    overshoot = [worker.loop_overshoot_median_ms for worker in load.workers if worker.loop_overshoot_median_ms is not None]
+    if overshoot:
+        rows.append(("Event loop late", f"{format.ms(max(overshoot))} (median of the worst worker)"))
+    health = load.health
+    failing = (
+        f", {health.failures} failed (longest {health.longest_failure_s:.1f} s) {plain(health.last_error, 200)}"
+        if health.failures
+        else ", none failed"
+    )
+    rows.append(("Health checks", f"{health.checks}{failing}"))
+    if load.host_probe:
+        probe = load.host_probe
+        rows.append(
+            (
+                "Host probe",
+                f"CPU {probe.cpu_before_s * 1000:.0f} ms before, {probe.cpu_after_s * 1000:.0f} ms after; "
+                f"loopback {probe.loopback_before_s * 1000:.0f} ms before, {probe.loopback_after_s * 1000:.0f} ms after",
+            )
+        )
+    if load.in_flight_at_end:
+        rows.append(("In flight at the end", format.count(load.in_flight_at_end)))
+    return rows
+
+
+def plan_facts(files: RunFiles) -> Facts:
+    plan = files.plan
+    rows: list[tuple[str, str]] = [("Run", plain(files.run_id, NAME_LIMIT))]
+    if plan is None:
+        return tuple(rows)
+    trigger = plan.trigger
+    asked = " ".join(part for part in (trigger.kind.value, f"by {plain(trigger.by, 80)}" if trigger.by else "") if part)
+    rows += [
+        ("Scenario", _with_purpose(plan.scenario.name, plan.scenario.purpose)),
+        ("Environment", _with_purpose(plan.environment.name, plan.environment.purpose)),
+        ("Address", plain(plan.base_url, 200) if plan.base_url else "started for this run"),
+        ("Profile", _with_purpose(plan.profile.name, plan.profile.purpose)),
+        ("Load", _load_sentence(plan)),
+        ("Asked for", asked + (f": {plain(trigger.reason, 200)}" if trigger.reason else "")),
+        ("Commit", plain(trigger.commit, 80) if trigger.commit else "unknown"),
+    ]
+    if trigger.branch:
+        rows.append(("Branch", plain(trigger.branch, 120)))
+    if trigger.pull_request:
+        rows.append(("Pull request", f"{plain(trigger.repository or '', 120)}#{trigger.pull_request}"))
+    if files.load:
+        rows.append(("Time", f"{format.moment(files.load.started_at)} to {format.clock(files.load.ended_at)}"))
+    rows += [
+        ("Host", plain(plan.host_class.label, 300)),
+        ("Plan digest", plan.digest),
+        (
+            "Versions",
+            ", ".join(f"{plain(name, 40)} {plain(version, 40)}" for name, version in sorted(plan.versions.items())) or "unknown",
+        ),
+    ]
+    return tuple(rows)
+
+
+def _with_purpose(name: str, purpose: str) -> str:
+    return f"{name}: {plain(purpose, 200)}" if purpose else name
+
+
+def _load_sentence(plan: Plan) -> str:
+    profile = plan.profile
+    workers = f"{profile.workers} workers" if profile.workers == "auto" else wording.plural(int(profile.workers), "worker")
+    if profile.stages:
+        return (
+            f"{len(profile.stages)} stages over {format.duration(sum(stage.duration_s for stage in profile.stages))}, {workers}"
+        )
+    if profile.load_model is LoadModel.OPEN:
+        return f"{profile.arrivals_per_s or 0:g} requests per second for {format.duration(profile.duration_s)}, {workers}"
+    return f"{wording.plural(profile.users, 'user')}, {profile.spawn_rate:g} started per second, {format.duration(profile.duration_s)}, {workers}"
+
+
+def reproduce(files: RunFiles) -> Facts:
+    """What for, and the exact command line."""
+    plan = files.plan
+    folder = shlex.quote(plain(files.folder, 400))
+    again = [
+        (
+            "Recompute every number of this report, without load",
+            " && ".join(f"loadtest {stage} {folder}" for stage in ("analyze", "check", "report")),
+        )
+    ]
+    if plan is None:
+        return ()
+    if plan.trigger.commit:
+        again.insert(0, ("Go to the code that was measured", f"git checkout {shlex.quote(plain(plan.trigger.commit, 100))}"))
+    again.insert(len(again) - 1, ("Run the same load again", shlex.join(run_command(plan))))
+    if files.load is None:
+        again.pop()
+    return tuple(again)
+
+
+def run_command(plan: Plan) -> list[str]:
+    """Arguments of the `loadtest run` that sends the same load, also after the profile's file has changed."""
+    profile = plan.profile
+    command = [
+        "loadtest",
+        "run",
+        "--scenario",
+        plan.scenario.name,
+        "--environment",
+        plan.environment.name,
+        "--profile",
+        profile.name,
+    ]
+    if not profile.stages:
+        if profile.load_model is LoadModel.CLOSED:
+            command += ["--users", str(profile.users), "--spawn-rate", f"{profile.spawn_rate:g}"]
+        command += ["--duration", format.duration(profile.duration_s)]
+    if plan.slowdown:
+        command += ["--slowdown", plain(plan.slowdown, 2_000)]
+    return command
+
+
+def links(files: RunFiles) -> Facts:
+    """Addresses a reader may follow; only http and https ones."""
+    url = files.verdict.airflow_url if files.verdict else files.plan.trigger.airflow_url if files.plan else None
+    return (("Airflow run", plain(url, 500)),) if url and url.startswith(("http://", "https://")) else ()

@@ -1,0 +1,122 @@
+"""`summary.md`: the report in a page of GitHub-flavored Markdown, for job summaries, pull requests and terminals."""
+
+from __future__ import annotations
+
+from loadtest.reporting import format
+from loadtest.reporting.escape import markdown, markdown_code
+from loadtest.reporting.view import EndpointRow, FindingView, ReportView
+
+MOST_FINDINGS = 20
+MOST_ENDPOINTS = 50
+MOST_FAILURES = 10
+
+
+def render_summary(view: ReportView) -> str:
+    """The whole summary; ends with a line feed. Nothing from outside is markup, a link, a mention or a reference."""
+    parts = [_head(view), _steps(view), _findings(view), _endpoints(view), _failures(view), _foot(view)]
+    return "\n\n".join(part for part in parts if part) + "\n"
+
+
+def _head(view: ReportView) -> str:
+    lines = [
+        f"## {format.outcome_sign(view.outcome)} {view.outcome_label}: {markdown(view.title)}",
+        f"**{markdown(view.sentence)}**",
+    ]
+    context = " ".join(part for part in (view.coverage, view.comparison) if part)
+    if context:
+        lines.append(markdown(context))
+    lines += [f"> {markdown(notice)}" for notice in view.notices + view.missing]
+    return "\n\n".join(lines)
+
+
+def _steps(view: ReportView) -> str:
+    if not view.steps:
+        return ""
+    lines = ["### What to do", ""]
+    for step in view.steps:
+        text = " ".join(markdown(part) for part in (step.evidence, step.next_step) if part)
+        command = f" {markdown_code(step.command, 400)}" if step.command else ""
+        lines.append(f"1. **{markdown(step.title)}** {text}{command}")
+    return "\n".join(lines)
+
+
+def _findings(view: ReportView) -> str:
+    if not view.findings:
+        reasons = [f"- {markdown(reason)}" for reason in view.reasons]
+        return "\n".join(["### Reasons", "", *reasons]) if reasons else ""
+    lines = ["### Findings", ""] + [_finding(item) for item in view.findings[:MOST_FINDINGS]]
+    return "\n".join(lines) + _more(len(view.findings) - MOST_FINDINGS, "verdict.json")
+
+
+def _finding(item: FindingView) -> str:
+    muted = f" _(muted, not counted: {markdown(item.mute_reason) or 'no reason given'})_" if item.muted else ""
+    return f"- {format.outcome_sign(item.outcome)} **{format.outcome_label(item.outcome)}**, {item.criterion}: {markdown(item.sentence)}{muted}"
+
+
+def _endpoints(view: ReportView) -> str:
+    if not view.endpoints:
+        return ""
+    # flagged endpoints are never among those that are cut
+    rows = sorted(view.endpoints, key=lambda row: format.severity(row.outcome))[:MOST_ENDPOINTS]
+    lines = [
+        "### Endpoints",
+        "",
+        "| Endpoint | Outcome | Requests | Per second | p50 ms | p95 ms | p99 ms | Errors | Change | Target |",
+        "| --- | --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: | --- |",
+        *(_row(row, markdown_code(row.endpoint)) for row in rows),
+    ]
+    if view.total:
+        lines.append(_row(view.total, f"**{view.total.endpoint}**"))
+    return "\n".join(lines) + _more(len(view.endpoints) - MOST_ENDPOINTS, "metrics.json")
+
+
+def _row(row: EndpointRow, name: str) -> str:
+    outcome = f"{format.outcome_sign(row.outcome)} {format.outcome_label(row.outcome)}" if row.outcome else format.NONE
+    cells = (
+        name,
+        outcome,
+        format.count(row.n),
+        format.rate(row.rps),
+        format.ms_number(row.p50_ms),
+        format.ms_number(row.p95_ms),
+        format.ms_number(row.p99_ms),
+        format.percent(row.error_rate),
+        row.change_text or format.NONE,
+        row.targets or format.NONE,
+    )
+    return "| " + " | ".join(cells) + " |"
+
+
+def _failures(view: ReportView) -> str:
+    if not view.failures:
+        return ""
+    lines = [
+        "### Failures",
+        "",
+        f"{format.count(view.failures_total)} failed requests in the whole run.",
+        "",
+        "| Count | Endpoint | Cause |",
+        "| ---: | --- | --- |",
+        *(
+            f"| {format.count(row.count)} | {markdown_code(row.endpoint)} | {markdown_code(row.cause, 200)} |"
+            for row in view.failures[:MOST_FAILURES]
+        ),
+    ]
+    return "\n".join(lines) + _more(len(view.failures) - MOST_FAILURES + view.failures_omitted, "loadtest_failures.csv")
+
+
+def _foot(view: ReportView) -> str:
+    lines = [markdown(view.detectable_sentence)] if view.judged else []
+    if view.reproduce:
+        lines += ["<details><summary>How to reproduce</summary>"]
+        lines += [f"{markdown(purpose)}: {markdown_code(command, 1_000)}" for purpose, command in view.reproduce]
+        lines += ["</details>"]
+    facts = dict(view.plan_facts)
+    lines.append(
+        f"Run {markdown_code(view.run_id)}, commit {markdown_code(format.commit(facts.get('Commit')))}. Details: report.html."
+    )
+    return "\n\n".join(lines)
+
+
+def _more(count: int, where: str) -> str:
+    return f"\n\n{count:,} more in {where}." if count > 0 else ""

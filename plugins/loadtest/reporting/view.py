@@ -1,0 +1,303 @@
+"""What a report shows, in plain words and numbers ready for display. Every channel renders this same view; texts from
+outside are already stripped of control characters and capped (`escape.plain`), each channel escapes its own markup."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from loadtest.analysis.models import EndpointMetrics, FailureGroup
+from loadtest.gate.models import Finding
+from loadtest.load.models import Exemplar
+from loadtest.planning.models import Target
+from loadtest.reporting import facts, format
+from loadtest.reporting.escape import LINE_LIMIT, NAME_LIMIT, plain
+from loadtest.reporting.inputs import RunFiles
+from loadtest.vocabulary import Criterion, Outcome, worst
+
+MOST_FAILURES = 50
+MOST_EXEMPLARS = 20
+MOST_LOG_LINES = 100
+JUDGED_PER_ENDPOINT = (Criterion.TARGET, Criterion.REGRESSION, Criterion.ERRORS, Criterion.REQUIRED, Criterion.DRIFT)
+
+
+@dataclass(frozen=True)
+class FindingView:
+    """One finding. `numbers`: effect and interval in short; `evidence`: label and value of what it rests on."""
+
+    outcome: Outcome
+    criterion: str
+    sentence: str
+    endpoint: str
+    numbers: str
+    muted: bool
+    mute_reason: str
+    evidence: tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True)
+class EndpointRow:
+    """One line of the endpoint table: raw numbers to sort by; formatted by the channel with `format`."""
+
+    endpoint: str
+    n: int
+    rps: float
+    p50_ms: float | None
+    p95_ms: float | None
+    p99_ms: float | None
+    error_rate: float
+    targets: str
+    change: float | None
+    change_text: str
+    outcome: Outcome | None  # None: no criterion applied to it
+    muted: bool
+    reason: str
+
+
+@dataclass(frozen=True)
+class FailureRow:
+    endpoint: str
+    cause: str
+    status: str
+    count: int
+    when: str
+
+
+@dataclass(frozen=True)
+class ExemplarRow:
+    endpoint: str
+    when: str
+    latency_ms: float
+    status: str
+    error: str
+    trace_id: str
+    worker: str
+
+
+@dataclass(frozen=True)
+class LogView:
+    name: str
+    errors: int
+    lines: tuple[str, ...]
+    omitted: int
+
+
+@dataclass(frozen=True)
+class Step:
+    """What to do next and why."""
+
+    title: str
+    evidence: str
+    next_step: str
+    command: str
+
+
+@dataclass(frozen=True)
+class ReportView:
+    """Everything a report of one run shows, in the order of importance."""
+
+    run_id: str
+    title: str
+    outcome: Outcome | None
+    outcome_label: str
+    judged: bool  # False: no verdict was reached, or the run never sent load
+    sentence: str
+    reasons: tuple[str, ...]
+    steps: tuple[Step, ...]
+    notices: tuple[str, ...]  # what a reader must know before believing any number
+    coverage: str
+    comparison: str
+    findings: tuple[FindingView, ...]  # not passed, worst first; muted ones last
+    passed: tuple[FindingView, ...]
+    endpoints: tuple[EndpointRow, ...]
+    total: EndpointRow | None
+    failures: tuple[FailureRow, ...]
+    failures_total: int
+    failures_omitted: int
+    exemplars: tuple[ExemplarRow, ...]
+    validity: tuple[FindingView, ...]
+    validity_facts: tuple[tuple[str, str], ...]
+    plan_facts: tuple[tuple[str, str], ...]
+    detectable: tuple[tuple[str, str, str], ...]  # endpoint, metric, relative change
+    detectable_sentence: str
+    reproduce: tuple[tuple[str, str], ...]  # what for, command
+    logs: tuple[LogView, ...] = ()
+    links: tuple[tuple[str, str], ...] = ()
+    missing: tuple[str, ...] = field(default=())
+
+
+def build_view(files: RunFiles) -> ReportView:
+    verdict = files.verdict
+    findings = [finding_view(finding) for finding in files.findings]
+    outcome = verdict.outcome if verdict else None
+    failures = _failures(files)
+    return ReportView(
+        run_id=plain(files.run_id, NAME_LIMIT),
+        title=facts.title(files),
+        outcome=outcome,
+        outcome_label=format.outcome_label(outcome) if verdict else "No verdict",
+        judged=outcome is not None,
+        sentence=plain(verdict.sentence) if verdict else facts.no_verdict_sentence(files),
+        reasons=tuple(plain(reason) for reason in verdict.reasons) if verdict else (),
+        steps=_steps(files),
+        notices=facts.notices(files),
+        coverage=plain(verdict.coverage.sentence) if verdict and verdict.coverage else "",
+        comparison=facts.comparison_sentence(files),
+        findings=tuple(view for view in findings if view.outcome is not Outcome.PASS or view.muted),
+        passed=tuple(view for view in findings if view.outcome is Outcome.PASS and not view.muted),
+        endpoints=tuple(_endpoint_rows(files)),
+        total=_total_row(files),
+        failures=failures[:MOST_FAILURES],
+        failures_total=sum(row.count for row in failures),
+        failures_omitted=max(0, len(failures) - MOST_FAILURES) + (files.analysis.failure_groups_omitted if files.analysis else 0),
+        exemplars=_exemplars(files.analysis.exemplars if files.analysis else ()),
+        validity=tuple(
+            finding_view(finding) for finding in files.findings if finding.criterion in (Criterion.VALIDITY, Criterion.CONTRACT)
+        ),
+        validity_facts=facts.validity_facts(files),
+        plan_facts=facts.plan_facts(files),
+        detectable=tuple(
+            (plain(item.endpoint, NAME_LIMIT), format.metric(item.metric), format.change(item.effect))
+            for item in sorted(files.detectable, key=lambda item: -item.effect)
+        ),
+        detectable_sentence=facts.detectable_sentence(files),
+        reproduce=facts.reproduce(files),
+        logs=_logs(files),
+        links=facts.links(files),
+        missing=facts.missing(files),
+    )
+
+
+def finding_view(finding: Finding) -> FindingView:
+    numbers = [("Requests", format.count(finding.n))] if finding.n is not None else []
+    if finding.p_adjusted is not None:
+        numbers.append(("Adjusted p", f"{finding.p_adjusted:.2g}"))
+    other = [(key.replace("_", " "), _evidence(value)) for key, value in finding.evidence.items() if value is not None]
+    return FindingView(
+        outcome=finding.outcome,
+        criterion=format.criterion_label(finding.criterion),
+        sentence=plain(finding.sentence),
+        endpoint=plain(finding.endpoint, NAME_LIMIT) if finding.endpoint else "",
+        numbers=format.finding_numbers(finding),
+        muted=finding.muted,
+        mute_reason=plain(finding.mute_reason),
+        evidence=tuple(numbers + [(plain(key, 60), plain(value, 120)) for key, value in other]),
+    )
+
+
+def _evidence(value: float | int | str) -> str:
+    return f"{value:.4g}" if isinstance(value, float) else str(value)
+
+
+def _steps(files: RunFiles) -> tuple[Step, ...]:
+    if files.verdict is None:
+        return ()
+    return tuple(
+        Step(plain(item.title), plain(item.evidence), plain(item.next_step), plain(item.command))
+        for item in files.verdict.recommendations
+    )
+
+
+def _endpoint_rows(files: RunFiles) -> Iterable[EndpointRow]:
+    if files.metrics is None:
+        return
+    judged: dict[str, list[Finding]] = defaultdict(list)
+    for finding in files.findings:
+        if finding.endpoint is not None:
+            judged[finding.endpoint].append(finding)
+    for metrics in files.metrics.endpoints:
+        yield _row(metrics, judged[metrics.endpoint], _targets_of(files, metrics.endpoint))
+
+
+def _total_row(files: RunFiles) -> EndpointRow | None:
+    if files.metrics is None:
+        return None
+    whole = [
+        finding
+        for finding in files.findings
+        if finding.endpoint is None and finding.criterion in (*JUDGED_PER_ENDPOINT, Criterion.GLOBAL, Criterion.THROUGHPUT)
+    ]
+    return _row(files.metrics.total, whole, _targets_of(files, None), name="All together")
+
+
+def _row(metrics: EndpointMetrics, findings: list[Finding], targets: list[Target], *, name: str = "") -> EndpointRow:
+    counted = [finding for finding in findings if finding.counts]
+    outcome = worst([finding.outcome for finding in counted]) if counted else None
+    reason = next((finding.sentence for finding in counted if finding.outcome is outcome), "")
+    change = _largest_change(findings)
+    return EndpointRow(
+        endpoint=name or plain(metrics.endpoint, NAME_LIMIT),
+        n=metrics.n,
+        rps=metrics.rps,
+        p50_ms=metrics.p50_ms,
+        p95_ms=metrics.p95_ms,
+        p99_ms=metrics.p99_ms,
+        error_rate=metrics.error_rate,
+        targets=", ".join(format.target(target.metric, target.limit) for target in targets),
+        change=change.effect if change else None,
+        change_text=f"{format.metric(change.metric)} {format.finding_numbers(change)}" if change else "",
+        outcome=outcome,
+        muted=any(finding.muted for finding in findings),
+        reason=plain(reason),
+    )
+
+
+def _largest_change(findings: list[Finding]) -> Finding | None:
+    """The change against the baseline that matters most: the worst outcome, then the largest effect."""
+    changes = [
+        finding
+        for finding in findings
+        if finding.effect is not None and finding.criterion in (Criterion.REGRESSION, Criterion.GLOBAL)
+    ]
+    # findings are sorted worst first, and max keeps the first of equals
+    return max(changes, key=lambda finding: (finding.outcome is not Outcome.PASS, finding.effect or 0.0), default=None)
+
+
+def _targets_of(files: RunFiles, endpoint: str | None) -> list[Target]:
+    if files.plan is None:
+        return []
+    return [target for target in files.plan.scenario.targets if target.endpoint == endpoint]
+
+
+def _failures(files: RunFiles) -> tuple[FailureRow, ...]:
+    groups: tuple[FailureGroup, ...] = files.analysis.failures if files.analysis else ()
+    return tuple(
+        FailureRow(
+            endpoint=plain(group.endpoint, NAME_LIMIT),
+            cause=plain(group.cause),
+            status=str(group.status) if group.status else "none",
+            count=group.count,
+            when=f"{format.clock(group.first_at)} to {format.clock(group.last_at)}",
+        )
+        for group in sorted(groups, key=lambda group: -group.count)
+    )
+
+
+def _exemplars(exemplars: tuple[Exemplar, ...]) -> tuple[ExemplarRow, ...]:
+    slowest = sorted(exemplars, key=lambda exemplar: -exemplar.latency_ms)[:MOST_EXEMPLARS]
+    return tuple(
+        ExemplarRow(
+            endpoint=plain(exemplar.endpoint, NAME_LIMIT),
+            when=format.clock(exemplar.start),
+            latency_ms=exemplar.latency_ms,
+            status=str(exemplar.status) if exemplar.status else "none",
+            error=plain(exemplar.error, 200),
+            trace_id=plain(exemplar.trace_id, 64),
+            worker=plain(exemplar.worker, 60),
+        )
+        for exemplar in slowest
+    )
+
+
+def _logs(files: RunFiles) -> tuple[LogView, ...]:
+    logs = files.analysis.logs if files.analysis else ()
+    return tuple(
+        LogView(
+            name=plain(log.name, 80),
+            errors=log.errors,
+            lines=tuple(plain(line, LINE_LIMIT) for line in log.tail[-MOST_LOG_LINES:]),
+            omitted=max(0, len(log.tail) - MOST_LOG_LINES),
+        )
+        for log in logs
+    )
