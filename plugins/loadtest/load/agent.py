@@ -1,0 +1,165 @@
+"""Our part of a Locust process: starts the recorder, observes the process, ends the load at the planned time.
+
+Runs the same in a local process, in a master and in its workers. It patches no scenario: a scenario's own load shape is
+set aside, because the plan says how much load there is.
+"""
+
+from __future__ import annotations
+
+import atexit
+import os
+import sys
+from pathlib import Path
+from time import monotonic, perf_counter, time
+
+import gevent
+from gevent.event import Event
+from locust import events
+from locust.runners import LocalRunner, MasterRunner
+from locust.user.task import DefaultTaskSet
+
+from loadtest.load import streams
+from loadtest.load.agent_config import AgentConfig
+from loadtest.load.desynchronize import random_first_wait
+from loadtest.load.recorder import Recorder
+from loadtest.load.schedule import Schedule
+from loadtest.load.self_observation import NAP_S, SelfObservation
+from loadtest.load.tracing import trace_requests
+
+EARLY_S = 1.0  # a worker hears of the start a little later than the master, so its time may be this much short
+
+
+def install() -> None:
+    """Called while Locust loads its files, after the scenario."""
+    path = os.environ.get(streams.CONFIG_VARIABLE)
+    if not path:
+        return
+    config = AgentConfig.read(path)
+    refuse_without_users(config.locustfile)
+    agent = Agent(config, worker=os.environ.get("LOADTEST_WORKER", "local/0"))
+    events.init.add_listener(agent.on_init)
+
+
+def refuse_without_users(locustfile: str) -> None:
+    """End before Locust tries to read the file as a pytest file, which only confuses."""
+    from locust.util.load_locustfile import is_user_class
+
+    module = sys.modules.get(Path(locustfile).stem)
+    if module is not None and not any(is_user_class(value) for value in vars(module).values()):
+        sys.stderr.write(f"No User class found in {locustfile}\n")
+        sys.exit(1)
+
+
+class Agent:
+    """One per process. `worker`: `<region>/<number>`, or `_master`."""
+
+    def __init__(self, config: AgentConfig, worker: str) -> None:
+        self.config = config
+        self.worker = worker
+        self.started_at: float | None = None  # monotonic
+        self._started = Event()
+        self._completed = False
+        self._parent = os.getppid()
+
+    def on_init(self, environment, runner, **_: object) -> None:
+        self.environment, self.runner = environment, runner
+        self.recorder = Recorder(
+            Path(self.config.streams) / self.worker.replace("/", "-"),
+            worker=self.worker,
+            patterns=list(self.config.patterns),
+        )
+        if environment.shape_class is not None:
+            self.recorder.fact({"event": "shape_ignored", "name": type(environment.shape_class).__name__})
+            environment.shape_class = None
+        if not isinstance(runner, MasterRunner):
+            trace_requests(self.recorder, self.config.base_url)
+            environment.events.request.add_listener(self.recorder.on_request)
+        if not self.config.open_loop:
+            DefaultTaskSet.on_start = random_first_wait  # type: ignore[method-assign]
+        environment.events.test_start.add_listener(self.on_test_start)
+        environment.events.spawning_complete.add_listener(self.on_spawning_complete)
+        environment.events.test_stop.add_listener(self.on_test_stop)
+        environment.events.quit.add_listener(self.on_quit)
+        atexit.register(self.recorder.flush)
+        gevent.spawn(self.observe)
+        if isinstance(runner, LocalRunner | MasterRunner):
+            gevent.spawn(self.control)
+
+    # -- events -------------------------------------------------------------------------------------------------
+
+    def on_test_start(self, **_: object) -> None:
+        self.started_at = monotonic()
+        self.event("test_start")
+        self._started.set()
+
+    def on_spawning_complete(self, user_count: int, **_: object) -> None:
+        self.event("spawning_complete", users=user_count)
+
+    def on_test_stop(self, **_: object) -> None:
+        elapsed = monotonic() - self.started_at if self.started_at is not None else 0.0
+        if elapsed >= self.config.duration_s - EARLY_S and self.started_at is not None:
+            self._completed = True
+        self.second()
+        self.event("completed" if self._completed else "cut_short", elapsed_s=round(elapsed, 3))
+
+    def on_quit(self, exit_code: int | None = None, **_: object) -> None:
+        self.second()
+        self.event("quit", exit_code=exit_code)
+
+    def event(self, name: str, **more: object) -> None:
+        self.recorder.fact({"event": name, "t": time(), **more})
+        self.recorder.flush()
+
+    # -- greenlets ----------------------------------------------------------------------------------------------
+
+    def observe(self) -> None:
+        """Every 20 ms the number of users and the lateness of the loop; every second the facts, on disk."""
+        self._observation = SelfObservation()
+        next_second = monotonic() + 1
+        while True:
+            before = perf_counter()
+            gevent.sleep(NAP_S)
+            self._observation.napped(perf_counter() - before)
+            self.recorder.users = self.runner.user_count
+            if monotonic() >= next_second:
+                next_second += 1
+                self.second()
+                self.recorder.flush()
+                if os.getppid() != self._parent:
+                    self.leave("the supervisor is gone")
+
+    def second(self) -> None:
+        recorder = self.recorder
+        self.recorder.fact(
+            self._observation.second()
+            | {
+                "users": self.runner.user_count,
+                "samples": recorder.samples,
+                "raw_names": recorder.raw_names,
+                "in_flight": max(0, recorder.requests_sent - recorder.requests_answered),
+            }
+        )
+
+    def control(self) -> None:
+        """Changes the number of users by the plan's stages and ends the load at its planned time."""
+        self._started.wait()
+        config = self.config
+        schedule = Schedule.from_stages(list(config.stages)) if config.stages and not config.open_loop else None
+        level = None
+        while (elapsed := monotonic() - self.started_at) < config.duration_s:
+            if schedule:
+                users = round(schedule.level_at(min(elapsed + 1, config.duration_s - 1e-3)))
+                if users != level:
+                    self.runner.start(users, max(1, abs(users - (level or 0))))
+                    level = users
+            gevent.sleep(min(1.0, config.duration_s - elapsed))
+        self.event("time_up")
+        self.runner.quit()
+
+    def leave(self, reason: str) -> None:
+        """End this process soon, whatever the scenario does."""
+        self.event("leaving", reason=reason)
+        gevent.spawn(self.runner.quit)
+        gevent.sleep(2.0)
+        self.recorder.flush()
+        os._exit(1)

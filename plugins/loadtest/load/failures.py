@@ -1,0 +1,35 @@
+"""Why a load did not start or did not end as planned, in one sentence for people."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from pathlib import Path
+
+_FILE_LINE = re.compile(r'\s*File "(?P<file>[^"]+)", line (?P<line>\d+)')
+_EXCEPTION = re.compile(r"^(?:[\w.]+(?:Error|Exception|Interrupt|Exit|Warning)|AssertionError|SyntaxError)\b.*")
+_PREFIX = re.compile(r"^\[[^\]]*\] [^/]+/(?:ERROR|CRITICAL)/[\w.]+: (?P<text>.+)")
+
+
+def start_failure(lines: Sequence[str], locustfile: str, exit_code: int | None) -> str:
+    """What Locust's output says about a start that failed: the scenario's own line where there is one."""
+    lines = [line.split("| ", 1)[1] if line.startswith("[worker") else line for line in lines]
+    name = Path(locustfile).name
+    if any("No User class found" in line for line in lines):
+        return (
+            f"The scenario {locustfile} defines no user class; add a class that inherits from HttpUser or FastHttpUser, with "
+            "at least one @task."
+        )
+    if any("Gave up waiting for workers" in line for line in lines):
+        return "Not all expected Locust workers joined the master in time; see locust.log."
+    problem = next((line.strip() for line in reversed(lines) if _EXCEPTION.match(line.strip())), "")
+    folder = str(Path(locustfile).parent)
+    places = [match for line in lines if (match := _FILE_LINE.match(line)) and match["file"].startswith(folder)]
+    if problem and places:
+        place = places[-1]
+        return f"The scenario could not be loaded: {Path(place['file']).name}, line {place['line']}: {problem[:300]}."
+    if problem:
+        return f"Locust could not start the scenario {name}: {problem[:300]}."
+    logged = next((match["text"] for line in reversed(lines) if (match := _PREFIX.match(line))), "")
+    tail = logged or next((line.strip() for line in reversed(lines) if line.strip()), "no output")
+    return f"Locust could not start the scenario {name} (exit code {exit_code}): {tail[:300]}"

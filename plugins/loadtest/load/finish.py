@@ -1,0 +1,60 @@
+"""After the load: convert, write load.json, and place the attempt's files in the run folder. load.json always comes last."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+from collections.abc import Sequence
+from pathlib import Path
+
+from upath import UPath
+
+from loadtest.files import is_local
+from loadtest.load.convert import convert_streams
+from loadtest.load.facts import ProcessFacts
+from loadtest.load.job import LoadJob, Scratch, run_folder_of
+from loadtest.load.models import LoadResult
+from loadtest.load.result import Observed, load_result
+
+
+def finish_attempt(job: LoadJob, scratch: Scratch, observed: Observed, processes: Sequence[ProcessFacts]) -> LoadResult:
+    """Convert the streams and write everything, to the attempt and to the top of the run folder; raw streams go."""
+    conversion = convert_streams(scratch.streams, scratch.samples, scratch.exemplars)
+    result = load_result(job, observed, processes, conversion)
+    folder = run_folder_of(job)
+    attempt = folder.attempt(job.attempt)
+    pairs = (
+        (scratch.locust_log, attempt.locust_log, folder.locust_log),
+        (scratch.exemplars, attempt.exemplars, folder.exemplars),
+        (scratch.samples, attempt.samples, folder.samples),
+    )
+    for source, kept, selected in pairs:
+        if source.exists():
+            place(source, kept)
+            place(Path(str(kept)) if is_local(kept) else source, selected)
+    result.write(attempt.load)
+    result.write(folder.load)
+    result.write(scratch.load)
+    shutil.rmtree(scratch.streams, ignore_errors=True)
+    scratch.samples.unlink(missing_ok=True)
+    return result
+
+
+def place(source: Path, target: UPath) -> None:
+    """Put a local file at `target`: a hard link where the file system allows it, else a copy; atomic either way."""
+    if not is_local(target):
+        with source.open("rb") as read, target.open("wb") as write:
+            shutil.copyfileobj(read, write, length=8 * 1024 * 1024)
+        return
+    local = Path(str(target))
+    local.parent.mkdir(parents=True, exist_ok=True)
+    temporary = local.with_name(f".{local.name}.{os.getpid()}")
+    temporary.unlink(missing_ok=True)
+    try:
+        os.link(source, temporary)
+    except OSError:
+        shutil.copyfile(source, temporary)
+    temporary.replace(local)
+    with contextlib.suppress(FileNotFoundError):
+        temporary.unlink()

@@ -1,0 +1,140 @@
+"""The local scratch folder of one load attempt: what the supervisor is asked to do, and where everything of it lies."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from upath import UPath
+
+from loadtest.files import FileModel
+from loadtest.load.agent_config import AgentConfig
+from loadtest.load.schedule import Schedule
+from loadtest.load.workers import resolve_workers
+from loadtest.planning.models import LoadModel, Plan, Profile
+from loadtest.processes import ProcessIdentity
+from loadtest.run_folder import Attempt, RunFolder
+
+STOP_TIMEOUT_S = 10.0  # how long requests in flight may take at the end
+OVERTIME_S = STOP_TIMEOUT_S + 20.0  # after the planned end, before the load is stopped by force
+SUPERVISOR_FILE = "supervisor.json"
+
+
+class LoadJob(FileModel):
+    """`job.json` in the scratch folder: everything the supervisor needs."""
+
+    plan: Plan
+    base_url: str
+    run_folder: str
+    attempt: int
+
+
+class SupervisorRecord(FileModel):
+    """`supervisor.json` in the attempt's folder of the run: who looks after the load, and until when at the latest."""
+
+    identity: ProcessIdentity
+    scratch: str
+    attempt: int
+    ends_by_s: float  # seconds since the Unix epoch
+
+
+@dataclass(frozen=True)
+class Scratch:
+    """Paths of one attempt on this machine."""
+
+    path: Path
+
+    @property
+    def job(self) -> Path:
+        return self.path / "job.json"
+
+    @property
+    def progress(self) -> Path:
+        return self.path / "progress.json"
+
+    @property
+    def load(self) -> Path:
+        return self.path / "load.json"
+
+    @property
+    def samples(self) -> Path:
+        return self.path / "samples.parquet"
+
+    @property
+    def exemplars(self) -> Path:
+        return self.path / "exemplars.json"
+
+    @property
+    def streams(self) -> Path:
+        return self.path / "streams"
+
+    @property
+    def agent_config(self) -> Path:
+        return self.path / "recorder.json"
+
+    @property
+    def empty(self) -> Path:
+        """Working directory and HOME of Locust."""
+        return self.path / "empty"
+
+    @property
+    def locust_log(self) -> Path:
+        return self.path / "locust.log"
+
+    @property
+    def supervisor_log(self) -> Path:
+        return self.path / "supervisor.log"
+
+
+def run_folder_of(job: LoadJob) -> RunFolder:
+    return RunFolder(UPath(job.run_folder))
+
+
+def supervisor_file(attempt: Attempt) -> UPath:
+    return attempt.path / SUPERVISOR_FILE
+
+
+def schedule_of(profile: Profile) -> Schedule | None:
+    """The profile's levels over time; None for the plain closed model (users started at `spawn_rate`)."""
+    is_open = profile.load_model is LoadModel.OPEN
+    if profile.stages:
+        return Schedule.from_stages(_stages(profile))
+    return Schedule.constant(profile.arrivals_per_s or 0.0, profile.duration_s) if is_open else None
+
+
+def planned_duration_s(profile: Profile) -> float:
+    return sum(stage.duration_s for stage in profile.stages) if profile.stages else profile.duration_s
+
+
+def planned_users(profile: Profile) -> int:
+    """Users at the peak; 0 for the open model."""
+    if profile.load_model is LoadModel.OPEN:
+        return 0
+    return max((stage.users or 0 for stage in profile.stages), default=0) if profile.stages else profile.users
+
+
+def _stages(profile: Profile) -> list[tuple[float, float, bool]]:
+    is_open = profile.load_model is LoadModel.OPEN
+    return [
+        (stage.duration_s, float((stage.arrivals_per_s if is_open else stage.users) or 0), stage.ramp) for stage in profile.stages
+    ]
+
+
+def agent_config(job: LoadJob, scratch: Scratch) -> AgentConfig:
+    profile, scenario = job.plan.profile, job.plan.scenario
+    return AgentConfig(
+        streams=str(scratch.streams),
+        locustfile=str(Path(scenario.folder, scenario.locustfile).resolve()),
+        base_url=job.base_url,
+        open_loop=profile.load_model is LoadModel.OPEN,
+        duration_s=planned_duration_s(profile),
+        users=planned_users(profile),
+        spawn_rate=profile.spawn_rate,
+        arrivals_per_s=profile.arrivals_per_s or 0.0,
+        stages=tuple(_stages(profile)),
+        max_concurrency=profile.max_concurrency,
+        stop_timeout_s=STOP_TIMEOUT_S,
+        expected_workers=resolve_workers(profile),
+        remote_workers=profile.remote_workers,
+        patterns=tuple((pattern.match, pattern.name) for pattern in scenario.grouping),
+    )

@@ -1,0 +1,137 @@
+"""The Locust processes of an attempt: arguments, environment, start, orderly end."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import socket
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import loadtest
+from loadtest.load import streams
+from loadtest.load.agent_config import AgentConfig
+from loadtest.load.job import Scratch
+
+PLUGIN = Path(__file__).resolve().parent / "locust_plugin" / "loadtest_recorder.py"
+EXIT_CODE_ON_ERRORS = 3  # requests failed, which is a measurement; 1 and 2 stay set-up and usage errors
+DEFAULT_MASTER_PORT = 5557
+KEPT_VARIABLES = ("PATH", "LANG", "LC_ALL", "TZ", "TMPDIR", "SSL_CERT_FILE", "SSL_CERT_DIR", "REQUESTS_CA_BUNDLE")
+KEPT_PREFIX = "SCENARIO_"  # what a scenario may read from the environment: test accounts, tokens
+
+
+@dataclass
+class LocustProcess:
+    """`worker`: name as in the samples; `_master` for a master."""
+
+    worker: str
+    process: subprocess.Popen[bytes]
+
+    @property
+    def is_running(self) -> bool:
+        return self.process.poll() is None
+
+    def signal_group(self, number: int) -> None:
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.killpg(self.process.pid, number)
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+def scrubbed_environment(scratch: Scratch, worker: str) -> dict[str, str]:
+    """Locust reads every LOCUST_* variable and files in HOME: it gets neither."""
+    kept = {name: value for name, value in os.environ.items() if name in KEPT_VARIABLES or name.startswith(KEPT_PREFIX)}
+    return kept | {
+        "HOME": str(scratch.empty),
+        "PYTHONPATH": str(Path(loadtest.__file__).resolve().parents[1]),
+        "PYTHONUNBUFFERED": "1",
+        "PYTHONDONTWRITEBYTECODE": "1",
+        streams.CONFIG_VARIABLE: str(scratch.agent_config),
+        "LOADTEST_WORKER": worker,
+    }
+
+
+def common_arguments(config: AgentConfig) -> list[str]:
+    return [
+        *(sys.executable, "-m", "loadtest.load.locust_process"),
+        *("-f", f"{config.locustfile},{PLUGIN}"),
+        *("--host", config.base_url),
+        *("--stop-timeout", f"{config.stop_timeout_s:g}"),
+        *("--exit-code-on-error", str(EXIT_CODE_ON_ERRORS)),
+        *("--loglevel", "INFO"),
+        "--headless",
+        "--only-summary",
+    ]
+
+
+def users_arguments(config: AgentConfig) -> list[str]:
+    """The first level; later ones and the end of the load come from our agent inside Locust."""
+    if config.open_loop:
+        drivers = max(1, config.expected_workers + config.remote_workers)
+        return ["--users", str(drivers), "--spawn-rate", str(drivers)]
+    if config.stages:
+        return ["--users", "1", "--spawn-rate", "1"]
+    return ["--users", str(config.users), "--spawn-rate", f"{config.spawn_rate:g}"]
+
+
+def master_arguments(config: AgentConfig, port: int, remote_wait_s: float) -> list[str]:
+    host = "*" if config.remote_workers else "127.0.0.1"
+    return [
+        *("--master", "--master-bind-host", host, "--master-bind-port", str(port)),
+        *("--expect-workers", str(config.expected_workers + config.remote_workers)),
+        *("--expect-workers-max-wait", str(max(1, round(remote_wait_s)))),
+    ]
+
+
+def worker_arguments(port: int) -> list[str]:
+    return ["--worker", "--master-host", "127.0.0.1", "--master-port", str(port)]
+
+
+def start(arguments: list[str], scratch: Scratch, worker: str) -> LocustProcess:
+    """Start one Locust process in a session of its own; its output goes to a pipe."""
+    process = subprocess.Popen(
+        arguments,
+        cwd=scratch.empty,
+        env=scrubbed_environment(scratch, worker),
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        start_new_session=True,
+    )
+    return LocustProcess(worker, process)
+
+
+def start_all(config: AgentConfig, scratch: Scratch, remote_wait_s: float) -> list[LocustProcess]:
+    """One local process, or a master first and then its workers on this machine."""
+    common = common_arguments(config)
+    if config.expected_workers == 1 and not config.remote_workers:
+        return [start([*common, *users_arguments(config)], scratch, "local/0")]
+    port = int(os.environ.get("LOADTEST_MASTER_PORT", DEFAULT_MASTER_PORT)) if config.remote_workers else free_port()
+    master = start([*common, *users_arguments(config), *master_arguments(config, port, remote_wait_s)], scratch, streams.MASTER)
+    workers = [start([*common, *worker_arguments(port)], scratch, f"local/{number}") for number in range(config.expected_workers)]
+    return [master, *workers]
+
+
+def stop_gracefully(processes: list[LocustProcess]) -> None:
+    """SIGTERM to the first (the only one, or the master, which tells its workers)."""
+    if processes and processes[0].is_running:
+        processes[0].signal_group(signal.SIGTERM)
+    else:
+        for process in processes[1:]:
+            process.signal_group(signal.SIGTERM)
+
+
+def kill_all(processes: list[LocustProcess]) -> None:
+    for process in processes:
+        if process.is_running:
+            process.signal_group(signal.SIGKILL)
+    for process in processes:
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            process.process.wait(timeout=5)

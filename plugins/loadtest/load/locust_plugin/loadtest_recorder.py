@@ -1,0 +1,8 @@
+"""Give this file to Locust beside a scenario: `locust -f scenario.py,loadtest_recorder.py`. It changes no scenario.
+
+Without the environment variable LOADTEST_RECORDER (set by the supervisor) and outside a worker it does nothing.
+"""
+
+from loadtest.load.agent import install
+
+install()

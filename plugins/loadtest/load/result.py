@@ -1,0 +1,172 @@
+"""Joins everything known about an attempt into its LoadResult. No judgement: that is the gate's."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+
+from loadtest.load import streams
+from loadtest.load.convert import Conversion
+from loadtest.load.facts import ProcessFacts, worker_facts
+from loadtest.load.job import LoadJob, planned_duration_s, planned_users, schedule_of
+from loadtest.load.models import AbortFacts, ArrivalFacts, HealthFacts, HostProbe, LoadResult, StopReason
+from loadtest.load.workers import resolve_workers
+from loadtest.planning.models import LoadModel
+
+
+@dataclass
+class Observed:
+    """What the supervisor saw. `lost`: names of workers that ended or went silent before their time."""
+
+    started_at: datetime
+    exit_code: int | None = None
+    error: str = ""
+    signaled: bool = False
+    abort: AbortFacts | None = None
+    lost: set[str] = field(default_factory=set)
+    remote_missing: int = 0
+    health: HealthFacts = field(default_factory=HealthFacts)
+    host_probe: HostProbe | None = None
+
+
+def load_result(job: LoadJob, observed: Observed, processes: Sequence[ProcessFacts], conversion: Conversion) -> LoadResult:
+    """`processes`: of all folders of the attempt, the master's included."""
+    profile = job.plan.profile
+    senders = [process for process in processes if process.worker != streams.MASTER]
+    steady = steady_phase(job, processes)
+    expected = resolve_workers(profile) + profile.remote_workers
+    started = _start_of_load(processes)
+    ended = max((process.last_t for process in processes), default=0.0)
+    workers = tuple(
+        worker_facts(
+            process,
+            samples=conversion.by_worker[process.worker].samples if process.worker in conversion.by_worker else 0,
+            torn=conversion.by_worker[process.worker].torn if process.worker in conversion.by_worker else 0,
+            lost=process.worker in observed.lost,
+            steady=steady,
+        )
+        for process in senders
+    )
+    stop_reason, error = _stop(job, observed, processes, conversion, started)
+    return LoadResult(
+        attempt=job.attempt,
+        load_model=profile.load_model,
+        stop_reason=stop_reason,
+        exit_code=observed.exit_code,
+        error=error,
+        started_at=datetime.fromtimestamp(started, UTC) if started else observed.started_at,
+        ended_at=datetime.fromtimestamp(ended, UTC) if started and ended else datetime.now(UTC),
+        steady_started_at=datetime.fromtimestamp(steady[0], UTC) if steady else None,
+        steady_ended_at=datetime.fromtimestamp(steady[1], UTC) if steady else None,
+        planned_users=planned_users(profile),
+        reached_users=reached_users(senders) if profile.load_model is LoadModel.CLOSED else 0,
+        planned_duration_s=planned_duration_s(profile),
+        expected_workers=expected,
+        workers=workers,
+        samples=conversion.samples,
+        torn_records=conversion.torn_records,
+        in_flight_at_end=sum(process.in_flight for process in senders),
+        endpoints_seen=len(conversion.endpoints),
+        grouping_warning=grouping_warning(conversion.endpoints, job.plan.scenario.max_endpoints),
+        arrivals=_arrivals(job, senders),
+        abort=observed.abort,
+        health=observed.health,
+        host_probe=observed.host_probe,
+    )
+
+
+def _start_of_load(processes: Sequence[ProcessFacts]) -> float | None:
+    return min((event["t"] for process in processes if (event := process.event("test_start"))), default=None)
+
+
+def steady_phase(job: LoadJob, processes: Sequence[ProcessFacts]) -> tuple[float, float] | None:
+    """(start, end), seconds since the epoch: from all planned users (closed) or the full rate (open) to the planned end,
+    or to the end of the last process when it came sooner. None when it was never reached."""
+    profile = job.plan.profile
+    started = _start_of_load(processes)
+    if started is None:
+        return None
+    ended = min(started + planned_duration_s(profile), max(process.last_t for process in processes))
+    schedule = schedule_of(profile)
+    if schedule is not None:
+        window = schedule.steady_window()
+        begin, end = started + window[0], min(started + window[1], ended)
+    else:
+        planned = profile.users
+        reached = [
+            event["t"]
+            for process in processes
+            if process.worker == streams.MASTER or len(processes) == 1
+            for event in process.events
+            if event["event"] == "spawning_complete" and event.get("users", 0) >= planned
+        ]
+        if not reached:
+            return None
+        begin, end = min(reached), ended
+    return (begin, end) if end > begin else None
+
+
+def reached_users(senders: Sequence[ProcessFacts]) -> int:
+    """Most users at one time: per second, summed over the processes."""
+    by_second: dict[int, dict[str, int]] = {}
+    for process in senders:
+        for fact in process.seconds:
+            by_second.setdefault(round(fact["t"]), {})[process.worker] = fact["users"]
+    return (
+        max((sum(users.values()) for users in by_second.values()), default=0)
+        if len(senders) > 1
+        else max((process.max_users for process in senders), default=0)
+    )
+
+
+def grouping_warning(endpoints: Sequence[str], limit: int) -> str:
+    if len(endpoints) <= limit:
+        return ""
+    shown = ", ".join(endpoints[:3] + endpoints[len(endpoints) // 2 :][:2])
+    return (
+        f"{len(endpoints)} distinct endpoint names, more than {limit}: add grouping patterns to the scenario or give the "
+        f"requests names (such as {shown})."
+    )
+
+
+def _arrivals(job: LoadJob, senders: Sequence[ProcessFacts]) -> ArrivalFacts | None:
+    schedule = schedule_of(job.plan.profile)
+    if job.plan.profile.load_model is not LoadModel.OPEN or schedule is None:
+        return None
+    planned = schedule.planned_total()
+    started = sum(_last(process, "started") for process in senders)
+    late = sum(_last(process, "late") for process in senders)
+    return ArrivalFacts(planned=planned, started=started, late=late, dropped=max(0, planned - started))
+
+
+def _last(process: ProcessFacts, key: str) -> int:
+    return next((fact[key] for fact in reversed(process.seconds) if key in fact), 0)
+
+
+def _stop(
+    job: LoadJob, observed: Observed, processes: Sequence[ProcessFacts], conversion: Conversion, started: float | None
+) -> tuple[StopReason, str]:
+    """Why the load ended and the sentence for it; an orderly end has none unless something is still wrong."""
+    senders = [process for process in processes if process.worker != streams.MASTER]
+    if observed.abort:
+        return StopReason.ABORTED, f"The load was stopped early: {observed.abort.criterion} (it was {observed.abort.value:g})."
+    if observed.signaled:
+        elapsed = max((process.last_t for process in processes), default=0.0) - started if started else 0.0
+        planned = planned_duration_s(job.plan.profile)
+        return StopReason.SIGNALED, f"The load was stopped from outside after {max(0.0, elapsed):.0f} of {planned:.0f} s."
+    if observed.error:
+        return (StopReason.CRASHED if conversion.samples else StopReason.NOT_STARTED), observed.error
+    expected = resolve_workers(job.plan.profile) + job.plan.profile.remote_workers
+    if observed.lost:
+        names = ", ".join(sorted(observed.lost))
+        if len(observed.lost) >= expected:
+            return StopReason.CRASHED, f"All {expected} load-generating processes ended before their time ({names})."
+        orderly = all(process.completed for process in senders if process.worker not in observed.lost)
+        reason = StopReason.COMPLETED if orderly else StopReason.CRASHED
+        return reason, f"{len(observed.lost)} of {expected} load-generating processes were lost during the load ({names})."
+    if not senders or not all(process.completed for process in senders):
+        return StopReason.CRASHED, f"Locust ended before its time (exit code {observed.exit_code}); see locust.log."
+    if conversion.samples == 0:
+        return StopReason.NOT_STARTED, "The load ran its time but not one request was recorded; see locust.log."
+    return StopReason.COMPLETED, ""

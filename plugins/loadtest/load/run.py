@@ -1,0 +1,171 @@
+"""Starting, rejoining, watching and stopping a load: the one interface that the CLI and Airflow use.
+
+    handle = find_live_load(folder) or start_load(plan, folder, base_url)
+    result = wait_for_load(handle, on_progress=show)
+
+The load itself runs in a detached supervisor process (see `supervisor`), so the caller may die and come back.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from loadtest.errors import ConfigurationError, InfrastructureError
+from loadtest.load.job import (
+    OVERTIME_S,
+    LoadJob,
+    Scratch,
+    SupervisorRecord,
+    planned_duration_s,
+    supervisor_file,
+)
+from loadtest.load.models import LoadResult, Progress
+from loadtest.load.recovery import recover_attempt
+from loadtest.planning.models import Plan
+from loadtest.processes import ProcessIdentity, stop_group
+from loadtest.run_folder import Attempt, RunFolder
+from loadtest.settings import settings
+
+POLL_S = 0.25
+
+
+@dataclass
+class LoadHandle:
+    """A load attempt under the care of a supervisor on this host."""
+
+    folder: RunFolder
+    attempt: Attempt
+    scratch: Scratch
+    identity: ProcessIdentity
+    _process: subprocess.Popen[bytes] | None = field(default=None, repr=False)
+
+    @property
+    def is_running(self) -> bool:
+        if self._process is not None:
+            self._process.poll()  # reaps it
+        return self.identity.is_alive
+
+
+def start_load(plan: Plan, folder: RunFolder, base_url: str | None = None) -> LoadHandle:
+    """Start a new attempt. `base_url` overrides the plan's (a backend of ours has a port only now).
+
+    Raises ConfigurationError when there is no base URL or a load of this run is already on its way.
+    """
+    base_url = base_url or plan.base_url
+    if not base_url:
+        raise ConfigurationError(
+            f"The environment {plan.environment.name} has no base URL; give it one or a backend command, so that the load has "
+            "a host."
+        )
+    if not base_url.startswith(("http://", "https://")):
+        raise ConfigurationError(f"The base URL {base_url!r} is not a URL; it must begin with http:// or https://.")
+    if find_live_load(folder) is not None:
+        raise ConfigurationError(f"A load of run {folder.run_id} is already running; rejoin it or stop it first.")
+    recover_dead_attempts(folder)
+    number = max((attempt.number for attempt in folder.attempts()), default=0) + 1
+    attempt = folder.attempt(number)
+    scratch = Scratch(settings().scratch / "loads" / folder.run_id / str(number))
+    scratch.path.mkdir(parents=True, exist_ok=True)
+    job = LoadJob(plan=plan, base_url=base_url.rstrip("/"), run_folder=str(folder.path), attempt=number)
+    job.write(scratch.job)
+    process = subprocess.Popen(
+        [sys.executable, "-m", "loadtest.load.supervisor", str(scratch.path)],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=scratch.supervisor_log.open("ab"),
+        start_new_session=True,
+    )
+    identity = ProcessIdentity.of(process.pid)
+    ends_by_s = time.time() + planned_duration_s(plan.profile) + plan.profile.remote_wait_s + OVERTIME_S
+    SupervisorRecord(identity=identity, scratch=str(scratch.path), attempt=number, ends_by_s=ends_by_s).write(
+        supervisor_file(attempt)
+    )
+    return LoadHandle(folder, attempt, scratch, identity, process)
+
+
+def find_live_load(folder: RunFolder) -> LoadHandle | None:
+    """The running load of this run, if any, to be rejoined. Raises ConfigurationError when it runs on another host."""
+    for attempt in reversed(folder.attempts()):
+        if attempt.load.exists() or not supervisor_file(attempt).exists():
+            continue
+        record = SupervisorRecord.read(supervisor_file(attempt))
+        if record.identity.is_alive:
+            return LoadHandle(folder, attempt, Scratch(Path(record.scratch)), record.identity)
+        if not record.identity.is_here and record.identity.host != os.uname().nodename and time.time() < record.ends_by_s:
+            raise ConfigurationError(
+                f"Attempt {attempt.number} of run {folder.run_id} is looked after by host {record.identity.host}, this is "
+                f"{os.uname().nodename}; continue there: the load and backend tasks of a run must be on one host."
+            )
+    return None
+
+
+def recover_dead_attempts(folder: RunFolder) -> None:
+    """Attempts whose supervisor died without a result get one from what it left, as crashed."""
+    for attempt in folder.attempts():
+        if not attempt.load.exists() and supervisor_file(attempt).exists():
+            record = SupervisorRecord.read(supervisor_file(attempt))
+            if not record.identity.is_alive:
+                recover_attempt(attempt, Scratch(Path(record.scratch)))
+
+
+def read_progress(handle: LoadHandle) -> Progress | None:
+    """The latest progress; None before the first second."""
+    try:
+        return Progress.read(handle.scratch.progress)
+    except ConfigurationError:
+        return None
+
+
+def wait_for_load(
+    handle: LoadHandle, *, on_progress: Callable[[Progress], None] | None = None, poll_s: float = POLL_S
+) -> LoadResult:
+    """Wait for the end of the load and return its result. `on_progress` is called with each new progress.
+
+    A supervisor that dies leaves a result too (crashed, with the samples until then). An exception in the caller
+    (Ctrl-C) does not stop the load: call `stop_load`.
+    """
+    shown = None
+    while handle.is_running:
+        progress = read_progress(handle)
+        if progress is not None and on_progress is not None and progress.updated_at != shown:
+            shown = progress.updated_at
+            on_progress(progress)
+        time.sleep(poll_s)
+    return load_result(handle)
+
+
+def poll(handle: LoadHandle) -> LoadResult | None:
+    """The result when the load has ended, None while it runs; never blocks for long."""
+    return None if handle.is_running else load_result(handle)
+
+
+def load_result(handle: LoadHandle) -> LoadResult:
+    """The result of an ended attempt; raises InfrastructureError when nothing of it can be recovered."""
+    if not handle.attempt.load.exists():
+        recover_attempt(handle.attempt, handle.scratch)
+    if not handle.attempt.load.exists():
+        raise InfrastructureError(
+            f"The supervisor of attempt {handle.attempt.number} ended without a result; see {handle.scratch.supervisor_log}."
+        )
+    return LoadResult.read(handle.attempt.load)
+
+
+def stop_load(handle: LoadHandle, *, grace_s: float = 30.0) -> None:
+    """Stop the load within seconds and wait until its data is written; the result says `signaled`."""
+    if not handle.is_running:
+        return
+    with contextlib.suppress(ProcessLookupError):
+        os.kill(handle.identity.pid, signal.SIGTERM)
+    deadline = time.monotonic() + grace_s
+    while handle.is_running and time.monotonic() < deadline:
+        time.sleep(0.05)
+    if handle.is_running:
+        stop_group(handle.identity)

@@ -1,0 +1,43 @@
+"""The raw streams of one load-generating process: what the recorder appends and the supervisor tails and converts.
+
+One folder per process, `streams/<worker>/`; every file is only ever appended to, so a killed process loses at most the
+second that it had not yet written, and a torn last record is recognised by its length.
+
+- `samples.bin`: SAMPLE records, one per request
+- `server.bin`: SERVER records, one per Server-Timing component of a request, by its row in samples.bin
+- `names.jsonl`: what the ids in the records mean, {"kind": "endpoint" | "error" | "component", "id": int, "name": str};
+  always on disk before a record that uses it
+- `facts.jsonl`: first line: who the process is; then one self-observation a second, and events
+- `exemplars.jsonl`: the slowest requests of an endpoint, again whenever they changed; an endpoint's last line counts
+
+Standard library only: this module is loaded inside Locust.
+"""
+
+from __future__ import annotations
+
+import struct
+
+SAMPLES, SERVER, NAMES, FACTS, EXEMPLARS = "samples.bin", "server.bin", "names.jsonl", "facts.jsonl", "exemplars.jsonl"
+FILES = (NAMES, SAMPLES, SERVER, EXEMPLARS, FACTS)  # in the order in which a flush writes them
+
+# start_us, latency_us, late_us, response_bytes, endpoint, error, status, users
+SAMPLE = struct.Struct("<qIIIHHHH")
+SAMPLE_FIELDS = [
+    ("start_us", "<i8"),
+    ("latency_us", "<u4"),
+    ("late_us", "<u4"),
+    ("response_bytes", "<u4"),
+    ("endpoint", "<u2"),
+    ("error", "<u2"),
+    ("status", "<u2"),
+    ("users", "<u2"),
+]
+# row in samples.bin, duration_us, component
+SERVER_RECORD = struct.Struct("<IIH")
+SERVER_FIELDS = [("row", "<u4"), ("duration_us", "<u4"), ("component", "<u2")]
+
+NO_ERROR = 0
+MAX_U16, MAX_U32 = 0xFFFF, 0xFFFF_FFFF
+
+CONFIG_VARIABLE = "LOADTEST_RECORDER"
+MASTER = "_master"  # folder of the master process: it sends no requests, only facts
