@@ -1,0 +1,160 @@
+"""The DAG `load_test`: from a request to a verdict that people trust."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from airflow.sdk import DAG, AssetAlias, CronTriggerTimetable, TaskGroup
+
+from loadtest.notifications.airflow_callbacks import LoadTestFailureNotifier
+from loadtest.operators.backend import CheckHealthOperator, StartBackendOperator, StopBackendOperator
+from loadtest.operators.judgment import (
+    VERDICT_ASSETS,
+    AnalyzeOperator,
+    ConcludeOperator,
+    DataContractOperator,
+    JudgeConfirmedOperator,
+    JudgeOperator,
+)
+from loadtest.operators.load import ConfirmOperator, RunLoadOperator
+from loadtest.operators.params import run_params
+from loadtest.operators.publishing import NotifyOperator, RecordHistoryOperator, RunStateOperator, WriteReportOperator
+from loadtest.operators.setup import EnvironmentApprovalOperator, PrepareRunOperator, ResolvePlanOperator
+from loadtest.operators.stage import run_folder_of
+
+DOC = """
+### Load test
+
+A request becomes a **plan**, the plan **load**, the load **metrics**, the metrics a **verdict** with evidence.
+
+* **Every Monday 02:00 UTC**: profile *light* in *staging*.
+* **By hand**: *Trigger* opens a form; each field explains itself.
+* **On a push**: CI creates a run named `push__<slug>__<sha>` (see `docs/ci.md`).
+
+Load tests alert and block nothing: a failed verdict leaves this run green unless *Blocking* was chosen. A run is red
+when a task failed or when its measurement is not to be trusted (*invalid*).
+
+To stop a running load test, mark the task `load_test.run_load` as failed: the load ends within seconds, the backend is
+stopped and the report is written. Marking the whole run failed skips the report.
+"""
+
+POOL = "load_generator"
+FOLDER = run_folder_of("setup.resolve_plan")
+TRANSIENT = {"retries": 3, "retry_delay": timedelta(seconds=5), "retry_exponential_backoff": 2.0}
+ONCE_MORE = {"retries": 1, "retry_delay": timedelta(seconds=5)}
+
+with DAG(
+    dag_id="load_test",
+    description="Load test of a backend: plan, load, verdict, report",
+    schedule=CronTriggerTimetable("0 2 * * MON", timezone="UTC", run_immediately=timedelta(0)),
+    catchup=False,
+    max_active_runs=1,
+    params=run_params(),
+    tags=["load test"],
+    doc_md=DOC,
+    default_args={"on_failure_callback": LoadTestFailureNotifier()},
+    render_template_as_native_obj=False,
+) as dag:
+    with TaskGroup("setup", tooltip="From the request to a validated, approved plan"):
+        resolve_plan = ResolvePlanOperator(task_id="resolve_plan", **TRANSIENT, execution_timeout=timedelta(minutes=2))
+        approve = EnvironmentApprovalOperator(
+            task_id="approve", run_folder=FOLDER, response_timeout=timedelta(hours=24), retries=0
+        )
+        prepare_run = PrepareRunOperator(
+            task_id="prepare_run", run_folder=FOLDER, **TRANSIENT, execution_timeout=timedelta(minutes=2)
+        )
+
+    with TaskGroup("backend", tooltip="Started if it is ours, and healthy"):
+        start_backend = StartBackendOperator(
+            task_id="start_backend", run_folder=FOLDER, **ONCE_MORE, execution_timeout=timedelta(minutes=5)
+        )
+        check_health = CheckHealthOperator(
+            task_id="check_health", run_folder=FOLDER, **TRANSIENT, execution_timeout=timedelta(minutes=5)
+        )
+
+    with TaskGroup("load_test", tooltip="Locust with the recorder"):
+        run_load = RunLoadOperator(
+            task_id="run_load",
+            run_folder=FOLDER,
+            pool=POOL,
+            retries=2,
+            retry_delay=timedelta(seconds=5),
+            execution_timeout=timedelta(hours=7),
+        )
+
+    with TaskGroup("analysis", tooltip="Samples to metrics"):
+        analyze = AnalyzeOperator(
+            task_id="analyze", run_folder=FOLDER, **ONCE_MORE, execution_timeout=timedelta(minutes=30)
+        )
+
+    with TaskGroup("regression", tooltip="Metrics to findings; suspects are measured twice more"):
+        judge = JudgeOperator(task_id="judge", run_folder=FOLDER, **ONCE_MORE, execution_timeout=timedelta(minutes=10))
+        confirm_1, confirm_2 = (
+            ConfirmOperator(
+                task_id=f"confirm_{number}",
+                run_folder=FOLDER,
+                number=number,
+                pool=POOL,
+                retries=1,
+                retry_delay=timedelta(seconds=5),
+                execution_timeout=timedelta(hours=7),
+            )
+            for number in (1, 2)
+        )
+        judge_confirmed = JudgeConfirmedOperator(
+            task_id="judge_confirmed", run_folder=FOLDER, **ONCE_MORE, execution_timeout=timedelta(minutes=10)
+        )
+
+    with TaskGroup("cleanup", tooltip="The backend is stopped, whatever happened"):
+        stop_backend = StopBackendOperator(
+            task_id="stop_backend", run_folder=FOLDER, **TRANSIENT, execution_timeout=timedelta(minutes=2)
+        ).as_teardown(setups=[prepare_run, start_backend])
+
+    with TaskGroup("verdict", tooltip="Joins gate, validity and data contract; remembered before anyone is told"):
+        data_contract = DataContractOperator(
+            task_id="data_contract",
+            run_folder=FOLDER,
+            trigger_rule="all_done",
+            **ONCE_MORE,
+            execution_timeout=timedelta(minutes=10),
+        )
+        conclude = ConcludeOperator(
+            task_id="conclude",
+            run_folder=FOLDER,
+            trigger_rule="all_done",
+            outlets=[AssetAlias(VERDICT_ASSETS)],
+            **ONCE_MORE,
+            execution_timeout=timedelta(minutes=5),
+        )
+        record_history = RecordHistoryOperator(
+            task_id="record_history",
+            run_folder=FOLDER,
+            trigger_rule="all_done",
+            **TRANSIENT,
+            execution_timeout=timedelta(minutes=5),
+        )
+
+    with TaskGroup("reporting", tooltip="Report, Slack, GitHub"):
+        report = WriteReportOperator(
+            task_id="report",
+            run_folder=FOLDER,
+            trigger_rule="all_done",
+            **TRANSIENT,
+            execution_timeout=timedelta(minutes=10),
+        )
+        notify = NotifyOperator(
+            task_id="notify",
+            run_folder=FOLDER,
+            trigger_rule="all_done",
+            **TRANSIENT,
+            execution_timeout=timedelta(minutes=10),
+        )
+
+    # A teardown without setups, on purpose: it runs last whatever happened, and its failure fails the run.
+    run_state = RunStateOperator(task_id="run_state", run_folder=FOLDER, retries=0).as_teardown(
+        on_failure_fail_dagrun=True
+    )
+
+    resolve_plan >> approve >> prepare_run >> start_backend >> check_health >> run_load >> analyze >> judge
+    judge >> confirm_1 >> confirm_2 >> judge_confirmed >> stop_backend
+    stop_backend >> data_contract >> conclude >> record_history >> report >> notify >> run_state

@@ -1,0 +1,150 @@
+"""The commands of `loadtest`. Each room with more than one command has a module of its own beside this one."""
+
+from __future__ import annotations
+
+import json
+import sys
+from typing import Annotated
+
+import typer
+
+from loadtest.cli.run import Format, run
+from loadtest.run_folder import RunFolder
+from loadtest.settings import settings
+
+app = typer.Typer(
+    name="loadtest",
+    help="Load testing that people can believe.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+app.command()(run)
+
+RunArgument = Annotated[str, typer.Argument(metavar="RUN", help="A run folder, or a run id below the runs root.")]
+FormatOption = Annotated[Format, typer.Option("--format", help="json: for programs, on standard output.")]
+
+
+@app.command()
+def analyze(run: RunArgument, output: FormatOption = Format.TEXT) -> None:
+    """Samples to metrics again: metrics.json, analysis.json and the CSV files of a run."""
+    from loadtest.analysis.analyze import analyze as analyze_folder
+    from loadtest.cli.folders import find_run
+
+    folder = find_run(run)
+    metrics = analyze_folder(folder)
+    if output is Format.JSON:
+        print(metrics.model_dump_json(indent=2))
+    else:
+        print(f"{metrics.total.n:,} requests of {len(metrics.endpoints)} endpoints; written: {folder.metrics}")
+
+
+@app.command()
+def check(run: RunArgument, output: FormatOption = Format.TEXT, strict: bool = False) -> None:
+    """Judge a run again: findings and verdict. Exits by the verdict."""
+    from loadtest.cli.folders import find_run
+    from loadtest.gate.decide import check as check_folder
+    from loadtest.gate.verdict import conclude
+    from loadtest.pipeline import confirmation_folders
+    from loadtest.vocabulary import exit_code
+
+    folder = find_run(run)
+    check_folder(folder, confirmations=confirmation_folders(folder))
+    verdict = conclude(folder)
+    if output is Format.JSON:
+        print(verdict.model_dump_json(indent=2))
+    else:
+        _show(folder)
+    sys.exit(exit_code(verdict.outcome, strict=strict))
+
+
+@app.command()
+def report(run: RunArgument) -> None:
+    """Write report.html, summary.md and junit.xml of a run again."""
+    from loadtest.cli.folders import find_run
+    from loadtest.publishing import write_full_report
+
+    folder = find_run(run)
+    write_full_report(folder)
+    print(f"Written: {folder.report}, {folder.summary}, {folder.junit}")
+
+
+@app.command()
+def show(run: RunArgument) -> None:
+    """Print a run's table and verdict."""
+    from loadtest.cli.folders import find_run
+
+    _show(find_run(run))
+
+
+@app.command()
+def profiles(output: FormatOption = Format.TEXT) -> None:
+    """How much load: the profiles of include/profiles."""
+    from loadtest.planning.config import known_names, load_profile
+
+    found = [load_profile(settings(), name) for name in known_names(settings().profiles)]
+    if output is Format.JSON:
+        print(json.dumps([profile.model_dump(mode="json") for profile in found], indent=2))
+        return
+    from loadtest.planning.quantities import format_duration
+
+    rows = []
+    for profile in sorted(found, key=lambda profile: (profile.users, profile.name)):
+        load = f"{profile.arrivals_per_s:g} arrivals/s" if profile.arrivals_per_s else f"{profile.users} users"
+        if profile.stages:
+            load = f"{len(profile.stages)} stages"
+        rows.append((profile.name, load, format_duration(profile.duration_s), str(profile.evidence), profile.purpose))
+    _table(("profile", "load", "duration", "evidence", "purpose"), rows)
+
+
+@app.command()
+def environments(output: FormatOption = Format.TEXT) -> None:
+    """Where the load goes: the environments of include/environments."""
+    from loadtest.planning.config import known_names, load_environment
+
+    found = [load_environment(settings(), name) for name in known_names(settings().environments)]
+    if output is Format.JSON:
+        print(json.dumps([environment.model_dump(mode="json") for environment in found], indent=2))
+        return
+    rows = []
+    for environment in found:
+        names = (environment.base_url, environment.base_url_variable, environment.base_url_connection)
+        target = "starts its own backend" if environment.starts_backend else next(name for name in names if name)
+        approval = "by a person" if environment.needs_approval else "none"
+        rows.append((environment.name, target, approval, environment.purpose))
+    _table(("environment", "target", "approval", "purpose"), rows)
+
+
+def _show(folder: RunFolder) -> None:
+    from loadtest.reporting.terminal import print_run
+
+    print_run(folder)
+
+
+def _table(titles: tuple[str, ...], rows: list[tuple[str, ...]]) -> None:
+    from rich.console import Console
+    from rich.markup import escape
+    from rich.table import Table
+
+    table = Table(*titles, box=None, pad_edge=False, header_style="bold")
+    for row in rows:
+        table.add_row(*(escape(cell) for cell in row))
+    Console(width=None if sys.stdout.isatty() else 160).print(table)
+
+
+def _mount() -> None:
+    """Rooms with commands of their own."""
+    from loadtest.cli import acknowledge, airflow, baseline, explain, history, retention, trends, trigger
+
+    app.add_typer(baseline.app, name="baseline")
+    app.add_typer(history.app, name="history")
+    app.add_typer(airflow.app, name="airflow")
+    app.command()(explain.explain)
+    app.command()(trigger.trigger)
+    app.command()(trends.trends)
+    app.command()(retention.retention)
+    for command in acknowledge.COMMANDS:
+        app.command()(command)
+
+
+_mount()

@@ -1,0 +1,99 @@
+"""`loadtest run`: one whole run in the terminal."""
+
+from __future__ import annotations
+
+import signal
+import sys
+from enum import StrEnum
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from loadtest.errors import NotRunError
+from loadtest.planning.models import Plan, Trigger, TriggerKind
+from loadtest.settings import settings
+
+
+class Format(StrEnum):
+    TEXT = "text"
+    JSON = "json"
+
+
+def run(
+    profile: Annotated[str, typer.Option(help="How much load; see: loadtest profiles")] = "smoke",
+    environment: Annotated[str, typer.Option(help="Where the load goes; see: loadtest environments")] = "staging",
+    scenario: Annotated[str, typer.Option(help="What users do: a folder of include/scenarios")] = "student_api",
+    users: Annotated[str | None, typer.Option(help="Instead of the profile's number.")] = None,
+    spawn_rate: Annotated[str | None, typer.Option(help="Users started per second, instead of the profile's.")] = None,
+    duration: Annotated[str | None, typer.Option(help="Instead of the profile's: 30s, 5m, 1h30m.")] = None,
+    host: Annotated[str | None, typer.Option(help="A double-check: refused unless it is the environment's host.")] = None,
+    slowdown: Annotated[str | None, typer.Option(help="Slow endpoints down: 'GET /api/v1/courses=+400ms'.")] = None,
+    commit: Annotated[str | None, typer.Option(help="The code under test; default: this checkout's, if we start it.")] = None,
+    branch: Annotated[str | None, typer.Option(help="Its branch.")] = None,
+    reason: Annotated[str, typer.Option(help="Why this run; stands in the report.")] = "",
+    strict: Annotated[bool, typer.Option("--strict", help="Exit 4 for inconclusive and 5 for warn instead of 0.")] = False,
+    output: Annotated[Format, typer.Option("--format", help="json: the verdict on standard output, nothing else.")] = Format.TEXT,
+) -> None:
+    """Run a load test: plan, backend, load, analysis, gate, verdict, report.
+
+    Exit codes: 0 pass, 1 fail, 2 usage or not run, 3 invalid; with --strict 4 inconclusive and 5 warn.
+    """
+    from loadtest.cli.watch import TerminalWatcher
+    from loadtest.pipeline import run_once
+    from loadtest.planning.request import Request
+    from loadtest.vocabulary import exit_code
+
+    signal.signal(signal.SIGTERM, _interrupt)
+    request = Request.of(
+        profile=profile,
+        environment=environment,
+        scenario=scenario,
+        users=users,
+        spawn_rate=spawn_rate,
+        duration_s=duration,
+        host=host,
+        slowdown=slowdown,
+        trigger=Trigger(kind=TriggerKind.CLI, by=_user(), reason=reason, commit=commit, branch=branch),
+    )
+    with TerminalWatcher() as watcher:
+        outcome = run_once(request, settings(), watcher=watcher, approve=_approve)
+    if output is Format.JSON:
+        print(outcome.verdict.model_dump_json(indent=2))
+    else:
+        from loadtest.reporting.terminal import print_run
+
+        print_run(outcome.folder)
+        print(f"Time outside the load: {watcher.outside_load_s():.1f} s")
+    for problem in outcome.problems:
+        Console(stderr=True).print(f"Not done: {problem}", style="yellow", markup=False)
+    sys.exit(exit_code(outcome.verdict.outcome, strict=strict))
+
+
+def _approve(plan: Plan) -> None:
+    """A typed confirmation; refused when nobody can type."""
+    from loadtest.planning.quantities import format_duration
+
+    name = plan.environment.name
+    if not sys.stdin.isatty():
+        raise NotRunError(
+            f"Environment {name!r} wants a person's approval; run this in a terminal and type its name, "
+            "or trigger the DAG load_test and approve it in Airflow."
+        )
+    load = f"{plan.profile.users} users for {format_duration(plan.profile.duration_s)}"
+    Console(stderr=True).print(f"Load goes to {plan.base_url} ({name}): {load}.", markup=False)
+    if input(f"Type {name} to approve: ").strip() != name:
+        raise NotRunError("It was not approved.")
+
+
+def _interrupt(*_: object) -> None:
+    raise KeyboardInterrupt
+
+
+def _user() -> str:
+    import getpass
+
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):
+        return ""

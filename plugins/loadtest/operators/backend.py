@@ -1,0 +1,55 @@
+"""The backend under test: started if it is ours, healthy before load goes out, stopped whatever happened."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from loadtest.backend.models import BackendState
+from loadtest.operators.stage import StageOperator
+from loadtest.planning.models import Plan
+from loadtest.run_folder import RunFolder
+
+if TYPE_CHECKING:
+    from airflow.sdk import Context
+
+
+class StartBackendOperator(StageOperator):
+    """Starts the environment's backend on a free port with a database of its own; nothing to do where it is not ours."""
+
+    def run_stage(self, folder: RunFolder, context: Context) -> dict[str, Any]:
+        from loadtest.backend.start import start_backend
+
+        plan = Plan.read(folder.plan)
+        if not plan.environment.starts_backend:
+            return {"started": False, "base_url": plan.base_url}
+        state = start_backend(plan, folder)
+        return {"started": True, "base_url": state.base_url, "pid": state.identity.pid}
+
+
+class CheckHealthOperator(StageOperator):
+    """Waits until the backend's health check answers, within the environment's time."""
+
+    def run_stage(self, folder: RunFolder, context: Context) -> dict[str, Any]:
+        from loadtest.backend.health import wait_healthy
+        from loadtest.pipeline import base_url_of
+
+        plan = Plan.read(folder.plan)
+        identity = BackendState.read(folder.backend_state).identity if plan.environment.starts_backend else None
+        environment = plan.environment
+        report = wait_healthy(
+            base_url_of(plan, folder), environment.health_path, environment.health_timeout_s, identity=identity
+        )
+        return {"healthy": True, "report": str(report)[:300]}
+
+
+class StopBackendOperator(StageOperator):
+    """Stops the backends of this run and of its confirmations and drops their databases; harmless when there are none."""
+
+    def run_stage(self, folder: RunFolder, context: Context) -> None:
+        from loadtest.backend.stop import stop_backend
+        from loadtest.pipeline import CONFIRMATIONS
+
+        siblings = [folder.path.parent / f"{folder.run_id}-confirm-{n}" for n in range(1, CONFIRMATIONS + 1)]
+        for each in (folder, *(RunFolder(path) for path in siblings)):
+            if each.backend_state.exists():
+                stop_backend(each)

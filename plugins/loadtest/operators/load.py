@@ -1,0 +1,138 @@
+"""The load, and its confirmations: started once, rejoined by a retry, stopped when a person marks the task failed."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from airflow.sdk import ResumableJobMixin
+
+from loadtest.errors import InfrastructureError
+from loadtest.load.following import progress_line
+from loadtest.load.models import LoadResult, Progress, StopReason
+from loadtest.operators.stage import StageOperator
+from loadtest.planning.models import Plan
+from loadtest.run_folder import RunFolder
+
+if TYPE_CHECKING:
+    from airflow.sdk import Context
+
+LOG_EVERY_S = 5.0
+DONE = (StopReason.COMPLETED, StopReason.ABORTED)
+
+
+class RunLoadOperator(ResumableJobMixin, StageOperator):
+    """Sends the planned load. Survives the death of its worker process: the next try rejoins the same running load.
+
+    A load that ended without its marker is kept as its own attempt; a retry starts the next one.
+    """
+
+    external_id_key = "load_attempt"
+
+    def run_stage(self, folder: RunFolder, context: Context) -> dict[str, Any]:
+        self._folder = folder
+        return self.execute_resumable(context)
+
+    def submit_job(self, context: Context) -> dict[str, Any]:
+        from loadtest.load.run import find_live_load, start_load
+        from loadtest.pipeline import base_url_of
+
+        plan = Plan.read(self._folder.plan)
+        live = find_live_load(self._folder)
+        handle = live or start_load(plan, self._folder, base_url_of(plan, self._folder))
+        self.log.info("Attempt %s %s", handle.attempt.number, "is running already" if live else "started")
+        return {"attempt": handle.attempt.number, "identity": handle.identity.model_dump()}
+
+    def get_job_status(self, external_id: Any, context: Context) -> str:
+        from loadtest.load.run import find_live_load
+
+        attempt = self._folder.attempt(external_id["attempt"])
+        if attempt.load.exists():
+            return str(LoadResult.read(attempt.load).stop_reason)
+        live = find_live_load(self._folder)
+        return "running" if live and live.attempt.number == attempt.number else str(StopReason.CRASHED)
+
+    def is_job_active(self, status: str) -> bool:
+        return status == "running"
+
+    def is_job_succeeded(self, status: str) -> bool:
+        return status in DONE
+
+    def poll_until_complete(self, external_id: Any, context: Context) -> dict[str, Any]:
+        from loadtest.load.run import find_live_load, wait_for_load
+
+        live = find_live_load(self._folder)
+        if live is not None:
+            wait_for_load(live, on_progress=ProgressLog(self.log))
+        return self.get_job_result(external_id, context)
+
+    def get_job_result(self, external_id: Any, context: Context) -> dict[str, Any]:
+        from loadtest.load.run import recover_dead_attempts
+
+        recover_dead_attempts(self._folder)
+        result = LoadResult.read(self._folder.attempt(external_id["attempt"]).load)
+        if result.stop_reason not in DONE:
+            raise InfrastructureError(f"The load {result.stop_reason}: {result.error or 'it ended before its time'}")
+        return {"attempt": result.attempt, "samples": result.samples, "stop_reason": str(result.stop_reason)}
+
+    def on_kill(self) -> None:
+        stop_load_of(self._folder)
+
+
+class ConfirmOperator(StageOperator):
+    """Measures a suspect run once more: same build, our backend restarted on a fresh database, in a sibling folder.
+
+    :param number: 1 or 2; names the sibling folder.
+    """
+
+    def __init__(self, *, number: int, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.number = number
+
+    def run_stage(self, folder: RunFolder, context: Context) -> dict[str, Any]:
+        from loadtest.backend.stop import stop_backend
+        from loadtest.pipeline import measure, plan_confirmation
+
+        if folder.backend_state.exists():
+            stop_backend(folder)  # two backends on one host would disturb each other
+        plan, self._sibling = plan_confirmation(Plan.read(folder.plan), folder, self.number)
+        result = measure(plan, self._sibling, LogWatcher(self.log))
+        return {"run_id": plan.run_id, "samples": result.samples, "stop_reason": str(result.stop_reason)}
+
+    def on_kill(self) -> None:
+        stop_load_of(self._sibling)
+
+
+def stop_load_of(folder: RunFolder) -> None:
+    """End the running load of a run within seconds; its data is kept and says that it was stopped."""
+    from loadtest.load.run import find_live_load, stop_load
+
+    live = find_live_load(folder)
+    if live is not None:
+        stop_load(live)
+
+
+class ProgressLog:
+    """Writes one line of progress into the task log every few seconds."""
+
+    def __init__(self, log: Any) -> None:
+        self._log, self._last_s = log, -LOG_EVERY_S
+
+    def __call__(self, progress: Progress) -> None:
+        if progress.elapsed_s - self._last_s < LOG_EVERY_S:
+            return
+        self._last_s = progress.elapsed_s
+        self._log.info("%s", progress_line(progress))
+
+
+class LogWatcher:
+    """A `loadtest.pipeline.Watcher` that writes into the task log."""
+
+    def __init__(self, log: Any) -> None:
+        self._log = log
+        self._progress = ProgressLog(log)
+
+    def stage(self, name: str) -> None:
+        self._log.info("%s", name)
+
+    def progress(self, progress: Progress) -> None:
+        self._progress(progress)

@@ -1,0 +1,86 @@
+"""Params of the load test DAGs: the trigger form of the UI and the `conf` of the REST API."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from airflow.sdk import Param
+
+from loadtest.planning.config import known_names
+from loadtest.planning.request import MAX_USERS
+from loadtest.settings import settings
+
+LOAD, JUDGING, CODE = "Load", "Judging", "Code under test"
+
+
+def load_params() -> dict[str, Param]:
+    """Where, what and how much: shared by every DAG that sends load."""
+    places = settings()
+    profiles = known_names(places.profiles)
+    return {
+        "environment": Param(
+            "staging",
+            type="string",
+            enum=known_names(places.environments) or ["staging"],
+            title="Environment",
+            section=LOAD,
+            description_md="Where the load goes (`include/environments/`). Some environments want a person's approval.",
+        ),
+        "profile": Param(
+            None,
+            type=["null", "string"],
+            enum=[None, *profiles],
+            title="Profile",
+            section=LOAD,
+            description_md="How much load (`include/profiles/`). Empty: *light* on the schedule, *smoke* otherwise.",
+        ),
+        "scenario": Param(
+            "student_api",
+            type="string",
+            enum=known_names(places.scenarios) or ["student_api"],
+            title="Scenario",
+            section=LOAD,
+            description_md="What users do: a Locust file with its targets (`include/scenarios/`).",
+        ),
+        "users": _optional("integer", "Users", "Instead of the profile's number.", minimum=1, maximum=MAX_USERS),
+        "spawn_rate": _optional(
+            "number", "Spawn rate", "Users started per second, instead of the profile's.", exclusiveMinimum=0, maximum=5000
+        ),
+        "duration": _optional(
+            "string",
+            "Duration",
+            "Instead of the profile's, for example `30s`, `5m`, `1h30m`.",
+            pattern=r"^\s*(\d+(\.\d+)?\s*(ms|s|m|min|h|d)?\s*)*$",
+            examples=["30s", "2m", "10m"],
+        ),
+        "host": _optional("string", "Host", "Only a double-check: refused unless it is the environment's own host."),
+        "slowdown": _optional(
+            "string",
+            "Slow-down",
+            "Slows endpoints of the sample backend, to watch a regression being caught: `GET /api/v1/courses=+400ms`, "
+            "`=x1.5`, `=+300ms@5%`; several joined by `;`. Only where the environment allows it.",
+            examples=["GET /api/v1/courses=+400ms"],
+        ),
+    }
+
+
+def run_params() -> dict[str, Param]:
+    """All params of the DAG `load_test`."""
+    return load_params() | {
+        "blocking": Param(
+            False,
+            type="boolean",
+            title="Blocking",
+            section=JUDGING,
+            description_md="Turns this DAG run red when the verdict is *fail*. By default load tests alert and block nothing.",
+        ),
+        "reason": _optional("string", "Reason", "Why this run; stands in the report.", section=JUDGING),
+        "commit": _optional("string", "Commit", "The code under test.", section=CODE),
+        "branch": _optional("string", "Branch", "Its branch.", section=CODE),
+        "repository": _optional("string", "Repository", "`owner/name` on GitHub.", section=CODE),
+        "pull_request": _optional("integer", "Pull request", "Its number: it gets a comment.", section=CODE, minimum=1),
+    }
+
+
+def _optional(kind: str, title: str, text: str, *, section: str = LOAD, **rules: Any) -> Param:
+    return Param(None, type=["null", kind], title=title, section=section, description_md=text, **rules)

@@ -1,0 +1,71 @@
+"""From a DAG run (its params, type and id) to a request of the core."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
+
+from loadtest.planning.models import Trigger, TriggerKind
+from loadtest.planning.request import Request
+from loadtest.planning.resolve import run_id_from
+
+if TYPE_CHECKING:
+    from airflow.sdk import Context
+
+# Who asks decides how much load, unless the request says so itself.
+DEFAULT_PROFILE = {TriggerKind.SCHEDULED: "light", TriggerKind.PUSH: "smoke", TriggerKind.MANUAL: "smoke"}
+PLAN_PARAMS = ("scenario", "environment", "users", "spawn_rate", "host", "slowdown", "blocking")
+
+
+def trigger_kind(run_type: str, run_id: str) -> TriggerKind:
+    if run_type == "scheduled":
+        return TriggerKind.SCHEDULED
+    return TriggerKind.PUSH if run_id.startswith("push__") else TriggerKind.MANUAL
+
+
+def request_of(context: Context) -> Request:
+    """The request that a DAG run carries; raises ConfigurationError with one sentence."""
+    dag_run, params = context["dag_run"], dict(context["params"])
+    kind = trigger_kind(_plain(dag_run.run_type), dag_run.run_id)
+    trigger = Trigger(
+        kind=kind,
+        by=str(getattr(dag_run, "triggering_user_name", None) or ""),
+        reason=_text(params.get("reason")) or "",
+        commit=_text(params.get("commit")),
+        branch=_text(params.get("branch")),
+        repository=_text(params.get("repository")),
+        pull_request=params.get("pull_request"),
+        airflow_dag_id=dag_run.dag_id,
+        airflow_run_id=dag_run.run_id,
+        airflow_url=airflow_run_url(dag_run.dag_id, dag_run.run_id),
+    )
+    values: dict[str, Any] = {name: params[name] for name in PLAN_PARAMS if params.get(name) is not None}
+    return Request.of(
+        **values,
+        profile=params.get("profile") or DEFAULT_PROFILE[kind],
+        duration_s=params.get("duration"),
+        trigger=trigger,
+        run_id=run_id_from(dag_run.run_id),
+        executor=_executor(),
+    )
+
+
+def airflow_run_url(dag_id: str, run_id: str) -> str | None:
+    from airflow.sdk.configuration import conf
+
+    base = conf.get("api", "base_url", fallback="")
+    return f"{base.rstrip('/')}/dags/{dag_id}/runs/{quote(run_id, safe='')}" if base else None
+
+
+def _executor() -> str:
+    from airflow.sdk.configuration import conf
+
+    return f"airflow {conf.get('core', 'executor')}"
+
+
+def _plain(run_type: Any) -> str:
+    return getattr(run_type, "value", run_type)
+
+
+def _text(value: Any) -> str | None:
+    return str(value).strip()[:300] or None if value is not None else None

@@ -1,0 +1,201 @@
+"""The way of a run without Airflow: the same stages, one after the other, each leaving its file in the run folder.
+
+The Airflow operators call the same rooms; only the order and the waiting are Airflow's there.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Protocol
+
+from loadtest.backend.health import wait_healthy
+from loadtest.backend.models import BackendState
+from loadtest.backend.start import start_backend
+from loadtest.backend.stop import stop_backend
+from loadtest.errors import ConfigurationError, LoadTestError, NotRunError
+from loadtest.files import write_text
+from loadtest.gate.models import Verdict
+from loadtest.load.models import LoadResult, Progress
+from loadtest.planning.models import Plan, Trigger, TriggerKind
+from loadtest.planning.request import Request
+from loadtest.planning.resolve import ConnectionLookup, resolve
+from loadtest.publishing import publish
+from loadtest.run_folder import RunFolder
+from loadtest.settings import Settings
+
+CONFIRMATIONS = 2
+
+
+class Watcher(Protocol):
+    """Who wants to know how far a run is: the terminal, a task log, a test."""
+
+    def stage(self, name: str) -> None: ...
+
+    def progress(self, progress: Progress) -> None: ...
+
+
+class SilentWatcher:
+    def stage(self, name: str) -> None: ...
+
+    def progress(self, progress: Progress) -> None: ...
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """Where a run's files are, what it came to, and what could not be published (history, report)."""
+
+    folder: RunFolder
+    verdict: Verdict
+    problems: tuple[str, ...] = ()
+
+
+def open_run(
+    request: Request, settings: Settings, *, url_of_connection: ConnectionLookup = lambda _: None
+) -> tuple[Plan, RunFolder]:
+    """Resolve a request and write its plan; a refused one is kept under `_refused/` and raises ConfigurationError."""
+    plan = resolve(request, settings, url_of_connection=url_of_connection)
+    folder = RunFolder.of(settings.runs_root, plan.scenario.name, plan.environment.name, plan.profile.name, plan.run_id)
+    if folder.verdict.exists():
+        raise ConfigurationError(f"Run {plan.run_id} is there already ({folder.path}); choose another run id.")
+    plan.write(folder.plan)
+    return plan, folder
+
+
+def keep_refused(run_id: str, asked: dict[str, object], reason: str, settings: Settings) -> RunFolder:
+    """Keep what was asked and why it was refused, under a path that no part of the bad input chooses."""
+    from loadtest.gate.verdict import not_run
+
+    folder = RunFolder.refused(settings.runs_root, run_id)
+    shown = {str(key)[:60]: str(value)[:300] for key, value in asked.items()}
+    write_text(folder.request, json.dumps(shown, indent=2) + "\n")
+    not_run(folder, reason, **{key: shown.get(key, "") for key in ("scenario", "environment", "profile")})
+    return folder
+
+
+def base_url_of(plan: Plan, folder: RunFolder) -> str:
+    """Where the load goes: the plan's base URL, or the backend that this run started."""
+    if plan.base_url:
+        return plan.base_url
+    return BackendState.read(folder.backend_state).base_url
+
+
+def start_and_check_backend(plan: Plan, folder: RunFolder, watcher: Watcher) -> str:
+    """Start the backend if it is ours, wait until it is healthy, return its base URL."""
+    identity = None
+    if plan.environment.starts_backend:
+        watcher.stage("backend")
+        identity = start_backend(plan, folder).identity
+    base_url = base_url_of(plan, folder)
+    watcher.stage("health check")
+    wait_healthy(base_url, plan.environment.health_path, plan.environment.health_timeout_s, identity=identity)
+    return base_url
+
+
+def measure(plan: Plan, folder: RunFolder, watcher: Watcher, *, before_load: Callable[[], None] = lambda: None) -> LoadResult:
+    """Backend, load, clean-up and analysis of one run. The backend is stopped whatever happens.
+
+    `before_load` is called when everything else is ready: the place to wait for helpers that must not work during load.
+    """
+    from loadtest.analysis.analyze import analyze
+    from loadtest.load.run import start_load, stop_load, wait_for_load
+
+    try:
+        base_url = start_and_check_backend(plan, folder, watcher)
+        before_load()
+        watcher.stage("load")
+        handle = start_load(plan, folder, base_url)
+        try:
+            result = wait_for_load(handle, on_progress=watcher.progress)
+        except BaseException:
+            stop_load(handle)
+            raise
+    finally:
+        watcher.stage("clean-up")
+        stop_backend(folder)
+    watcher.stage("analysis")
+    analyze(folder)
+    return result
+
+
+def plan_confirmation(plan: Plan, folder: RunFolder, number: int) -> tuple[Plan, RunFolder]:
+    """Plan of the `number`-th confirmation of a suspect run: the same load, in a sibling folder, for the same build."""
+    trigger = Trigger(**plan.trigger.model_dump() | {"kind": TriggerKind.CONFIRMATION, "reason": f"confirms {plan.run_id}"})
+    run_id = f"{plan.run_id}-confirm-{number}"
+    confirmation = plan.model_copy(update={"run_id": run_id, "confirms": plan.run_id, "trigger": trigger})
+    sibling = RunFolder(folder.path.parent / run_id)
+    confirmation.write(sibling.plan)
+    return confirmation, sibling
+
+
+def confirmation_folders(folder: RunFolder) -> list[RunFolder]:
+    """The measured confirmations of a run, oldest first."""
+    siblings = (RunFolder(folder.path.parent / f"{folder.run_id}-confirm-{n}") for n in range(1, CONFIRMATIONS + 1))
+    return [sibling for sibling in siblings if sibling.metrics.exists()]
+
+
+def run_once(
+    request: Request,
+    settings: Settings,
+    *,
+    watcher: Watcher | None = None,
+    approve: Callable[[Plan], None] | None = None,
+) -> Outcome:
+    """One whole run, from request to report. Raises ConfigurationError or NotRunError when nothing was started.
+
+    `approve` is asked before load goes to an environment that wants a person's approval; it raises NotRunError to refuse.
+    Whatever breaks after the plan stands ends in a verdict (`invalid`), clean-up and a report.
+    """
+    from loadtest.analysis.contract_process import ContractProcess
+    from loadtest.gate.decide import check
+    from loadtest.gate.verdict import conclude, not_run
+
+    watcher = watcher or SilentWatcher()
+    watcher.stage("set-up")
+    plan, folder = open_run(request, settings)
+    failure: str | None = None
+    with ContractProcess() as contract:
+        try:
+            _check_approval(plan, approve)
+            _check_users(plan)
+            measure(plan, folder, watcher, before_load=contract.wait_ready)
+            watcher.stage("gate")
+            report = check(folder)
+            if report.suspects:
+                for number in range(1, CONFIRMATIONS + 1):
+                    watcher.stage(f"confirmation {number} of {CONFIRMATIONS}")
+                    measure(*plan_confirmation(plan, folder, number), watcher)
+                watcher.stage("gate")
+                check(folder, confirmations=confirmation_folders(folder))
+        except KeyboardInterrupt:
+            if not folder.attempts():
+                not_run(folder, "it was canceled before any load went out.")
+                raise NotRunError("Canceled before any load went out.") from None
+            failure = "The run was interrupted by a person or a signal before it was judged."
+        except LoadTestError as error:
+            if isinstance(error, NotRunError | ConfigurationError) and not folder.attempts():
+                not_run(folder, str(error))
+                raise
+            failure = str(error)
+        if failure is None and folder.metrics.exists():
+            watcher.stage("data contract")
+            contract.check(folder)
+    watcher.stage("verdict")
+    verdict = conclude(folder, failure=failure)
+    watcher.stage("reporting")
+    return Outcome(folder, verdict, tuple(publish(folder)))
+
+
+def _check_approval(plan: Plan, approve: Callable[[Plan], None] | None) -> None:
+    if not plan.environment.needs_approval:
+        return
+    if approve is None:
+        raise NotRunError(f"Environment {plan.environment.name!r} wants a person's approval and there is nobody to ask.")
+    approve(plan)
+
+
+def _check_users(plan: Plan) -> None:
+    from loadtest.load.inspect import check_scenario
+
+    check_scenario(plan.scenario)

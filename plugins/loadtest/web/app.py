@@ -1,0 +1,120 @@
+"""The web app inside Airflow's UI: runs and their reports, live progress, and the files CI fetches.
+
+Every route asks Airflow who is calling and whether they may read the DAG `load_test`. Reports are served sandboxed: a
+script in one could not use the reader's Airflow session.
+"""
+
+from __future__ import annotations
+
+import tempfile
+import zipfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Annotated, Any
+
+from airflow.api_fastapi.core_api.security import get_user, requires_access_dag
+from fastapi import Depends, FastAPI, HTTPException, Query
+from fastapi.responses import FileResponse, HTMLResponse, Response
+from starlette.background import BackgroundTask
+
+from loadtest.run_folder import RunFolder
+from loadtest.settings import settings
+from loadtest.web.runs import Run, find_run, recent_runs
+
+DAG_ID = "load_test"
+SHOWN_FILES = {
+    "report.html": "text/html; charset=utf-8",
+    "summary.md": "text/markdown; charset=utf-8",
+    "junit.xml": "application/xml",
+    "verdict.json": "application/json",
+    "metrics.json": "application/json",
+    "plan.json": "application/json",
+    "regression_report.json": "application/json",
+    "loadtest_stats.csv": "text/csv; charset=utf-8",
+    "loadtest_failures.csv": "text/csv; charset=utf-8",
+}
+SANDBOX = {"Content-Security-Policy": "sandbox allow-scripts allow-downloads", "X-Content-Type-Options": "nosniff"}
+PAGE_POLICY = {
+    "Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; frame-src 'self'",
+    "X-Content-Type-Options": "nosniff",
+}
+STATIC = Path(__file__).parent / "static"
+
+
+def create_app() -> FastAPI:
+    """The app, all of it behind Airflow's login and the right to read the DAG."""
+    guard = [Depends(get_user), Depends(requires_access_dag(method="GET", param_dag_id=DAG_ID))]
+    app = FastAPI(title="Load tests", dependencies=guard, docs_url=None, redoc_url=None, openapi_url=None)
+
+    @app.get("/", response_class=HTMLResponse)
+    def page() -> HTMLResponse:
+        return HTMLResponse((STATIC / "index.html").read_text(encoding="utf-8"), headers=PAGE_POLICY)
+
+    @app.get("/static/{name}")
+    def static(name: str) -> FileResponse:
+        kinds = {"dashboard.js": "text/javascript", "dashboard.css": "text/css"}
+        if name not in kinds:
+            raise HTTPException(404, "No such file.")
+        return FileResponse(STATIC / name, media_type=kinds[name])
+
+    @app.get("/api/runs")
+    def runs(limit: Annotated[int, Query(ge=1, le=200)] = 30) -> list[dict[str, Any]]:
+        return [run.as_row() for run in recent_runs(settings(), limit)]
+
+    @app.get("/api/dag-runs/{dag_run_id}/verdict")
+    def verdict(dag_run_id: str) -> Response:
+        return _file(_run(dag_run_id).folder, "verdict.json")
+
+    @app.get("/api/dag-runs/{dag_run_id}/progress")
+    def progress(dag_run_id: str) -> dict[str, Any]:
+        current = _run(dag_run_id).progress()
+        return current.model_dump(mode="json") if current else {}
+
+    @app.get("/api/dag-runs/{dag_run_id}/artifacts.zip")
+    def artifacts(dag_run_id: str, samples: bool = False) -> FileResponse:
+        folder = _run(dag_run_id).folder
+        with tempfile.NamedTemporaryFile(suffix=".zip", delete=False) as target:
+            archive = Path(target.name)
+        with zipfile.ZipFile(archive, "w", zipfile.ZIP_DEFLATED) as output:
+            for path, name in _artifacts(folder, samples):
+                output.writestr(name, path.read_bytes())
+        return FileResponse(
+            archive, media_type="application/zip", filename=f"{folder.run_id}.zip", background=BackgroundTask(archive.unlink)
+        )
+
+    @app.get("/dag-runs/{dag_run_id}/report.html")
+    def report_of(dag_run_id: str) -> Response:
+        return _file(_run(dag_run_id).folder, "report.html")
+
+    @app.get("/runs/{run_id}/{name}")
+    def file(run_id: str, name: str) -> Response:
+        return _file(_run(run_id).folder, name)
+
+    return app
+
+
+def _run(name: str) -> Run:
+    run = find_run(settings(), name)
+    if run is None:
+        raise HTTPException(404, "No such run here; it may be waiting, refused, or past its retention.")
+    return run
+
+
+def _file(folder: RunFolder, name: str) -> Response:
+    if name not in SHOWN_FILES:
+        raise HTTPException(404, f"Only these files are shown: {', '.join(SHOWN_FILES)}.")
+    path = folder.path / name
+    if not path.exists():
+        raise HTTPException(404, f"This run has no {name} (yet).")
+    return Response(path.read_bytes(), media_type=SHOWN_FILES[name], headers=SANDBOX)
+
+
+def _artifacts(folder: RunFolder, samples: bool) -> Iterator[tuple[Any, str]]:
+    """Files of a run for download; the samples only on request, and never what a link points to."""
+    for path in folder.path.iterdir():
+        if path.is_file() and not _is_link(path) and (samples or path.suffix != ".parquet"):
+            yield path, path.name
+
+
+def _is_link(path: Any) -> bool:
+    return path.protocol in ("", "file", "local") and Path(str(path)).is_symlink()
