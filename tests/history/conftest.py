@@ -1,4 +1,4 @@
-"""Each test has its own runs root, scratch folder and SQLite history."""
+"""Each test has its own runs root, scratch folder and SQLite history; `url` runs a test on both kinds of database."""
 
 from __future__ import annotations
 
@@ -14,3 +14,8 @@ def installation(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("LOADTEST_SCRATCH", str(tmp_path / "scratch"))
     monkeypatch.delenv("LOADTEST_DATABASE_URL", raising=False)
     return tmp_path
+
+
+@pytest.fixture(params=["sqlite"])
+def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    return f"sqlite:///{tmp_path}/history/history.db"

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from sqlalchemy import Select, and_, distinct, exists, func, or_, select
+from sqlalchemy.orm import Session
 
 from loadtest.gate.models import Finding, RunSummary
 from loadtest.history.database import reading
@@ -58,19 +59,23 @@ def recent_runs(
 def run_entry(run_id: str, *, database_url: str | None = None) -> RunEntry | None:
     """Everything the history keeps of one run; None if it knows no such run."""
     with reading(database_url) as session:
-        run = session.get(Run, run_id)
-        if run is None:
-            return None
-        metrics = session.scalars(
-            select(RunMetric).where(RunMetric.run_id == run_id).order_by(RunMetric.endpoint, RunMetric.metric)
-        )
-        findings = session.scalars(select(RunFinding).where(RunFinding.run_id == run_id).order_by(RunFinding.position))
-        return RunEntry(
-            run=run_row(run),
-            metrics=tuple(metric_row(row) for row in metrics),
-            findings=tuple(finding_of(row) for row in findings),
-            summary=run.summary,
-        )
+        return entry_in(session, run_id)
+
+
+def entry_in(session: Session, run_id: str) -> RunEntry | None:
+    """`run_entry` within an open session."""
+    run = session.get(Run, run_id)
+    if run is None:
+        return None
+    of_run = select(RunMetric).where(RunMetric.run_id == run_id)
+    metrics = session.scalars(of_run.order_by(RunMetric.endpoint, RunMetric.metric))
+    findings = session.scalars(select(RunFinding).where(RunFinding.run_id == run_id).order_by(RunFinding.position))
+    return RunEntry(
+        run=run_row(run),
+        metrics=tuple(metric_row(row) for row in metrics),
+        findings=tuple(finding_of(row) for row in findings),
+        summary=run.summary,
+    )
 
 
 def run_findings(run_id: str, *, database_url: str | None = None) -> list[Finding]:
