@@ -387,7 +387,7 @@ class AirflowClient:
     def _repeat(self, call: Callable[[], T], *, tries: int | None = None) -> T:
         retrying = Retrying(
             stop=stop_after_attempt(tries or self._tries),
-            wait=wait_exponential_jitter(initial=self._first_wait_s, max=15, jitter=self._first_wait_s),
+            wait=wait_exponential_jitter(multiplier=self._first_wait_s, max=15, jitter=self._first_wait_s),
             retry=retry_if_exception_type((AirflowUnavailableError, httpx.TransportError)),
             reraise=True,
         )

@@ -1,0 +1,188 @@
+"""Tells people about one run: decides once, sends what is not sent yet, remembers both. A retry posts nothing twice.
+
+Order on disk: the planned actions (`deliveries.json`), then the alert state, then each message with its result. Whatever
+dies in between, the next call continues from there. Nothing here touches a measurement.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from upath import UPath
+
+from loadtest.errors import ConfigurationError
+from loadtest.gate.models import Verdict
+from loadtest.notifications import messages
+from loadtest.notifications.alert_store import AlertStore
+from loadtest.notifications.github_delivery import GitHubSender
+from loadtest.notifications.github_texts import Telling
+from loadtest.notifications.messages import Links
+from loadtest.notifications.models import (
+    Acknowledgement,
+    ActionKind,
+    AlertState,
+    Delivery,
+    DeliveryReport,
+    DeliveryStatus,
+    NotificationConfig,
+)
+from loadtest.notifications.policy import decide
+from loadtest.notifications.retrying import DeliveryError
+from loadtest.notifications.slack_delivery import SlackSender
+from loadtest.run_folder import RunFolder
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Channels:
+    """Who can be told. None: not connected, which is said in the log and is no error."""
+
+    slack: SlackSender | None = None
+    github: GitHubSender | None = None
+
+
+def deliver(
+    folder: RunFolder,
+    channels: Channels,
+    config: NotificationConfig | None = None,
+    *,
+    links: Links | None = None,
+    acknowledgements: Sequence[Acknowledgement] = (),
+    now: datetime | None = None,
+) -> DeliveryReport:
+    """Tell people about the run in `folder`; returns (and keeps in `deliveries.json`) what became of each message.
+
+    Call again to send what is `undelivered`. Raises only if there is no readable verdict.
+    """
+    verdict = Verdict.read(folder.verdict)
+    config = config or NotificationConfig()
+    now = now or datetime.now(UTC)
+    links = links or Links(airflow=verdict.airflow_url)
+    if not (verdict.scenario and verdict.environment):  # refused before it was known what it was about
+        return _keep(folder, DeliveryReport(run_id=verdict.run_id))
+    telling = Telling(verdict, links, config, _summary(folder))
+    store = AlertStore(_runs_root(folder), verdict.scenario, verdict.environment)
+    with store.lock():
+        state = store.read()
+        decision = decide(state, verdict, config, acknowledgements, now)
+        report = _known(folder)
+        if report is None:
+            report = _keep(
+                folder, DeliveryReport(run_id=verdict.run_id, deliveries=tuple(Delivery(action=a) for a in decision.actions))
+            )
+        if decision.state != state:
+            state = decision.state
+            store.write(state)
+        for position, delivery in enumerate(report.deliveries):
+            if delivery.status not in (DeliveryStatus.PENDING, DeliveryStatus.FAILED):
+                continue
+            done, state = _attempt(delivery, state, telling, channels, now)
+            store.write(state)
+            report = report.model_copy(
+                update={"deliveries": (*report.deliveries[:position], done, *report.deliveries[position + 1 :])}
+            )
+            _keep(folder, report)
+    return report
+
+
+def _attempt(
+    delivery: Delivery,
+    state: AlertState,
+    telling: Telling,
+    channels: Channels,
+    now: datetime,
+) -> tuple[Delivery, AlertState]:
+    action, verdict = delivery.action, telling.verdict
+    connected = channels.slack if action.channel == "slack" else channels.github
+    if connected is None:
+        log.info("No %s connection: not told about %s (%s)", action.channel, verdict.run_id, action.kind)
+        return delivery.model_copy(update={"status": DeliveryStatus.SKIPPED, "detail": "no connection", "at": now}), state
+    tried = {"tries": delivery.tries + 1, "at": now, "first_tried_at": delivery.first_tried_at or now, "maybe_sent": False}
+    try:
+        if action.channel == "slack":
+            status, detail, state = _to_slack(delivery, state, verdict, telling.links, channels.slack)
+        else:
+            status, detail, state = channels.github.perform(action, state, telling)
+    except DeliveryError as error:
+        log.warning("%s %s of run %s was not delivered: %s", action.channel, action.kind, verdict.run_id, error)
+        status = DeliveryStatus.FAILED if error.again else DeliveryStatus.REFUSED
+        return delivery.model_copy(update=tried | {"status": status, "detail": str(error), "maybe_sent": error.maybe_sent}), state
+    log.info("%s %s of run %s: %s", action.channel, action.kind, verdict.run_id, detail)
+    return delivery.model_copy(update=tried | {"status": status, "detail": detail}), state
+
+
+def _to_slack(
+    delivery: Delivery, state: AlertState, verdict: Verdict, links: Links, slack: SlackSender
+) -> tuple[DeliveryStatus, str, AlertState]:
+    """A follow-up whose alert never got out becomes the alert; the end of what nobody was told is not told."""
+    action = delivery.action
+    incident = action.incident
+    if incident is None:
+        raise ConfigurationError(f"deliveries.json: the action {action.id} has no incident.")
+    current = state.incident(incident.id)
+    told = current is not None and current.slack_told
+    root = current.slack if current else None
+    key = f"{verdict.run_id}/{action.id}"
+    since = delivery.first_tried_at if delivery.maybe_sent else None
+
+    if action.kind is ActionKind.RECOVERED:
+        if not told:
+            return DeliveryStatus.SKIPPED, "its alert was never delivered", state
+        if slack.threads and root:
+            slack.update(root, messages.closed_alert(verdict, incident, links, action.note))
+        slack.post(messages.recovered(verdict, incident, links, action.note), key=key, thread=root, sent_since=since)
+        return DeliveryStatus.DELIVERED, "recovery told", state
+
+    if action.kind is ActionKind.ALERT and told:
+        return DeliveryStatus.SKIPPED, "a later run has told it", state
+    if action.kind is ActionKind.ALERT or not told:
+        if current is None or current not in state.open:
+            return DeliveryStatus.SKIPPED, "it was over before it could be told", state
+        reference = slack.post(messages.alert(verdict, incident, links), key=key, sent_since=since)
+        state = state.replaced(current.model_copy(update={"slack": reference, "slack_told": True}))
+        return DeliveryStatus.DELIVERED, "alert posted", state
+
+    if slack.threads and root:
+        slack.update(root, messages.alert(verdict, incident, links))
+    if action.kind is ActionKind.REFRESH or not (slack.threads or action.changed):
+        return DeliveryStatus.DELIVERED, "alert updated" if slack.threads else "nothing new to tell", state
+    slack.post(
+        messages.follow_up(verdict, incident, links, action.note),
+        key=key,
+        thread=root,
+        broadcast=action.escalated,
+        sent_since=since,
+    )
+    return DeliveryStatus.DELIVERED, "follow-up posted", state
+
+
+def _runs_root(folder: RunFolder) -> UPath:
+    """`<runs root>/<scenario>/<environment>/<profile>/<run id>`, or `<runs root>/_refused/<run id>`."""
+    return folder.path.parent.parent if folder.path.parent.name == "_refused" else folder.path.parents[3]
+
+
+def _known(folder: RunFolder) -> DeliveryReport | None:
+    """What was planned before. A damaged file counts as none: what the alert state has accounted for is not planned again."""
+    if not folder.deliveries.exists():
+        return None
+    try:
+        return DeliveryReport.read(folder.deliveries)
+    except ConfigurationError as error:
+        log.warning("%s", error)
+        return None
+
+
+def _summary(folder: RunFolder) -> str | None:
+    try:
+        return folder.summary.read_text(encoding="utf-8") or None
+    except (OSError, UnicodeDecodeError):
+        return None
+
+
+def _keep(folder: RunFolder, report: DeliveryReport) -> DeliveryReport:
+    report.write(folder.deliveries)
+    return report

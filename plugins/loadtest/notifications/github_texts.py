@@ -1,0 +1,174 @@
+"""What GitHub shows: issues, comments, the sticky comment of a pull request, commit statuses. Pure; GitHub-flavored Markdown.
+
+Hidden markers name each text for ever, so that it is found again whatever was lost on our side.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from loadtest.gate.models import Recommendation, Verdict
+from loadtest.notifications.messages import Links
+from loadtest.notifications.models import Incident, NotificationConfig
+from loadtest.notifications.slack_text import fit, web_url
+from loadtest.reporting import format as show
+from loadtest.reporting.escape import markdown, markdown_code, plain, shorten
+from loadtest.vocabulary import Outcome, RunStatus
+
+INCIDENT_LABEL = "load-test-regression"
+MOST_BODY = 60_000  # GitHub takes 65,536
+MOST_TITLE, MOST_DESCRIPTION, MOST_ROWS = 200, 140, 30
+
+STATUS_STATES = {
+    Outcome.PASS: "success",
+    Outcome.WARN: "success",
+    Outcome.INCONCLUSIVE: "success",
+    Outcome.FAIL: "failure",
+    Outcome.INVALID: "error",
+    None: "error",
+}
+
+
+@dataclass(frozen=True)
+class Telling:
+    """The run that is told about. `summary`: its summary.md, which is Markdown of our own and escaped already."""
+
+    verdict: Verdict
+    links: Links
+    config: NotificationConfig
+    summary: str | None = None
+
+
+def incident_marker(incident: Incident) -> str:
+    return f"<!-- loadtest:incident {incident.id} -->"
+
+
+def run_marker(run_id: str, incident: Incident) -> str:
+    return f"<!-- loadtest:run {_safe(run_id)} {incident.id} -->"
+
+
+def sticky_marker(verdict: Verdict) -> str:
+    return f"<!-- loadtest:comment {_safe(verdict.scenario)}/{_safe(verdict.environment)}/{_safe(verdict.profile)} -->"
+
+
+def issue_title(verdict: Verdict, incident: Incident) -> str:
+    names = [shorten(plain(name, 400), 80) for name in incident.endpoints]
+    more = f" and {len(names) - 2} more" if len(names) > 2 else ""
+    return fit(f"Load test: {', '.join(names[:2])}{more} ({verdict.scenario} on {verdict.environment})", MOST_TITLE)
+
+
+def issue_body(telling: Telling, incident: Incident) -> str:
+    """The state of the incident; rewritten on each run that sees it."""
+    verdict = telling.verdict
+    rows = [
+        f"| {markdown_code(one.endpoint)} | {show.criterion_label(one.criterion)} | {show.outcome_label(one.level)} "
+        f"| {markdown(one.sentence)} |"
+        for one in incident.symptoms[:MOST_ROWS]
+    ]
+    more = len(incident.symptoms) - len(rows)
+    parts = [
+        incident_marker(incident),
+        f"**{markdown(verdict.sentence)}**",
+        f"Scenario {markdown_code(verdict.scenario)}, environment {markdown_code(verdict.environment)}, "
+        f"profile {markdown_code(verdict.profile)}.",
+        "\n".join(["| Endpoint | Criterion | Outcome | What |", "| --- | --- | --- | --- |", *rows]),
+        f"{more} more are in the report." if more > 0 else "",
+        f"First seen {show.moment(incident.opened_at)} in run {markdown_code(incident.first_run)}"
+        f"{_commit(incident.first_commit)}; last seen {show.moment(incident.last_at)} in run {markdown_code(incident.last_run)}"
+        f"{_commit(incident.last_commit)}; seen in {incident.sightings} {'run' if incident.sightings == 1 else 'runs'}.",
+        _recommendations(verdict.recommendations),
+        _links(telling.links),
+        _teams(telling.config),
+        "<sub>This issue is kept up to date by the load test and closed when every endpoint is well again. "
+        "A known matter can be muted or accepted with <code>loadtest mute</code> and <code>loadtest accept</code>.</sub>",
+    ]
+    return _join(parts)
+
+
+def issue_comment(telling: Telling, incident: Incident, note: str) -> str:
+    verdict = telling.verdict
+    sentences = [f"- {markdown(one.sentence)}" for one in incident.symptoms[:10]]
+    parts = [
+        run_marker(verdict.run_id, incident),
+        f"{markdown(note[:1].upper() + note[1:])} (run {markdown_code(verdict.run_id)}{_commit(verdict.commit)}).",
+        "\n".join(sentences),
+        _links(telling.links),
+    ]
+    return _join(parts)
+
+
+def closing_comment(telling: Telling, incident: Incident, note: str) -> str:
+    verdict = telling.verdict
+    parts = [
+        run_marker(verdict.run_id, incident),
+        f"{markdown(note[:1].upper() + note[1:])} (run {markdown_code(verdict.run_id)}{_commit(verdict.commit)}). "
+        f"It was seen in {incident.sightings} {'run' if incident.sightings == 1 else 'runs'}.",
+        _links(telling.links),
+    ]
+    return _join(parts)
+
+
+def sticky_comment(telling: Telling) -> str:
+    """The pull request's one comment per scenario, environment and profile."""
+    verdict = telling.verdict
+    if telling.summary:
+        body = fit(telling.summary.replace("<!-- loadtest:", "<!-- "), MOST_BODY - 2_000)
+    else:
+        rows = [
+            f"| {markdown_code(one.endpoint or 'all requests together')} | {show.criterion_label(one.criterion)} "
+            f"| {show.outcome_label(one.outcome)}{' (muted)' if one.muted else ''} | {markdown(one.sentence)} |"
+            for one in verdict.findings
+            if one.outcome is not Outcome.PASS
+        ][:MOST_ROWS]
+        table = "\n".join(["| Endpoint | Criterion | Outcome | What |", "| --- | --- | --- | --- |", *rows]) if rows else ""
+        label = f"{show.outcome_sign(verdict.outcome)} {show.outcome_label(verdict.outcome)}"
+        title = f"### Load test: {label}, {verdict.scenario} on {verdict.environment}, {verdict.profile}"
+        body = _join([title, markdown(verdict.sentence), table, _recommendations(verdict.recommendations)])
+    commit = f"<sub>Commit {markdown_code(show.commit(verdict.commit))}, run {markdown_code(verdict.run_id)}</sub>"
+    return _join([sticky_marker(verdict), body, _links(telling.links), commit])
+
+
+def status_state(verdict: Verdict) -> str:
+    """GitHub knows success, failure, error and pending: warnings and inconclusive runs block nobody."""
+    return STATUS_STATES[verdict.outcome if verdict.status is RunStatus.JUDGED else None]
+
+
+def status_context(verdict: Verdict) -> str:
+    return f"loadtest/{verdict.scenario}/{verdict.environment}/{verdict.profile}"
+
+
+def status_description(verdict: Verdict) -> str:
+    return fit(plain(verdict.sentence, 1_000), MOST_DESCRIPTION)
+
+
+def _recommendations(recommendations: Sequence[Recommendation]) -> str:
+    lines = []
+    for one in recommendations[:3]:
+        lines.append(f"- **{markdown(one.title)}**: {markdown(one.evidence)} {markdown(one.next_step)}")
+        if one.command:
+            lines.append(f"  {markdown_code(one.command, 400)}")
+    return "\n".join(["**What to do**", "", *lines]) if lines else ""
+
+
+def _links(links: Links) -> str:
+    named = (("Report", links.report), ("Airflow run", links.airflow), ("Trend", links.dashboard))
+    return " · ".join(f"[{label}](<{url}>)" for label, target in named if (url := web_url(target)))
+
+
+def _teams(config: NotificationConfig) -> str:
+    teams = [name if name.startswith("@") else f"@{name}" for name in config.assignees if "/" in name]
+    return f"For {', '.join(teams)}." if teams else ""
+
+
+def _commit(commit: str | None) -> str:
+    return f", commit {markdown_code(show.commit(commit))}" if commit else ""
+
+
+def _safe(name: str) -> str:
+    return re.sub(r"[^A-Za-z0-9._/-]", "-", name)
+
+
+def _join(parts: Sequence[str]) -> str:
+    return fit("\n\n".join(part for part in parts if part), MOST_BODY)

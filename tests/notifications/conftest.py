@@ -1,0 +1,37 @@
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from slack_sdk import WebClient
+from slack_sdk.webhook import WebhookClient
+
+from loadtest.notifications.retrying import RetryPolicy
+from loadtest.notifications.slack_delivery import SlackBot, SlackWebhook
+from tests.notifications.http_server import serve
+from tests.notifications.slack_stub import SlackStub
+
+QUICK = RetryPolicy(tries=3, first_wait_s=0.01, longest_wait_s=2)
+
+
+@pytest.fixture
+def slack() -> Iterator[SlackStub]:
+    with serve(SlackStub()) as stub:
+        yield stub
+        assert stub.problems == []
+
+
+@pytest.fixture
+def bot(slack: SlackStub) -> SlackBot:
+    return SlackBot(WebClient(token="xoxb-test", base_url=f"{slack.url}/api/", timeout=1, retry_handlers=[]), "#perf", QUICK)
+
+
+@pytest.fixture
+def webhook(slack: SlackStub) -> SlackWebhook:
+    return SlackWebhook(WebhookClient(f"{slack.url}/services/T0/B0/secret", timeout=1, retry_handlers=[]), QUICK)
+
+
+@pytest.fixture
+def runs_root(tmp_path: Path) -> Path:
+    return tmp_path / "runs"
