@@ -52,9 +52,10 @@ def labels(endpoints: Sequence[str]) -> dict[str, str]:
     return given
 
 
-def phase_rows(files: RunFiles) -> Rows:
+def shaded_phases(files: RunFiles) -> Rows:
+    """Ramp and drain: what is not judged."""
     phases = files.analysis.phases if files.analysis else ()
-    return [{"phase": phase.name, "start": phase.start_s, "end": phase.end_s} for phase in phases]
+    return [{"phase": phase.name, "start": phase.start_s, "end": phase.end_s} for phase in phases if phase.name != "steady"]
 
 
 def latency_rows(files: RunFiles) -> tuple[Rows, list[str]]:

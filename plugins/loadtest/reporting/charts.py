@@ -26,11 +26,14 @@ OUTCOME_SHAPES = {
     "not judged": "stroke",
 }
 
+# As in page.css: Vega measures labels with it to leave room for them.
+FONT = 'system-ui, -apple-system, "Segoe UI", Roboto, "Helvetica Neue", Arial, sans-serif'
+
 # Given to Vega for every chart; the page's style sheet colors texts, axes and grids.
 CONFIG: dict[str, Any] = {
     "background": None,
     "view": {"stroke": None},
-    "font": "inherit",
+    "font": FONT,
     "axis": {
         "labelFontSize": 11.5,
         "titleFontSize": 11.5,
@@ -72,16 +75,16 @@ def run_charts(files: RunFiles) -> list[Chart]:
     return [chart for maker in makers if (chart := maker(files)) is not None]
 
 
-def inline(rows: Sequence[dict[str, Any]]) -> alt.Data:
-    return alt.Data(values=list(rows))
+def source(name: str) -> alt.Chart:
+    """A chart of the rows that `finish` gets under `name`. Altair copies and validates rows it knows of, which takes
+    seconds; so it never sees them."""
+    return alt.Chart(alt.NamedData(name=name))
 
 
-def finish(chart: Any, height: int | None, name: str, title: str, text: str) -> Chart:
-    """`chart` as wide as its place on the page, with its alternative text."""
-    properties: dict[str, Any] = {"width": "container", "description": text}
-    if height is not None:
-        properties["height"] = height
-    return Chart(name, title, text, chart.properties(**properties).to_dict())
+def finish(chart: Any, height: int, name: str, title: str, text: str, **rows: list[dict[str, Any]]) -> Chart:
+    """`chart` as wide as its place on the page, with its alternative text and its rows by the names used in `source`."""
+    spec = chart.properties(width="container", height=height, description=text).to_dict()
+    return Chart(name, title, text, {**spec, "datasets": rows})
 
 
 def picker(name: str, label: str, options: Sequence[str]) -> alt.Parameter:
@@ -89,10 +92,10 @@ def picker(name: str, label: str, options: Sequence[str]) -> alt.Parameter:
     return alt.param(name=name, value=options[0], bind=alt.binding_select(options=list(options), name=label))
 
 
-def _phases(phases: list[dict[str, Any]]) -> alt.Chart:
+def _phases() -> alt.Chart:
     """Ramp and drain shaded, since metrics are of the steady phase between them."""
     return (
-        alt.Chart(inline([phase for phase in phases if phase["phase"] != "steady"]))
+        source("phases")
         .mark_rect(color="currentColor", opacity=0.09)
         .encode(x="start:Q", x2="end:Q", tooltip=[alt.Tooltip("phase:N", title="Phase")])
     )
@@ -108,7 +111,7 @@ def _latency(files: RunFiles) -> Chart | None:
         return None
     pick = picker("latency_endpoint", "Endpoint ", names)
     base = (
-        alt.Chart(inline(rows))
+        source("rows")
         .transform_filter("datum.endpoint == latency_endpoint")
         .transform_fold(["p50", "p95"], as_=["quantile", "ms"])
         .encode(
@@ -124,8 +127,10 @@ def _latency(files: RunFiles) -> Chart | None:
             ],
         )
     )
-    chart = alt.layer(_phases(data.phase_rows(files)), base.mark_line(), base.mark_point(opacity=0, size=80)).add_params(pick)
-    return finish(chart, 230, "latency", "Latency over time", data.latency_text(files))
+    chart = alt.layer(_phases(), base.mark_line(), base.mark_point(opacity=0, size=80)).add_params(pick)
+    return finish(
+        chart, 230, "latency", "Latency over time", data.latency_text(files), rows=rows, phases=data.shaded_phases(files)
+    )
 
 
 def _effects(files: RunFiles) -> Chart | None:
@@ -135,7 +140,7 @@ def _effects(files: RunFiles) -> Chart | None:
     order = [row["endpoint"] for row in rows]
     y = alt.Y("endpoint:N", sort=order, title=None)
     color = _outcome_color()
-    base = alt.Chart(inline(rows))
+    base = source("rows")
     tooltip = [
         alt.Tooltip("full:N", title="Endpoint"),
         alt.Tooltip("metric:N", title="Metric"),
@@ -145,11 +150,10 @@ def _effects(files: RunFiles) -> Chart | None:
         alt.Tooltip("outcome:N", title="Outcome"),
     ]
     x = alt.X("low:Q", title="change against the baseline", axis=alt.Axis(format="+.0%", grid=True))
-    lines = [alt.Chart(inline([{"at": 0}])).mark_rule(color="currentColor", opacity=0.6).encode(x="at:Q")]
+    lines = [source("zero").mark_rule(color="currentColor", opacity=0.6).encode(x="at:Q")]
     tolerance = data.tolerance(files)
     if tolerance is not None:
-        limit = alt.Chart(inline([{"at": tolerance, "label": f"tolerance +{tolerance:.0%}"}])).encode(x="at:Q")
-        lines.append(limit.mark_rule(color=RED, strokeDash=[4, 3], opacity=0.8))
+        lines.append(source("tolerance").encode(x="at:Q").mark_rule(color=RED, strokeDash=[4, 3], opacity=0.8))
     chart = alt.layer(
         *lines,
         base.mark_rule(strokeWidth=3, opacity=0.55).encode(y=y, x=x, x2="high:Q", color=color, tooltip=tooltip),
@@ -157,7 +161,9 @@ def _effects(files: RunFiles) -> Chart | None:
             y=y, x=alt.X("effect:Q"), color=color, shape=_outcome_shape(), tooltip=tooltip
         ),
     )
-    return finish(chart, _rows_height(len(rows), 22), "effects", "Change against the baseline", data.effect_text(files, rows))
+    text = data.effect_text(files, rows)
+    height, lines_at = _rows_height(len(rows), 22), {"zero": [{"at": 0}], "tolerance": [{"at": tolerance}]}
+    return finish(chart, height, "effects", "Change against the baseline", text, rows=rows, **lines_at)
 
 
 def _outcome_color() -> alt.Color:
@@ -188,7 +194,7 @@ def _baseline(files: RunFiles) -> Chart | None:
         alt.Tooltip("low:Q", title="Baseline lowest, ms", format=",.1f"),
         alt.Tooltip("high:Q", title="Baseline highest, ms", format=",.1f"),
     ]
-    base = alt.Chart(inline(rows)).encode(y=y, yOffset=offset, tooltip=tooltip)
+    base = source("rows").encode(y=y, yOffset=offset, tooltip=tooltip)
     x = alt.X("low:Q", title="ms (logarithmic)", scale=alt.Scale(type="log"), axis=alt.Axis(grid=True))
     chart = alt.layer(
         base.mark_bar(height=8, color="currentColor", opacity=0.2).encode(x=x, x2="high:Q"),
@@ -197,7 +203,7 @@ def _baseline(files: RunFiles) -> Chart | None:
         base.mark_point(filled=True, size=55, opacity=1).encode(x="value:Q", color=color),
     )
     text = data.baseline_text(files, rows)
-    return finish(chart, _rows_height(len(order), 30), "baseline", "p50 and p95 against the baseline", text)
+    return finish(chart, _rows_height(len(order), 30), "baseline", "p50 and p95 against the baseline", text, rows=rows)
 
 
 def _distribution(files: RunFiles) -> Chart | None:
@@ -216,10 +222,10 @@ def _distribution(files: RunFiles) -> Chart | None:
         alt.Tooltip("ms:Q", title="Latency, ms", format=",.1f"),
     ]
     chosen = "datum.endpoint == distribution_endpoint"
-    this_run = alt.Chart(inline(rows)).transform_filter(chosen).encode(x=x, y=y, tooltip=tooltip)
+    this_run = source("rows").transform_filter(chosen).encode(x=x, y=y, tooltip=tooltip)
     layers = [this_run.mark_line(color=BLUE), this_run.mark_point(color=BLUE, filled=True, size=35)]
     if reference:
-        base = alt.Chart(inline(reference)).transform_filter(chosen).encode(x=x)
+        base = source("reference").transform_filter(chosen).encode(x=x)
         span = [
             alt.Tooltip("share:Q", title="Quantile", format=".1~%"),
             alt.Tooltip("mid:Q", title="Baseline median, ms", format=",.1f"),
@@ -231,21 +237,22 @@ def _distribution(files: RunFiles) -> Chart | None:
             base.mark_tick(thickness=2, size=16, color="currentColor", opacity=0.65).encode(y="mid:Q", tooltip=span),
         ]
     chart = alt.layer(*layers).add_params(pick)
-    return finish(chart, 230, "distribution", "Distribution of latency", data.distribution_text(bool(reference)))
+    text = data.distribution_text(bool(reference))
+    return finish(chart, 230, "distribution", "Distribution of latency", text, rows=rows, reference=reference)
 
 
 def _throughput(files: RunFiles) -> Chart | None:
     rows = data.load_rows(files)
     if not rows:
         return None
-    base = alt.Chart(inline(rows)).encode(x=_seconds())
+    base = source("rows").encode(x=_seconds())
     tooltip = [
         alt.Tooltip("t:Q", title="Second"),
         alt.Tooltip("rps:Q", title="Requests per second", format=",.1f"),
         alt.Tooltip("users:Q", title="Users"),
     ]
     rate = base.mark_line(color=BLUE).encode(y=alt.Y("rps:Q", title="requests per second (line)"), tooltip=tooltip)
-    layers = [_phases(data.phase_rows(files)), rate, base.mark_point(opacity=0, size=80).encode(y="rps:Q", tooltip=tooltip)]
+    layers = [_phases(), rate, base.mark_point(opacity=0, size=80).encode(y="rps:Q", tooltip=tooltip)]
     if any(row["users"] is not None for row in rows):
         users = base.mark_area(color=TEAL, opacity=0.18, interpolate="step-after", line={"color": TEAL, "strokeWidth": 1}).encode(
             y=alt.Y("users:Q", title="users (area)", axis=alt.Axis(orient="right", grid=False, tickMinStep=1))
@@ -253,7 +260,15 @@ def _throughput(files: RunFiles) -> Chart | None:
         chart = alt.layer(alt.layer(*layers), users).resolve_scale(y="independent")
     else:
         chart = alt.layer(*layers)
-    return finish(chart, 180, "throughput", "Requests per second and users", data.load_text(files, rows))
+    return finish(
+        chart,
+        180,
+        "throughput",
+        "Requests per second and users",
+        data.load_text(files, rows),
+        rows=rows,
+        phases=data.shaded_phases(files),
+    )
 
 
 def _errors(files: RunFiles) -> Chart | None:
@@ -261,7 +276,7 @@ def _errors(files: RunFiles) -> Chart | None:
     if not rows:
         return None
     bars = (
-        alt.Chart(inline(rows))
+        source("rows")
         .mark_rect(color=RED)
         .encode(
             x=alt.X("t:Q", title="seconds since the start of the load"),
@@ -275,8 +290,10 @@ def _errors(files: RunFiles) -> Chart | None:
             ],
         )
     )
-    chart = alt.layer(_phases(data.phase_rows(files)), bars)
-    return finish(chart, 140, "errors", "Errors over time", data.error_text(files, rows))
+    chart = alt.layer(_phases(), bars)
+    return finish(
+        chart, 140, "errors", "Errors over time", data.error_text(files, rows), rows=rows, phases=data.shaded_phases(files)
+    )
 
 
 def _server_time(files: RunFiles) -> Chart | None:
@@ -285,7 +302,7 @@ def _server_time(files: RunFiles) -> Chart | None:
         return None
     order = list(dict.fromkeys(row["endpoint"] for row in rows))
     chart = (
-        alt.Chart(inline(rows))
+        source("rows")
         .mark_bar(height={"band": 0.7})
         .encode(
             y=alt.Y("endpoint:N", sort=order, title=None),
@@ -300,7 +317,7 @@ def _server_time(files: RunFiles) -> Chart | None:
         )
     )
     text = "Where the median request spends its time, from the Server-Timing headers; the rest is network, queues and waiting."
-    return finish(chart, _rows_height(len(order), 22), "server-time", "Server time", text)
+    return finish(chart, _rows_height(len(order), 22), "server-time", "Server time", text, rows=rows)
 
 
 def _trend(files: RunFiles) -> Chart | None:
@@ -311,7 +328,7 @@ def _trend(files: RunFiles) -> Chart | None:
     chosen = "datum.endpoint == trend_endpoint"
     x = alt.X("when:T", title=None, scale=alt.Scale(type="utc"))
     y = alt.Y("ms:Q", title="ms", scale=alt.Scale(zero=False))
-    base = alt.Chart(inline(rows)).transform_filter(chosen).encode(x=x, y=y)
+    base = source("rows").transform_filter(chosen).encode(x=x, y=y)
     tooltip = [
         alt.Tooltip("run:N", title="Run"),
         alt.Tooltip("when:T", title="Started", format="%Y-%m-%d %H:%M", formatType="utc"),
@@ -321,20 +338,16 @@ def _trend(files: RunFiles) -> Chart | None:
     ]
     layers: list[Any] = []
     if anchors:
-        anchor = (
-            alt.Chart(inline(anchors))
-            .transform_filter(chosen)
-            .encode(y="ms:Q", tooltip=[alt.Tooltip("ms:Q", title="Anchor, ms")])
-        )
+        anchor = source("anchors").transform_filter(chosen).encode(y="ms:Q", tooltip=[alt.Tooltip("ms:Q", title="Anchor, ms")])
         layers.append(anchor.mark_rule(color=TEAL, strokeDash=[6, 3], strokeWidth=1.5))
     if onsets:
-        onset = (
-            alt.Chart(inline(onsets)).transform_filter(chosen).encode(x=x, tooltip=[alt.Tooltip("when:T", title="Drift began")])
-        )
+        onset = source("onsets").transform_filter(chosen).encode(x=x, tooltip=[alt.Tooltip("when:T", title="Drift began")])
         layers.append(onset.mark_rule(color=RED, strokeDash=[2, 2], strokeWidth=1.5))
     layers.append(base.mark_line(color=BLUE, opacity=0.7))
     layers.append(
         base.mark_point(filled=True, size=60, opacity=1).encode(color=_outcome_color(), shape=_outcome_shape(), tooltip=tooltip)
     )
     text = data.trend_text(files)
-    return finish(alt.layer(*layers).add_params(pick), 200, "trend", f"{data.trend_metric(files)} of the last runs", text)
+    title = f"{data.trend_metric(files)} of the last runs"
+    chart = alt.layer(*layers).add_params(pick)
+    return finish(chart, 200, "trend", title, text, rows=rows, anchors=anchors, onsets=onsets)

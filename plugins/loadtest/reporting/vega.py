@@ -17,14 +17,8 @@ def vega_bundle() -> str:
 
     kept = settings().scratch / f"vega-{vl_convert.__version__}-{vl_convert.get_vega_version()}.js"
     with contextlib.suppress(OSError, UnicodeDecodeError):
-        text = kept.read_text(encoding="utf-8")
-        if text.rstrip().endswith(_END):
-            return text
-    text = vl_convert.javascript_bundle(_SNIPPET)
+        return kept.read_text(encoding="utf-8")
+    text = vl_convert.javascript_bundle("window.vegaEmbed = vegaEmbed;")
     with contextlib.suppress(OSError):  # a full or read-only disk costs two seconds, no report
         files.write_text(kept, text)
     return text
-
-
-_SNIPPET = "window.vegaEmbed = vegaEmbed;"
-_END = "window.vegaEmbed=vegaEmbed;"

@@ -49,7 +49,8 @@ class EndpointRow:
     error_rate: float
     targets: str
     change: float | None
-    change_text: str
+    change_text: str  # `p95 +31 %`
+    change_interval: str  # `+14 to +50 %`
     outcome: Outcome | None  # None: no criterion applied to it
     muted: bool
     reason: str
@@ -236,7 +237,8 @@ def _row(metrics: EndpointMetrics, findings: list[Finding], targets: list[Target
         error_rate=metrics.error_rate,
         targets=", ".join(format.target(target.metric, target.limit) for target in targets),
         change=change.effect if change else None,
-        change_text=f"{format.metric(change.metric)} {format.finding_numbers(change)}" if change else "",
+        change_text=f"{format.metric(change.metric)} {format.change(change.effect)}".strip() if change else "",
+        change_interval=format.change_interval(change.interval) if change and change.interval else "",
         outcome=outcome,
         muted=any(finding.muted for finding in findings),
         reason=plain(reason),
