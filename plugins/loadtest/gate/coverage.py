@@ -92,17 +92,24 @@ def _regressions(plan: Plan, findings: Sequence[Finding], critical: frozenset[st
     """An endpoint is proven if none of its metrics is left open."""
     by_endpoint: dict[str, list[Finding]] = {}
     for finding in findings:
-        if finding.endpoint is not None:
+        if finding.endpoint is not None and not finding.evidence.get("new"):
             by_endpoint.setdefault(finding.endpoint, []).append(finding)
     unproven = {name: own for name, own in by_endpoint.items() if any(f.outcome is not Outcome.PASS for f in own)}
     judged, proven = len(by_endpoint), len(by_endpoint) - len(unproven)
     words = f"{proven} of {judged} endpoints proven within {percent(tolerance_of(plan, None))} of the baseline"
     if unproven:
-        highest = max((f.interval[1] for own in unproven.values() for f in own if f.interval), default=None)
+        highest = max((bound for own in unproven.values() for f in own for bound in _upper_bounds(f)), default=None)
         words += f", {len(unproven)} not"
         words += f" (cannot exclude {change(highest)})" if highest is not None and highest > 0 else " (too few requests)"
     open_critical = critical - (by_endpoint.keys() - unproven.keys())
     return _Part(judged, proven, words, tuple(sorted(open_critical)))
+
+
+def _upper_bounds(finding: Finding) -> list[float]:
+    """Upper 95 % bounds of what must be excluded: of typical latency and p95, or of what the finding is about."""
+    proving = [finding.evidence.get(name) for name in ("typical_ms_high", "p95_ms_high")]
+    known = [float(bound) for bound in proving if bound is not None]
+    return known or ([finding.interval[1]] if finding.interval else [])
 
 
 def _targets(plan: Plan, findings: Sequence[Finding], critical: frozenset[str]) -> _Part:

@@ -3,19 +3,33 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from statistics import median
 
 from loadtest.analysis.models import RunMetrics
-from loadtest.baselines.store import matching_baseline
+from loadtest.baselines.models import Baseline
+from loadtest.baselines.store import baseline_path, matching_baseline
 from loadtest.gate.criteria import apply_mutes, judge_required
-from loadtest.gate.models import Comparison, RegressionReport, RunSummary
+from loadtest.gate.models import Comparison, Detectable, Finding, RegressionReport, RunSummary
+from loadtest.gate.recommendations import recommend
 from loadtest.gate.steady_samples import SteadySamples, read_steady_samples
 from loadtest.gate.targets import judge_targets
 from loadtest.gate.validity import judge_validity
-from loadtest.load.models import LoadResult
+from loadtest.load.models import LoadResult, StopReason
 from loadtest.planning.models import Mute, Plan
 from loadtest.run_folder import RunFolder
 from loadtest.vocabulary import Outcome
+
+
+@dataclass(frozen=True)
+class _Run:
+    """One run as the gate reads it. `summary` None: nothing steady was measured."""
+
+    plan: Plan
+    load: LoadResult
+    metrics: RunMetrics
+    samples: SteadySamples | None
+    summary: RunSummary | None
 
 
 def check(folder: RunFolder, confirmations: Sequence[RunFolder] = (), mutes: Sequence[Mute] = ()) -> RegressionReport:
@@ -23,36 +37,48 @@ def check(folder: RunFolder, confirmations: Sequence[RunFolder] = (), mutes: Seq
 
     A report with `suspects` asks the caller for confirmation runs of the same build; call again with their folders, which
     must be analyzed. `mutes`: acknowledged matters beside those of criteria.yaml. Raises ConfigurationError with one
-    sentence when plan, load, metrics or samples are missing or damaged.
+    sentence when plan, load, metrics, samples or the baseline file are missing or damaged.
     """
-    plan, load, metrics = Plan.read(folder.plan), LoadResult.read(folder.load), RunMetrics.read(folder.metrics)
-    samples = read_steady_samples(folder.samples, load)
-    summary = summarize(plan, load, metrics, samples)
-    baseline, reason = matching_baseline(plan)
+    run = _read(folder)
+    baseline, reason = matching_baseline(run.plan)
     history = baseline.runs if baseline else ()
-    findings = judge_validity(plan, load, metrics, median(run.rps for run in history) if history else None)
-    comparison = Comparison(compared=False, reason=reason)
-    if not any(finding.outcome is Outcome.INVALID for finding in findings):
-        findings += judge_required(plan, metrics)
-        findings += judge_targets(plan, metrics, samples.successes_by_endpoint() if samples else None, history)
+    findings = judge_validity(run.plan, run.load, run.metrics, median(each.rps for each in history) if history else None)
+    comparison, detectable = Comparison(compared=False, reason=reason), ()
+    if any(finding.outcome is Outcome.INVALID for finding in findings):
+        comparison = Comparison(compared=False, reason="the measurement is not to be trusted, so nothing was compared")
+    else:
+        findings += judge_required(run.plan, run.metrics)
+        findings += judge_targets(run.plan, run.metrics, run.samples.successes_by_endpoint() if run.samples else None, history)
+        if baseline is not None:
+            comparison, regressions, detectable = _compare(baseline, run, confirmations)
+            findings += regressions
+    muted = apply_mutes(findings, (*run.plan.scenario.criteria.muted, *mutes))
     report = RegressionReport(
-        run_id=plan.run_id,
-        summary=summary,
+        run_id=run.plan.run_id,
+        summary=run.summary,
         confirmation_runs=tuple(each.run_id for each in confirmations),
         comparison=comparison,
-        findings=apply_mutes(findings, (*plan.scenario.criteria.muted, *mutes)),
+        findings=muted,
+        detectable=detectable,
+        recommendations=recommend(run.plan, muted, comparison, run.metrics, history),
     )
     report.write(folder.regression_report)
     return report
 
 
-def summarize(plan: Plan, load: LoadResult, metrics: RunMetrics, samples: SteadySamples | None) -> RunSummary | None:
-    """The run's summary as baselines keep it; None when nothing steady was measured."""
+def summarize(folder: RunFolder) -> RunSummary | None:
+    """A run's summary from its samples; None when nothing steady was measured. Raises ConfigurationError as `check`."""
+    return _read(folder).summary
+
+
+def _read(folder: RunFolder) -> _Run:
     from loadtest.gate.summary import summarize_run
 
+    plan, load, metrics = Plan.read(folder.plan), LoadResult.read(folder.load), RunMetrics.read(folder.metrics)
+    samples = read_steady_samples(folder.samples, load)
     if samples is None or len(samples.latency_ms) == 0 or metrics.duration_s <= 0:
-        return None
-    return summarize_run(
+        return _Run(plan, load, metrics, samples, None)
+    summary = summarize_run(
         run_id=plan.run_id,
         started_at=load.started_at,
         duration_s=metrics.duration_s,
@@ -67,3 +93,48 @@ def summarize(plan: Plan, load: LoadResult, metrics: RunMetrics, samples: Steady
         versions=plan.versions,
         host_probe=load.host_probe,
     )
+    return _Run(plan, load, metrics, samples, _with_server_times(summary, metrics))
+
+
+def _with_server_times(summary: RunSummary, metrics: RunMetrics) -> RunSummary:
+    """What the server reported of each endpoint, so that a later slowdown can be split into its parts."""
+    server = {row.endpoint: {part.component: part.p50_ms for part in row.server} for row in metrics.endpoints}
+    endpoints = [row.model_copy(update={"server_p50_ms": server.get(row.endpoint, {})}) for row in summary.endpoints]
+    return summary.model_copy(update={"endpoints": tuple(endpoints)})
+
+
+def _compare(
+    baseline: Baseline, run: _Run, confirmations: Sequence[RunFolder]
+) -> tuple[Comparison, list[Finding], tuple[Detectable, ...]]:
+    from loadtest.gate.comparison import compare
+
+    if run.summary is None or run.load.stop_reason is StopReason.ABORTED:
+        why = "the load was stopped early" if run.summary else "nothing was measured in the steady phase"
+        return Comparison(compared=False, reason=f"{why}, so nothing was compared"), [], ()
+    confirming, problems = _confirming(run, confirmations)
+    criteria, tolerance = run.plan.scenario.criteria, run.plan.profile.tolerance
+    result = compare(baseline.runs, [run.summary, *confirming], criteria, tolerance, confirmed=bool(confirming))
+    found = {
+        "baseline_version": baseline.version,
+        "baseline_path": str(baseline_path(run.plan.scenario.name, run.plan.environment.name, run.plan.profile.name)),
+        "reason": " ".join(part for part in (result.comparison.reason, *problems) if part),
+    }
+    return result.comparison.model_copy(update=found), list(result.findings), result.detectable
+
+
+def _confirming(run: _Run, confirmations: Sequence[RunFolder]) -> tuple[list[RunSummary], list[str]]:
+    """Summaries of the confirmation runs that can be believed, and a sentence for each that cannot."""
+    summaries, problems = [], []
+    for folder in confirmations:
+        again = _read(folder)
+        doubts = judge_validity(again.plan, again.load, again.metrics)
+        invalid = next((finding.sentence for finding in doubts if finding.outcome is Outcome.INVALID), None)
+        if again.summary is None:
+            invalid = invalid or "nothing was measured in the steady phase"
+        elif (again.plan.digest, again.plan.host_class) != (run.plan.digest, run.plan.host_class):
+            invalid = "it had another plan or host class"
+        if invalid is None and again.summary is not None:
+            summaries.append(again.summary)
+        else:
+            problems.append(f"Confirmation run {folder.run_id} was left out: {invalid}.")
+    return summaries, problems

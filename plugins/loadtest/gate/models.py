@@ -33,6 +33,7 @@ class EndpointSummary(Record):
     t10: float | None = None
     sh: float | None = None
     var_sh: float | None = None
+    server_p50_ms: dict[str, float] = Field(default={}, description="median server time by Server-Timing component")
 
 
 class RunSummary(Record):
@@ -118,7 +119,8 @@ class RegressionReport(FileModel):
 
     @property
     def suspects(self) -> tuple[Finding, ...]:
-        return tuple(finding for finding in self.findings if finding.suspect)
+        """What confirmation runs would have to settle; a muted matter needs none."""
+        return tuple(finding for finding in self.findings if finding.suspect and finding.counts)
 
 
 class Coverage(Record):

@@ -218,11 +218,11 @@ def _latency_bounds(target: Target, values: np.ndarray | None, observed: float, 
 def quantile_bounds(values: np.ndarray, quantile: float) -> Bounds:
     """One-sided 95 % bounds of a quantile from order statistics; no lower bound (and so no fail) below 8 values."""
     import numpy as np
-    from scipy.stats import binom
 
     n = len(values)
-    lower_rank = _lower_rank(n, quantile)
-    upper_rank = int(binom.ppf(LEVEL, n, quantile)) + 1
+    below = _binomial_cdf(n, quantile)
+    lower_rank = int(np.searchsorted(below, 1 - LEVEL, side="right"))  # the last l with P(Bin <= l - 1) <= 0.05
+    upper_rank = int(np.searchsorted(below, LEVEL, side="left")) + 1
     ranks = [rank for rank in (lower_rank, upper_rank) if 1 <= rank <= n]
     ordered = np.partition(values, sorted({rank - 1 for rank in ranks})) if ranks else values
     return Bounds(
@@ -231,44 +231,42 @@ def quantile_bounds(values: np.ndarray, quantile: float) -> Bounds:
     )
 
 
-def _lower_rank(n: int, quantile: float) -> int:
-    """Largest l with P(Bin(n, q) <= l - 1) <= 0.05; 0 where there is none."""
-    from scipy.stats import binom
+def _binomial_cdf(n: int, share: float) -> np.ndarray:
+    """P(Bin(n, share) <= k) for k = 0 ... n - 1."""
+    import numpy as np
+    from scipy.special import bdtr
 
-    rank = int(binom.ppf(1 - LEVEL, n, quantile)) + 1
-    while rank > 0 and binom.cdf(rank - 1, n, quantile) > 1 - LEVEL:
-        rank -= 1
-    return rank
+    return bdtr(np.arange(n, dtype=np.float64), n, share)
 
 
 def mean_bounds(values: np.ndarray) -> Bounds:
     """One-sided 95 % t bounds of the mean; none below 30 values, where skewed latencies defeat the t distribution."""
-    from scipy.stats import t
+    from scipy.special import stdtrit
 
     n = len(values)
     if n < 30:
         return Bounds(None, None)
-    mean, half = float(values.mean()), float(t.ppf(LEVEL, n - 1)) * float(values.std(ddof=1)) / math.sqrt(n)
+    mean, half = float(values.mean()), float(stdtrit(n - 1, LEVEL)) * float(values.std(ddof=1)) / math.sqrt(n)
     return Bounds(max(0.0, mean - half), mean + half)
 
 
 def error_rate_bounds(errors: int, n: int) -> Bounds:
     """Exact one-sided 95 % bounds of a share (Clopper-Pearson)."""
-    from scipy.stats import beta
+    from scipy.special import betaincinv
 
-    lower = float(beta.ppf(1 - LEVEL, errors, n - errors + 1)) if errors else 0.0
-    upper = float(beta.ppf(LEVEL, errors + 1, n - errors)) if errors < n else 1.0
+    lower = float(betaincinv(errors, n - errors + 1, 1 - LEVEL)) if errors else 0.0
+    upper = float(betaincinv(errors + 1, n - errors, LEVEL)) if errors < n else 1.0
     return Bounds(lower, upper)
 
 
 def rate_bounds(n: int, duration_s: float) -> Bounds:
     """Exact one-sided 95 % bounds of a Poisson rate, per second (Garwood 1936)."""
-    from scipy.stats import chi2
+    from scipy.special import gammaincinv
 
     if duration_s <= 0:
         return Bounds(None, None)
-    lower = float(chi2.ppf(1 - LEVEL, 2 * n)) / 2 if n else 0.0
-    return Bounds(lower / duration_s, float(chi2.ppf(LEVEL, 2 * n + 2)) / 2 / duration_s)
+    lower = float(gammaincinv(n, 1 - LEVEL)) if n else 0.0
+    return Bounds(lower / duration_s, float(gammaincinv(n + 1, LEVEL)) / duration_s)
 
 
 def run_spread(history: Sequence[RunSummary], target: Target) -> RunSpread | None:
@@ -292,9 +290,9 @@ def widen(bounds: Bounds, observed: float, spread: RunSpread | None) -> Bounds:
     """The wider, side by side, of the bounds within the run and of `observed` with the spread between runs (t, log scale)."""
     if spread is None or observed <= 0:
         return bounds
-    from scipy.stats import t
+    from scipy.special import stdtrit
 
-    factor = math.exp(float(t.ppf(LEVEL, spread.runs - 1)) * spread.sd)
+    factor = math.exp(float(stdtrit(spread.runs - 1, LEVEL)) * spread.sd)
     lower = None if bounds.lower is None else min(bounds.lower, observed / factor)
     upper = None if bounds.upper is None else max(bounds.upper, observed * factor)
     return Bounds(lower, upper, f"between {spread.runs} runs ({percent(spread.sd)} apart) and within this one")
