@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import os
 import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any, Literal
 
@@ -11,9 +14,10 @@ import jwt
 from fastapi import Depends, HTTPException, Request
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 from sqlalchemy import select
+from sqlalchemy.orm import Session
 
 from sample_backend.database import Database
-from sample_backend.models import LoginSession, User
+from sample_backend.models import LoginSession
 
 ACCESS_LIFETIME = timedelta(minutes=15)
 REFRESH_LIFETIME = timedelta(days=7)
@@ -60,23 +64,29 @@ DatabaseDep = Annotated[Database, Depends(_database)]
 SignerDep = Annotated[TokenSigner, Depends(_signer)]
 
 
-def current_session(
-    database: DatabaseDep, signer: SignerDep, credentials: Annotated[HTTPAuthorizationCredentials | None, Depends(_bearer)]
-) -> str:
-    """Id of the live login session behind the access token; 401 without one.
+@dataclass(frozen=True)
+class Access:
+    """The database as seen by somebody with a valid access token."""
 
-    Opens and closes its own database session: holding a connection until the handler gets a thread can exhaust both.
-    """
+    database: Database
+    session_id: str
+
+    @contextmanager
+    def session(self) -> Iterator[Session]:
+        """A database session; 401 if the login session has ended, which the token itself cannot tell."""
+        alive = select(LoginSession.user_id).where(LoginSession.id == self.session_id, LoginSession.revoked_at.is_(None))
+        with self.database.session() as session:
+            if session.scalar(alive) is None:
+                raise unauthorized("the session has ended")
+            yield session
+
+
+async def _access(
+    database: DatabaseDep, signer: SignerDep, credentials: Annotated[HTTPAuthorizationCredentials | None, Depends(_bearer)]
+) -> Access:
     if credentials is None:
         raise unauthorized("sign in first: POST /api/v1/auth/login")
-    session_id = signer.read(credentials.credentials, "access")["sid"]
-    with database.session() as session:
-        alive = session.scalar(
-            select(User.id).join(LoginSession).where(LoginSession.id == session_id, LoginSession.revoked_at.is_(None))
-        )
-    if alive is None:
-        raise unauthorized("the session has ended")
-    return session_id
+    return Access(database, signer.read(credentials.credentials, "access")["sid"])
 
 
-CurrentSession = Annotated[str, Depends(current_session)]
+AccessDep = Annotated[Access, Depends(_access)]

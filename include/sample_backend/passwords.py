@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import os
-import threading
 
+import anyio
 from argon2 import PasswordHasher
 from argon2.exceptions import VerificationError
 
 _HASHER = PasswordHasher(time_cost=2, memory_cost=19_456, parallelism=1)
-# More hashes at a time than cores only make each of them later, and other requests with them.
-_HASHING = threading.BoundedSemaphore(os.cpu_count() or 1)
+# More hashes at a time than cores only make each of them later. Waiting for one's turn takes no thread from other requests.
+_HASHING = anyio.CapacityLimiter(os.cpu_count() or 1)
 
 
 def hash_password(password: str, *, salt: bytes | None = None) -> str:
@@ -18,9 +18,12 @@ def hash_password(password: str, *, salt: bytes | None = None) -> str:
     return _HASHER.hash(password, salt=salt)
 
 
-def verify_password(password_hash: str, password: str) -> bool:
-    with _HASHING:
-        try:
-            return _HASHER.verify(password_hash, password)
-        except VerificationError:
-            return False
+async def verify_password(password_hash: str, password: str) -> bool:
+    return await anyio.to_thread.run_sync(_verify, password_hash, password, limiter=_HASHING)
+
+
+def _verify(password_hash: str, password: str) -> bool:
+    try:
+        return _HASHER.verify(password_hash, password)
+    except VerificationError:
+        return False

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from fastapi import APIRouter, Depends
+from fastapi import APIRouter
 from pydantic import BaseModel
 from sqlalchemy import case, func, select
 
-from sample_backend.auth import DatabaseDep, current_session
+from sample_backend.auth import AccessDep
 from sample_backend.models import Attendance, Course, Enrollment, Grade, Student
 
-router = APIRouter(prefix="/analytics", tags=["analytics"], dependencies=[Depends(current_session)])
+router = APIRouter(prefix="/analytics", tags=["analytics"])
 
 
 class CourseResult(BaseModel):
@@ -39,7 +39,7 @@ PASSING_SCORE = 60
 
 
 @router.get("/dashboard")
-def dashboard(database: DatabaseDep) -> Dashboard:
+def dashboard(access: AccessDep) -> Dashboard:
     present = func.avg(case((Attendance.status.in_(("present", "late")), 1.0), else_=0.0))
     failing = select(Grade.student_id).group_by(Grade.student_id).having(func.avg(Grade.score) < PASSING_SCORE).subquery()
     per_course = (
@@ -50,7 +50,7 @@ def dashboard(database: DatabaseDep) -> Dashboard:
         .limit(5)
     )
     per_level = select(Student.grade_level, func.count()).group_by(Student.grade_level).order_by(Student.grade_level)
-    with database.session() as session:
+    with access.session() as session:
         return Dashboard(
             students=session.scalar(select(func.count()).select_from(Student)),
             courses=session.scalar(select(func.count()).select_from(Course)),

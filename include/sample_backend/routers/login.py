@@ -7,10 +7,12 @@ from datetime import UTC, datetime
 from typing import Annotated
 
 from fastapi import APIRouter
+from fastapi.concurrency import run_in_threadpool
 from pydantic import BaseModel, Field
 from sqlalchemy import select, update
 
-from sample_backend.auth import ACCESS_LIFETIME, CurrentSession, DatabaseDep, SignerDep, TokenSigner, unauthorized
+from sample_backend.auth import ACCESS_LIFETIME, AccessDep, DatabaseDep, SignerDep, TokenSigner, unauthorized
+from sample_backend.database import Database
 from sample_backend.models import LoginSession, User
 from sample_backend.passwords import hash_password, verify_password
 
@@ -37,19 +39,27 @@ class Tokens(BaseModel):
 
 
 @router.post("/login")
-def login(database: DatabaseDep, signer: SignerDep, credentials: Credentials) -> Tokens:
-    with database.session() as session:
-        user = session.scalar(select(User).where(User.email == credentials.email))
-    # Between two sessions: no connection is held during the slow hash.
-    if not verify_password(user.password_hash if user else _NOBODYS_HASH, credentials.password) or user is None:
+async def login(database: DatabaseDep, signer: SignerDep, credentials: Credentials) -> Tokens:
+    user_id, password_hash = await run_in_threadpool(_find_user, database, credentials.email)
+    # No connection is held during the slow hash.
+    if not await verify_password(password_hash, credentials.password) or user_id is None:
         raise unauthorized("wrong e-mail address or password")
-    refresh_id = secrets.token_hex(16)
     login_session = LoginSession(
-        id=secrets.token_hex(16), user_id=user.id, refresh_id=refresh_id, created_at=_now(), revoked_at=None
+        id=secrets.token_hex(16), user_id=user_id, refresh_id=secrets.token_hex(16), created_at=_now(), revoked_at=None
     )
+    await run_in_threadpool(_store, database, login_session)
+    return _tokens(signer, login_session.id, login_session.refresh_id)
+
+
+def _find_user(database: Database, email: str) -> tuple[int | None, str]:
+    with database.session() as session:
+        user = session.scalar(select(User).where(User.email == email))
+    return (user.id, user.password_hash) if user else (None, _NOBODYS_HASH)
+
+
+def _store(database: Database, login_session: LoginSession) -> None:
     with database.session() as session:
         session.add(login_session)
-    return _tokens(signer, login_session.id, refresh_id)
 
 
 @router.post("/refresh")
@@ -70,9 +80,9 @@ def refresh(database: DatabaseDep, signer: SignerDep, body: RefreshIn) -> Tokens
 
 
 @router.post("/logout", status_code=204)
-def logout(database: DatabaseDep, session_id: CurrentSession) -> None:
-    with database.session() as session:
-        session.execute(update(LoginSession).where(LoginSession.id == session_id).values(revoked_at=_now()))
+def logout(access: AccessDep) -> None:
+    with access.session() as session:
+        session.execute(update(LoginSession).where(LoginSession.id == access.session_id).values(revoked_at=_now()))
 
 
 def _tokens(signer: TokenSigner, session_id: str, refresh_id: str) -> Tokens:

@@ -4,19 +4,19 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends, HTTPException, Query
+from fastapi import APIRouter, HTTPException, Query
 from sqlalchemy import or_, select
 
-from sample_backend.auth import DatabaseDep, current_session
+from sample_backend.auth import AccessDep
 from sample_backend.models import Grade, Student
 from sample_backend.schemas import GradeOut, Page, PageDep, StudentIn, StudentOut, fetch_page
 
-router = APIRouter(prefix="/students", tags=["students"], dependencies=[Depends(current_session)])
+router = APIRouter(prefix="/students", tags=["students"])
 
 
 @router.get("")
 def list_students(
-    database: DatabaseDep,
+    access: AccessDep,
     page: PageDep,
     search: Annotated[str | None, Query(max_length=100, description="part of a name or e-mail address")] = None,
     grade_level: Annotated[int | None, Query(ge=1, le=12)] = None,
@@ -27,21 +27,21 @@ def list_students(
         statement = statement.where(or_(*(field.icontains(search, autoescape=True) for field in fields)))
     if grade_level is not None:
         statement = statement.where(Student.grade_level == grade_level)
-    with database.session() as session:
+    with access.session() as session:
         return _page(fetch_page(session, statement, page))
 
 
 @router.post("", status_code=201)
-def add_student(database: DatabaseDep, body: StudentIn) -> StudentOut:
+def add_student(access: AccessDep, body: StudentIn) -> StudentOut:
     student = Student(**body.model_dump())
-    with database.session() as session:
+    with access.session() as session:
         session.add(student)
     return StudentOut.model_validate(student)
 
 
 @router.get("/{student_id}")
-def get_student(database: DatabaseDep, student_id: int) -> StudentOut:
-    with database.session() as session:
+def get_student(access: AccessDep, student_id: int) -> StudentOut:
+    with access.session() as session:
         student = session.get(Student, student_id)
     if student is None:
         raise _no_student(student_id)
@@ -49,8 +49,8 @@ def get_student(database: DatabaseDep, student_id: int) -> StudentOut:
 
 
 @router.put("/{student_id}")
-def change_student(database: DatabaseDep, student_id: int, body: StudentIn) -> StudentOut:
-    with database.session() as session:
+def change_student(access: AccessDep, student_id: int, body: StudentIn) -> StudentOut:
+    with access.session() as session:
         student = session.get(Student, student_id)
         if student is None:
             raise _no_student(student_id)
@@ -60,8 +60,8 @@ def change_student(database: DatabaseDep, student_id: int, body: StudentIn) -> S
 
 
 @router.get("/{student_id}/grades")
-def list_grades_of_student(database: DatabaseDep, student_id: int) -> list[GradeOut]:
-    with database.session() as session:
+def list_grades_of_student(access: AccessDep, student_id: int) -> list[GradeOut]:
+    with access.session() as session:
         if session.get(Student, student_id) is None:
             raise _no_student(student_id)
         grades = session.scalars(select(Grade).where(Grade.student_id == student_id).order_by(Grade.id)).all()

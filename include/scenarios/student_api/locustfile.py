@@ -28,7 +28,7 @@ class SchoolUser(FastHttpUser):
 
     def on_start(self) -> None:
         # Users that start in step stay in step and arrive in bursts.
-        gevent.sleep(random.uniform(0, 0.5))
+        gevent.sleep(random.uniform(0, 1))
         self.headers: dict[str, str] = {}
         self.refresh_token = ""
         self.sign_in()
