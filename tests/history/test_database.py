@@ -151,16 +151,16 @@ def test_a_read_only_disk_is_said_and_can_still_be_read(small_disk, installation
     record_run(build_run_folder(installation / "runs"), url)
     subprocess.run(["mount", "-o", "remount,ro", small_disk], check=True)
     assert len(recent_runs(database_url=url)) == 1
-    with pytest.raises(InfrastructureError, match="read-only|cannot be opened"):
+    with pytest.raises(InfrastructureError, match=r"read-only|cannot be opened"):
         record_run(build_run_folder(installation / "runs", run_id="second"), url)
-    with pytest.raises(InfrastructureError, match="cannot be opened|cannot be used"):
+    with pytest.raises(InfrastructureError, match=r"cannot be opened|cannot be used"):
         recent_runs(database_url=f"sqlite:///{small_disk}/new/history.db")
 
 
 def test_a_full_disk_is_said_and_the_rows_before_it_stay(small_disk, installation):
     url = f"sqlite:///{small_disk}/history.db"
     record_run(build_run_folder(installation / "runs", run_id="first"), url)
-    with pytest.raises(InfrastructureError, match="disk is full|disk I/O"):
+    with pytest.raises(InfrastructureError, match=r"disk is full|disk I/O"):
         record_run(build_run_folder(installation / "runs", run_id="large", endpoints=900), url)
     assert [run.run_id for run in recent_runs(database_url=url)] == ["first"]
 

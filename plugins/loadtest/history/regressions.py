@@ -41,6 +41,7 @@ def open_regressions(
 
 
 Key = tuple[str, str, str, str, str | None]  # scenario, environment, profile, criterion, endpoint
+Spoken = tuple[Acknowledgement, datetime]  # what was said, and when the run it is about started
 
 
 def _suspicious_keys(session: Session, of_series: Sequence) -> list[Key]:  # type: ignore[type-arg]
@@ -62,7 +63,7 @@ def _suspicious_keys(session: Session, of_series: Sequence) -> list[Key]:  # typ
     return [(row[0], row[1], row[2], row[3], row[4]) for row in session.execute(statement)]
 
 
-def _open(session: Session, key: Key, spoken: list[Acknowledgement], mutes: list[Acknowledgement]) -> OpenRegression | None:
+def _open(session: Session, key: Key, spoken: list[Spoken], mutes: list[Acknowledgement]) -> OpenRegression | None:
     scenario, environment, profile, criterion, endpoint = key
     same_endpoint = RunFinding.endpoint.is_(None) if endpoint is None else RunFinding.endpoint == endpoint
     statement = (
@@ -79,16 +80,22 @@ def _open(session: Session, key: Key, spoken: list[Acknowledgement], mutes: list
         # Within a run the failure comes last, so that a second metric that passes does not hide it.
         .order_by(Run.started_at, Run.run_id, case((RunFinding.outcome == _FAIL, 1), else_=0))
     )
-    about = [item for item in spoken if item.endpoint is None or item.endpoint == endpoint]
-    dismissed = {item.run_id for item in about if item.kind is AcknowledgementKind.FALSE_ALARM}
-    accepted = {item.run_id for item in about if item.kind is AcknowledgementKind.ACCEPT}
+    about = [(item, at) for item, at in spoken if item.endpoint is None or item.endpoint == endpoint]
+    dismissed = {item.run_id for item, _ in about if item.kind is AcknowledgementKind.FALSE_ALARM}
+    # The accepted run need not have failed itself: whatever was open up to it is closed.
+    accepted = [
+        at
+        for item, at in about
+        if item.kind is AcknowledgementKind.ACCEPT and (item.scenario, item.environment, item.profile) == key[:3]
+    ]
     last_word = {row.run_id: row for row in session.execute(statement)}
     runs: list = []  # type: ignore[type-arg]
     for run_id, row in last_word.items():
         if run_id in dismissed:
             continue
-        runs = [*runs, row] if row.outcome == _FAIL and run_id not in accepted else []
-    if not runs or _accepted_later(session, runs[-1], key, accepted):
+        is_open = row.outcome == _FAIL and not any(row.started_at <= at for at in accepted)
+        runs = [*runs, row] if is_open else []
+    if not runs:
         return None
     first, last = runs[0], runs[-1]
     return OpenRegression(
@@ -108,23 +115,9 @@ def _open(session: Session, key: Key, spoken: list[Acknowledgement], mutes: list
     )
 
 
-def _accepted_later(session: Session, last, key: Key, accepted: set[str | None]) -> bool:  # type: ignore[no-untyped-def]
-    """Whether a run at or after the last failure was accepted; it need not have failed itself."""
-    if not accepted:
-        return False
-    statement = select(func.max(Run.started_at)).where(
-        Run.run_id.in_([run_id for run_id in accepted if run_id]),
-        Run.scenario == key[0],
-        Run.environment == key[1],
-        Run.profile == key[2],
-    )
-    newest = session.scalar(statement)
-    return newest is not None and newest >= last.started_at
-
-
-def _spoken(session: Session, of_series: Sequence) -> list[Acknowledgement]:  # type: ignore[type-arg]
+def _spoken(session: Session, of_series: Sequence) -> list[Spoken]:  # type: ignore[type-arg]
     statement = (
-        select(AcknowledgementRow)
+        select(AcknowledgementRow, Run.started_at)
         .join(Run, Run.run_id == AcknowledgementRow.run_id)
         .where(
             *of_series,
@@ -132,7 +125,7 @@ def _spoken(session: Session, of_series: Sequence) -> list[Acknowledgement]:  # 
             AcknowledgementRow.withdrawn_at.is_(None),
         )
     )
-    return [acknowledgement_of(row) for row in session.scalars(statement)]
+    return [(acknowledgement_of(row), started_at) for row, started_at in session.execute(statement)]
 
 
 def _counted() -> list:  # type: ignore[type-arg]
