@@ -99,9 +99,7 @@ def _doubts(counted: Tally) -> list[str]:
     if counted.outside:
         doubts.append(f"{counted.outside} of {int(counted.count.sum())} requests started outside the time of the load.")
     if len(counted.endpoints) > MOST_TIMELINES:
-        doubts.append(
-            f"Only the {MOST_TIMELINES} busiest of {len(counted.endpoints)} endpoints have a timeline of their own."
-        )
+        doubts.append(f"Only the {MOST_TIMELINES} busiest of {len(counted.endpoints)} endpoints have a timeline of their own.")
     return doubts
 
 

@@ -51,13 +51,9 @@ class FailureCounts:
         starts = np.flatnonzero(np.concatenate([[True], key[1:] != key[:-1]]))
         counts = np.diff(np.append(starts, len(key)))
         firsts, lasts = np.minimum.reduceat(start_us, starts), np.maximum.reduceat(start_us, starts)
-        for group, count, first, last in zip(
-            key[starts].tolist(), counts.tolist(), firsts.tolist(), lasts.tolist(), strict=True
-        ):
+        for group, count, first, last in zip(key[starts].tolist(), counts.tolist(), firsts.tolist(), lasts.tolist(), strict=True):
             old = self._groups.get(group)
-            self._groups[group] = (
-                (count, first, last) if old is None else (old[0] + count, min(old[1], first), max(old[2], last))
-            )
+            self._groups[group] = (count, first, last) if old is None else (old[0] + count, min(old[1], first), max(old[2], last))
 
     def raw(self) -> list[RawFailures]:
         return [
@@ -94,9 +90,7 @@ def group_failures(
         grouped[key] = (count + failure.count, min(first, failure.first_us), max(last, failure.last_us))
     ranked = sorted(grouped.items(), key=lambda item: (-item[1][0], item[0]))
     groups = tuple(
-        FailureGroup(
-            endpoint=endpoint, cause=cause, status=status, count=count, first_at=moment(first), last_at=moment(last)
-        )
+        FailureGroup(endpoint=endpoint, cause=cause, status=status, count=count, first_at=moment(first), last_at=moment(last))
         for (endpoint, cause, status), (count, first, last) in ranked[:MOST_GROUPS]
     )
     return groups, max(0, len(ranked) - MOST_GROUPS)

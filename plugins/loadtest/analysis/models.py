@@ -155,3 +155,4 @@ class DataContract(FileModel):
     checks: tuple[ContractCheck, ...]
     data_docs: str | None = None  # path inside the run folder
     error: str = ""
+    notes: tuple[str, ...] = ()  # what went wrong beside the checks, e.g. Data Docs that could not be written

@@ -187,9 +187,7 @@ def _sum_rows(histogram: NDArray[np.int64], view: View) -> NDArray[np.int64]:
     return summed
 
 
-def _ranks(
-    n: NDArray[np.int64], quantiles: Sequence[float]
-) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float64]]:
+def _ranks(n: NDArray[np.int64], quantiles: Sequence[float]) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float64]]:
     """Ranks below and above h = (n - 1) q and the share between them; shapes (len(n), len(quantiles))."""
     position = np.maximum(n - 1, 0)[:, None] * np.asarray(quantiles, np.float64)[None, :]
     low = np.floor(position).astype(np.int64)
@@ -197,9 +195,7 @@ def _ranks(
     return low, high, position - low
 
 
-def _interpolate(
-    low: NDArray[np.float64], high: NDArray[np.float64], share: NDArray[np.float64]
-) -> NDArray[np.float64]:
+def _interpolate(low: NDArray[np.float64], high: NDArray[np.float64], share: NDArray[np.float64]) -> NDArray[np.float64]:
     """Linear interpolation with numpy's own rounding: from the nearer end."""
     difference = high - low
     return np.where(share >= 0.5, high - difference * (1 - share), low + difference * share)

@@ -96,9 +96,7 @@ class SampleFile:
         self.path = path
         try:
             source: Any = str(path) if is_local(path) else path.open("rb")
-            self._file = pq.ParquetFile(
-                source, read_dictionary=list(NAMED), pre_buffer=False, page_checksum_verification=True
-            )
+            self._file = pq.ParquetFile(source, read_dictionary=list(NAMED), pre_buffer=False, page_checksum_verification=True)
         except FileNotFoundError:
             raise ConfigurationError(f"{path} does not exist; run the load stage that writes it first.") from None
         except (pa.ArrowException, OSError) as error:
@@ -136,6 +134,18 @@ class SampleFile:
         if not bounds or len(bounds) != len(found):
             return None
         return min(low for low, _ in bounds), max(high for _, high in bounds)
+
+    def count_missing(self) -> int:
+        """Empty cells of the required columns, from the file's statistics; raises ConfigurationError without them."""
+        missing = 0
+        metadata = self._file.metadata
+        for group in range(metadata.num_row_groups):
+            for name in REQUIRED:
+                statistics = metadata.row_group(group).column(self._file.schema_arrow.names.index(name)).statistics
+                if statistics is None or not statistics.has_null_count:
+                    raise ConfigurationError(f"{self.path} has no statistics of its column {name!r}; run the load stage again.")
+                missing += statistics.null_count
+        return missing
 
     def count_endpoints(self) -> NDArray[np.int64]:
         """Rows per endpoint code, reading only that column; afterwards all endpoint names are known."""

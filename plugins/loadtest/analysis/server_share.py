@@ -58,6 +58,4 @@ def slowdown_shares(
         parts["other (server)"] = total - sum(parts.values())
     parts[OUTSIDE] = slowdown_ms - sum(parts.values())
     name, largest = max(parts.items(), key=lambda item: item[1])
-    return SlowdownShares(
-        slowdown_ms=slowdown_ms, parts_ms=parts, dominant=name if largest >= DOMINANT * slowdown_ms else None
-    )
+    return SlowdownShares(slowdown_ms=slowdown_ms, parts_ms=parts, dominant=name if largest >= DOMINANT * slowdown_ms else None)

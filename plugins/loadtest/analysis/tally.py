@@ -133,14 +133,13 @@ class _Passes:
                 kept.append(keyed)
         for selection in self._selections():
             selection.plan()
-        again: Iterator[_Keyed]
-        if kept is not None:
-            again = _drain(kept)
-        else:
-            again = (self._key(chunk)[0] for chunk in self._file.chunks(_COLUMNS))
-        for keyed in again:
+        for keyed in _drain(kept) if kept is not None else self._read_again():
             self._collect(keyed)
         return self._finish()
+
+    def _read_again(self) -> Iterator[_Keyed]:
+        for chunk in self._file.chunks(_COLUMNS):
+            yield self._key(chunk)[0]
 
     def _selections(self) -> list[GroupedQuantiles]:
         return [self._main, self._time, *self._server.values()]
