@@ -7,6 +7,7 @@ set aside, because the plan says how much load there is.
 from __future__ import annotations
 
 import atexit
+import inspect
 import os
 import sys
 from pathlib import Path
@@ -16,15 +17,14 @@ import gevent
 from gevent.event import Event
 from locust import events
 from locust.runners import LocalRunner, MasterRunner
-from locust.user.task import DefaultTaskSet
 
 from loadtest.load import streams
 from loadtest.load.agent_config import AgentConfig
-from loadtest.load.desynchronize import random_first_wait
 from loadtest.load.recorder import Recorder
 from loadtest.load.schedule import Schedule
 from loadtest.load.self_observation import NAP_S, SelfObservation
 from loadtest.load.tracing import trace_requests
+from loadtest.load.user_patches import desynchronize_users, stop_waiting_users_safely
 
 EARLY_S = 1.0  # a worker hears of the start a little later than the master, so its time may be this much short
 
@@ -75,7 +75,8 @@ class Agent:
             trace_requests(self.recorder, self.config.base_url)
             environment.events.request.add_listener(self.recorder.on_request)
         if not self.config.open_loop:
-            DefaultTaskSet.on_start = random_first_wait  # type: ignore[method-assign]
+            desynchronize_users()
+        stop_waiting_users_safely()
         environment.events.test_start.add_listener(self.on_test_start)
         environment.events.spawning_complete.add_listener(self.on_spawning_complete)
         environment.events.test_stop.add_listener(self.on_test_stop)
@@ -142,6 +143,7 @@ class Agent:
 
     def control(self) -> None:
         """Changes the number of users by the plan's stages and ends the load at its planned time."""
+        inspect.stack()  # Locust's stop() calls it; the first call blocks the event loop for tens of milliseconds
         self._started.wait()
         config = self.config
         schedule = Schedule.from_stages(list(config.stages)) if config.stages and not config.open_loop else None

@@ -6,6 +6,7 @@ import re
 from collections.abc import Sequence
 from pathlib import Path
 
+_WORKER = re.compile(r"^\[(?:_master|\w+/\d+)\] ")
 _FILE_LINE = re.compile(r'\s*File "(?P<file>[^"]+)", line (?P<line>\d+)')
 _EXCEPTION = re.compile(r"^(?:[\w.]+(?:Error|Exception|Interrupt|Exit|Warning)|AssertionError|SyntaxError)\b.*")
 _PREFIX = re.compile(r"^\[[^\]]*\] [^/]+/(?:ERROR|CRITICAL)/[\w.]+: (?P<text>.+)")
@@ -13,7 +14,7 @@ _PREFIX = re.compile(r"^\[[^\]]*\] [^/]+/(?:ERROR|CRITICAL)/[\w.]+: (?P<text>.+)
 
 def start_failure(lines: Sequence[str], locustfile: str, exit_code: int | None) -> str:
     """What Locust's output says about a start that failed: the scenario's own line where there is one."""
-    lines = [line.split("| ", 1)[1] if line.startswith("[worker") else line for line in lines]
+    lines = [_WORKER.sub("", line) for line in lines]
     name = Path(locustfile).name
     if any("No User class found" in line for line in lines):
         return (

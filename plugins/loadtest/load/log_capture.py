@@ -2,29 +2,16 @@
 
 from __future__ import annotations
 
-import re
 import threading
 from collections import deque
 from pathlib import Path
 from typing import BinaryIO, TextIO
 
+from loadtest.masking import mask_secrets
+
 HEAD_BYTES = 2_000_000
 TAIL_LINES = 500
 MAX_LINE = 2_000
-
-_SECRETS = (
-    re.compile(r"(?i)\b(authorization\s*[:=]\s*['\"]?(?:bearer|basic|token)?\s*)[^\s'\",;]+"),
-    re.compile(r"(?i)\b(bearer\s+)[A-Za-z0-9._~+/=-]{8,}"),
-    re.compile(r"(?i)((?:password|passwd|secret|token|api[_-]?key)['\"]?\s*[:=]\s*['\"]?)[^\s'\",;&]+"),
-    re.compile(r"(://[^/\s:@]*:)[^/\s@]+(?=@)"),
-)
-
-
-def mask(line: str) -> str:
-    """Passwords, tokens and credentials in URLs as `***`."""
-    for pattern in _SECRETS:
-        line = pattern.sub(r"\1***", line)
-    return line
 
 
 class LogCapture:
@@ -50,7 +37,7 @@ class LogCapture:
                 self.write(prefix + raw.decode("utf-8", errors="replace").rstrip("\n"))
 
     def write(self, text: str) -> None:
-        line = mask(text)
+        line = mask_secrets(text)
         with self._lock:
             self.lines.append(line)
             if self._written < HEAD_BYTES:

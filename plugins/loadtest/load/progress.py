@@ -22,6 +22,7 @@ class ProgressWriter:
         self._target = run_folder_of(job).attempt(job.attempt).progress
         self._copied_at = 0.0
         self._copying: threading.Thread | None = None
+        self.started: float | None = None  # of the load, seconds since the epoch
 
     def write(
         self,
@@ -29,17 +30,16 @@ class ProgressWriter:
         stats: LiveStats,
         users: int,
         *,
-        started: float | None = None,
         warnings: tuple[str, ...] = (),
         force: bool = False,
     ) -> None:
-        elapsed_s = time.time() - started if started else 0.0
+        elapsed_s = time.time() - self.started if self.started else 0.0
         planned_s = planned_duration_s(self._job.plan.profile)
         over = stage in ("converting", "done")
         recent = stats.recent
         progress = Progress(
             run_id=self._job.plan.run_id,
-            stage=stage if started or over else "starting",
+            stage=stage if self.started or over else "starting",
             updated_at=datetime.now(UTC),
             elapsed_s=round(elapsed_s, 2),
             remaining_s=0.0 if over else round(max(0.0, planned_s - elapsed_s), 2),
@@ -57,6 +57,8 @@ class ProgressWriter:
 
     def _copy(self, progress: Progress, force: bool) -> None:
         """To the run folder in a thread of its own: a slow object store must not hold up the watch over the load."""
+        if force and self._copying is not None:
+            self._copying.join(FOLDER_EVERY_S)
         busy = self._copying is not None and self._copying.is_alive()
         if busy or (not force and time.monotonic() - self._copied_at < FOLDER_EVERY_S):
             return
@@ -68,3 +70,8 @@ class ProgressWriter:
 
         self._copying = threading.Thread(target=copy, daemon=True)
         self._copying.start()
+
+    def close(self) -> None:
+        """Wait a little for the last copy, so that no half-written file stays behind."""
+        if self._copying is not None:
+            self._copying.join(FOLDER_EVERY_S)

@@ -19,6 +19,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from loadtest.errors import ConfigurationError, InfrastructureError
+from loadtest.files import is_local
 from loadtest.load.job import (
     OVERTIME_S,
     LoadJob,
@@ -72,9 +73,13 @@ def start_load(plan: Plan, folder: RunFolder, base_url: str | None = None) -> Lo
     recover_dead_attempts(folder)
     number = max((attempt.number for attempt in folder.attempts()), default=0) + 1
     attempt = folder.attempt(number)
-    scratch = Scratch(settings().scratch / "loads" / folder.run_id / str(number))
+    scratch = Scratch((settings().scratch / "loads" / folder.run_id / str(number)).resolve())
     scratch.path.mkdir(parents=True, exist_ok=True)
-    job = LoadJob(plan=plan, base_url=base_url.rstrip("/"), run_folder=str(folder.path), attempt=number)
+    scenario = plan.scenario.model_copy(update={"folder": str(Path(plan.scenario.folder).resolve())})
+    run_folder = str(Path(str(folder.path)).resolve()) if is_local(folder.path) else str(folder.path)
+    job = LoadJob(
+        plan=plan.model_copy(update={"scenario": scenario}), base_url=base_url.rstrip("/"), run_folder=run_folder, attempt=number
+    )
     job.write(scratch.job)
     process = subprocess.Popen(
         [sys.executable, "-m", "loadtest.load.supervisor", str(scratch.path)],

@@ -1,0 +1,165 @@
+"""The supervisor's watch over running Locust processes: second by second until they have ended, whatever ends them."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Sequence
+from typing import Protocol
+
+from loadtest.load import locust_command, streams
+from loadtest.load.abort import AbortWatch
+from loadtest.load.agent_config import AgentConfig
+from loadtest.load.facts import ProcessFacts
+from loadtest.load.failures import start_failure
+from loadtest.load.job import OVERTIME_S, LoadJob, Scratch, planned_duration_s
+from loadtest.load.live import LiveStats
+from loadtest.load.progress import ProgressWriter
+from loadtest.load.result import Observed
+from loadtest.load.tail import WorkerTail
+
+log = logging.getLogger("loadtest.load.watch")
+
+START_TIMEOUT_S = 60.0
+STOP_AFTER_S = 6.0  # how long a stopped Locust may take before it is killed
+SILENT_S = 6.0  # a worker that wrote no facts for so long is lost
+
+
+class Request(Protocol):
+    came: bool
+
+
+class LoadWatch:
+    """Fills `observed` and `facts` (by stream folder)."""
+
+    def __init__(
+        self,
+        job: LoadJob,
+        scratch: Scratch,
+        config: AgentConfig,
+        processes: list[locust_command.LocustProcess],
+        observed: Observed,
+        stop_request: Request,
+    ) -> None:
+        self.scratch, self.config, self.processes, self.observed = scratch, config, processes, observed
+        self.profile = job.plan.profile
+        self.facts: dict[str, ProcessFacts] = {}
+        self._tails: dict[str, WorkerTail] = {}
+        self._stats = LiveStats()
+        self._stop_request = stop_request
+        self._stop_sent_at: float | None = None
+        self._progress = ProgressWriter(job, scratch)
+        self._abort = AbortWatch((*self.profile.abort_when, *job.plan.environment.abort_when))
+        self._health = _health_watcher(job)
+
+    def until_end(self) -> None:
+        """Returns when no process runs any more or those left must be killed."""
+        if not self.processes:
+            return
+        if self._health:
+            self._health.start()
+        wait_s = START_TIMEOUT_S + (self.profile.remote_wait_s if self.profile.remote_workers else 0)
+        deadline = time.monotonic() + wait_s
+        load_began = False
+        next_second = time.monotonic()
+        while any(process.is_running for process in self.processes):
+            now = time.monotonic()
+            if self._stop_request.came and self._stop_sent_at is None:
+                self.observed.signaled = True
+                self._stop()
+            if self._stop_sent_at is not None and now - self._stop_sent_at > STOP_AFTER_S:
+                log.warning("Locust did not end in time and is killed")
+                return
+            if now > deadline and self._stop_sent_at is None:
+                self.observed.error = (
+                    "Locust did not end by itself after its planned time and was stopped."
+                    if load_began
+                    else f"Locust did not start to send load within {wait_s:.0f} s."
+                )
+                self._stop()
+            if now >= next_second:
+                next_second = max(next_second + 1, now)
+                self._second()
+                if not load_began and self._started_at() is not None:
+                    load_began = True
+                    deadline = now + planned_duration_s(self.profile) + OVERTIME_S
+            time.sleep(0.05)
+
+    def afterwards(self, log_lines: Sequence[str]) -> None:
+        """Read what the processes left, and say why they never started when they did not."""
+        if self._health and self.processes:
+            self.observed.health = self._health.stop()
+        self._collect()
+        self._write_progress("converting")
+        if not self.processes:
+            return
+        self.observed.exit_code = self.processes[0].process.returncode
+        if len(self.processes) == 1:
+            self.observed.lost.clear()  # the only process: its end is the load's own, told by the exit code
+        if self._started_at() is None and not self.observed.signaled and not self.observed.error:
+            failed = next((code for process in self.processes if (code := process.process.returncode)), self.observed.exit_code)
+            self.observed.error = start_failure(log_lines, self.config.locustfile, failed)
+
+    def close(self) -> None:
+        self._write_progress("done")
+        self._progress.close()
+
+    # -- each second --------------------------------------------------------------------------------------------
+
+    def _second(self) -> None:
+        self._collect()
+        counts = self._stats.second()
+        self._find_lost_workers()
+        if self._stop_sent_at is None and (abort := self._abort.second(counts)):
+            log.warning("abort criterion met: %s", abort.criterion)
+            self.observed.abort = abort
+            self._stop()
+        self._write_progress("load")
+
+    def _stop(self) -> None:
+        self._stop_sent_at = time.monotonic()
+        locust_command.stop_gracefully(self.processes)
+
+    def _collect(self) -> None:
+        """Read what is new in all streams."""
+        for folder in sorted(self.scratch.streams.iterdir()):
+            tail = self._tails.setdefault(folder.name, WorkerTail(folder))
+            self.facts.setdefault(folder.name, ProcessFacts(worker=folder.name)).add(tail.read_facts())
+            while len(samples := tail.read_samples()):
+                self._stats.add(samples, tail.names["endpoint"])
+
+    def _write_progress(self, stage: str) -> None:
+        self._progress.started = self._started_at()
+        lost = tuple(f"load-generating process {worker} is lost" for worker in sorted(self.observed.lost))
+        users = sum(facts.users for facts in self._senders() if facts.worker not in self.observed.lost)
+        self._progress.write(stage, self._stats, users, warnings=lost, force=stage != "load")
+
+    # -- workers ------------------------------------------------------------------------------------------------
+
+    def _find_lost_workers(self) -> None:
+        """Workers that ended, or were silent, without their marker while the load should run."""
+        time_is_up = any(facts.event("time_up") for facts in self.facts.values())
+        if self._stop_sent_at is not None or time_is_up or self._started_at() is None:
+            return
+        completed = {facts.worker for facts in self._senders() if facts.completed}
+        ended = {process.worker for process in self.processes if not process.is_running}
+        silent = {
+            facts.worker for facts in self._senders() if time.time() - facts.last_t > SILENT_S and facts.event("test_start")
+        }
+        for worker in (ended | silent) - completed - self.observed.lost - {streams.MASTER}:
+            log.warning("worker %s is lost", worker)
+            self.observed.lost.add(worker)
+        if all(facts.worker in self.observed.lost for facts in self._senders()):
+            self._stop()
+
+    def _senders(self) -> list[ProcessFacts]:
+        return [facts for facts in self.facts.values() if facts.worker != streams.MASTER]
+
+    def _started_at(self) -> float | None:
+        return min((event["t"] for facts in self.facts.values() if (event := facts.event("test_start"))), default=None)
+
+
+def _health_watcher(job: LoadJob):
+    from loadtest.backend.health import HealthWatcher
+
+    return HealthWatcher(job.base_url, job.plan.environment.health_path)
