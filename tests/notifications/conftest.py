@@ -4,11 +4,14 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from github import Auth, Github
 from slack_sdk import WebClient
 from slack_sdk.webhook import WebhookClient
 
+from loadtest.notifications.github_delivery import GitHubSender, connect
 from loadtest.notifications.retrying import RetryPolicy
 from loadtest.notifications.slack_delivery import SlackBot, SlackWebhook
+from tests.notifications.github_stub import GitHubStub
 from tests.notifications.http_server import serve
 from tests.notifications.slack_stub import SlackStub
 
@@ -35,3 +38,20 @@ def webhook(slack: SlackStub) -> SlackWebhook:
 @pytest.fixture
 def runs_root(tmp_path: Path) -> Path:
     return tmp_path / "runs"
+
+
+@pytest.fixture
+def github() -> Iterator[GitHubStub]:
+    with serve(GitHubStub()) as stub:
+        yield stub
+        assert stub.problems == []
+
+
+@pytest.fixture
+def github_client(github: GitHubStub) -> Github:
+    return connect(Auth.Token("ghp_test"), github.url, pause_s=0)
+
+
+@pytest.fixture
+def sender(github_client: Github) -> GitHubSender:
+    return GitHubSender(github_client, QUICK)
