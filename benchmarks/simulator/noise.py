@@ -9,7 +9,7 @@ Between runs:
   layout, data, cache state): averaging confirmation runs does not remove it. Baselines span 4 sessions of 2 runs.
 Within a run:
 - lognormal latencies, a slow mode (2 % of requests, 3 to 6 times slower), an autocorrelated load (10 s memory) common to
-  the endpoints, and noisy neighbors: slow phases of 2-12 % of the run in which everything takes 1.3 to 2.5 times as long.
+  the endpoints, and noisy neighbors: slow phases of 1-6 % of the run in which everything takes 1.3 to 2 times as long.
 """
 
 from __future__ import annotations
@@ -59,8 +59,8 @@ class Noise:
     """Noise that does not depend on the profile."""
 
     heterogeneity: float = 0.35
-    session_share: float = 0.25
-    slow_phase_chance: float = 0.35
+    session_share: float = 0.2
+    slow_phase_chance: float = 0.3
     load_sd: float = 0.10
     load_memory_s: float = 10.0
 
@@ -68,11 +68,11 @@ class Noise:
 PROFILES = {
     shape.name: shape
     for shape in (
-        ProfileShape("smoke", 5, 30, host_sd=0.14, endpoint_sd=0.060, tail_sd=0.05),
-        ProfileShape("light", 10, 300, host_sd=0.12, endpoint_sd=0.045, tail_sd=0.035),
-        ProfileShape("medium", 50, 600, host_sd=0.11, endpoint_sd=0.035, tail_sd=0.025),
-        ProfileShape("heavy", 100, 900, host_sd=0.08, endpoint_sd=0.030, tail_sd=0.020),
-        ProfileShape("stress", 200, 600, host_sd=0.10, endpoint_sd=0.045, tail_sd=0.035),
+        ProfileShape("smoke", 5, 30, host_sd=0.100, endpoint_sd=0.045, tail_sd=0.035),
+        ProfileShape("light", 10, 300, host_sd=0.090, endpoint_sd=0.035, tail_sd=0.030),
+        ProfileShape("medium", 50, 600, host_sd=0.075, endpoint_sd=0.030, tail_sd=0.020),
+        ProfileShape("heavy", 100, 900, host_sd=0.060, endpoint_sd=0.025, tail_sd=0.020),
+        ProfileShape("stress", 200, 600, host_sd=0.090, endpoint_sd=0.035, tail_sd=0.025),
     )
 }
 

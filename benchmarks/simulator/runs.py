@@ -42,9 +42,9 @@ def draw_requests(generator: np.random.Generator, shape: ProfileShape, noise: No
     log_latency[slow] += np.log(generator.uniform(3, 6, slow.sum()))
     log_latency += _load(generator, shape.duration_s, noise)[start.astype(int)]
     if generator.uniform() < noise.slow_phase_chance:
-        length = generator.uniform(0.02, 0.12) * shape.duration_s
+        length = generator.uniform(0.01, 0.06) * shape.duration_s
         begin = generator.uniform(0, shape.duration_s - length)
-        log_latency[(start >= begin) & (start < begin + length)] += np.log(generator.uniform(1.3, 2.5))
+        log_latency[(start >= begin) & (start < begin + length)] += np.log(generator.uniform(1.3, 2.0))
     return Requests(np.exp(log_latency), start, endpoint)
 
 

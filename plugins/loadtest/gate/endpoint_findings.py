@@ -56,13 +56,12 @@ def endpoint_findings(judging: Judging, judgement: Judgement) -> list[Finding]:
 
 def regression_outcome(judging: Judging, judgement: Judgement, row: int, index: int) -> Outcome | None:
     """Fail or warn for a confirmed regression of tested metric `row`, inconclusive for a suspicion, None for neither."""
-    if not judgement.suspect[row, index]:
+    if not judgement.alarming[row, index]:
         return None
     if not judgement.decided:
         return Outcome.INCONCLUSIVE
-    large = judgement.scores[TESTED[row]].difference[index] >= np.log1p(judging.least_effect[index])
     p = judgement.slower[row, index]
-    if not large or not p < max(WARN_LEVEL, judging.false_alarm_level):
+    if not p < max(WARN_LEVEL, judging.false_alarm_level):
         return None
     return Outcome.FAIL if p < judging.false_alarm_level and judging.basis.full_force else Outcome.WARN
 
