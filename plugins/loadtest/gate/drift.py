@@ -1,0 +1,177 @@
+"""Slow regressions that no single comparison sees: a CUSUM of each run's difference to the pinned anchor (Page 1954).
+
+Each accepted run adds its difference to the anchor (host factor removed), less an allowance; the sum never falls below
+0. It is compared with a limit set by the noise. One wild run is clipped, so that it alone cannot reach the limit. The
+reference is the anchor, never a rolling mean: a mean that follows +3 % a week sees nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from loadtest.gate import ratio_wording as wording
+from loadtest.gate.comparability import LEAST_RUNS, comparable_runs
+from loadtest.gate.comparison import known_endpoints
+from loadtest.gate.fit import fit_metric, score
+from loadtest.gate.global_factor import LEAST_ENDPOINTS, probe_time
+from loadtest.gate.judged_metrics import PROVING, TYPICAL, values
+from loadtest.gate.models import Finding, RunSummary
+from loadtest.vocabulary import Criterion, Outcome
+
+SMALLEST_SHIFT = float(np.log(1.05))
+
+
+@dataclass(frozen=True)
+class Drift:
+    """A sustained regression since the anchor. Indexes are into the series given; `level` is the median difference
+    since the onset and `last` the newest one, log scale; `statistic` crossed `limit` at `detected`."""
+
+    onset: int
+    detected: int
+    level: float
+    last: float
+    statistic: float
+    limit: float
+
+
+def detect_drift(estimates: np.ndarray | Sequence[float], sd: float) -> Drift | None:
+    """CUSUM over differences to the anchor, oldest first (log scale; NaN: run without this endpoint, skipped).
+
+    `sd` is the spread of one run's difference. Returns the drift that is there at the END of the series, None when the
+    system is well (again). a = max(sd/2, log 1.05/2); clip = max(3 sd, 1.5 log 1.05); H = max(8 sd, 2.5 (clip - a)).
+    Raises ValueError unless sd is a positive number.
+    """
+    if not (np.isfinite(sd) and sd > 0):
+        raise ValueError(f"the spread of a run must be a positive number, not {sd}")
+    series = np.asarray(estimates, dtype=float)
+    allowance = max(sd / 2, SMALLEST_SHIFT / 2)
+    clip = max(3 * sd, 1.5 * SMALLEST_SHIFT)
+    limit = max(8 * sd, 2.5 * (clip - allowance))
+    statistic, onset, detected = 0.0, 0, None
+    for index, value in enumerate(series):
+        if not np.isfinite(value):
+            continue
+        if statistic == 0.0:
+            onset = index
+        # the sum is held at twice the limit, so that a fixed regression is forgotten in a bounded number of runs
+        statistic = min(max(0.0, statistic + float(np.clip(value, -clip, clip)) - allowance), 2 * limit)
+        if statistic == 0.0:
+            detected = None
+        elif statistic > limit and detected is None:
+            detected = index
+    if detected is None or statistic <= limit:
+        return None
+    since = series[onset:][np.isfinite(series[onset:])]
+    return Drift(onset, detected, float(np.median(since)), float(since[-1]), statistic, limit)
+
+
+@dataclass(frozen=True)
+class DriftSeries:
+    """Differences of each run to the anchor: of one endpoint's metric, or of all endpoints together (endpoint None)."""
+
+    endpoint: str | None
+    metric: str
+    label: str
+    estimates: np.ndarray
+    sd: float
+    anchor_log: float | None  # the anchor's location, log of the metric's unit
+
+
+def drift_series(anchor: Sequence[RunSummary], runs: Sequence[RunSummary]) -> list[DriftSeries]:
+    """Series for every endpoint known to the anchor (typical latency and p95), and for the common factor.
+
+    `runs` are the accepted runs since the anchor, any order, of the anchor's plan and host class (see `drift_findings`).
+    """
+    ordered = sorted(runs, key=lambda run: (run.started_at, run.run_id))
+    endpoints = known_endpoints(anchor)
+    found = []
+    for metric in PROVING:
+        fit = fit_metric(*values(anchor, endpoints, metric))
+        value, variance = values(ordered, endpoints, metric)
+        scores = [score(fit, value[row : row + 1], variance[row : row + 1]) for row in range(len(ordered))]
+        within = np.array([np.median(column[np.isfinite(column)]) if np.isfinite(column).any() else 0.0 for column in variance.T])
+        for index, endpoint in enumerate(endpoints):
+            estimates = np.array([one.difference[index] for one in scores])
+            if fit.judged[index] and np.isfinite(estimates).any():
+                sd = float(np.sqrt(fit.between[index] + within[index]))
+                found.append(DriftSeries(endpoint, metric.name, metric.label, estimates, sd, float(fit.mu[index])))
+        if metric is TYPICAL and fit.judged.sum() >= LEAST_ENDPOINTS and ordered:
+            common, sd = _without_host(np.array([one.host for one in scores]), fit.host, anchor, ordered)
+            found.append(DriftSeries(None, metric.name, metric.label, common, sd, None))
+    return found
+
+
+def _without_host(
+    common: np.ndarray, anchor_common: np.ndarray, anchor: Sequence[RunSummary], runs: Sequence[RunSummary]
+) -> tuple[np.ndarray, float]:
+    """Common factor of each run less what the host probe explains (if every run has one), and its spread."""
+    before, now = [probe_time(run) for run in anchor], [probe_time(run) for run in runs]
+    if None not in before and None not in now:
+        reference = np.log(np.array(before, dtype=float))
+        common = common - (np.log(np.array(now, dtype=float)) - reference.mean())
+        anchor_common = anchor_common - (reference - reference.mean())
+    return common, max(float(np.std(anchor_common, ddof=1)), 0.01)
+
+
+def drift_findings(anchor: Sequence[RunSummary], runs: Sequence[RunSummary]) -> tuple[Finding, ...]:
+    """`warn` findings "regressed since the anchor", largest first: one per endpoint, by the metric that drifted most.
+
+    `runs`: the accepted runs since the anchor, the newest one included. Runs of another plan or host class than the
+    newest take no part; with fewer than 3 comparable anchor runs there is nothing to say.
+    """
+    if not runs:
+        return ()
+    newest = max(runs, key=lambda run: (run.started_at, run.run_id))
+    basis = comparable_runs(anchor, newest)
+    if len(basis.runs) < LEAST_RUNS:
+        return ()
+    alike = [run for run in runs if run.digest == newest.digest and run.host_class == newest.host_class]
+    alike.sort(key=lambda run: (run.started_at, run.run_id))
+    worst: dict[str | None, Finding] = {}
+    for series in drift_series(basis.runs, alike):
+        drift = detect_drift(series.estimates, series.sd)
+        if drift is None:
+            continue
+        finding = _finding(series, drift, basis.runs, alike)
+        known = worst.get(series.endpoint)
+        if known is None or (finding.effect or 0) > (known.effect or 0):
+            worst[series.endpoint] = finding
+    return tuple(sorted(worst.values(), key=lambda finding: -(finding.effect or 0)))
+
+
+def _finding(series: DriftSeries, drift: Drift, anchor: Sequence[RunSummary], runs: Sequence[RunSummary]) -> Finding:
+    onset = runs[drift.onset]
+    who = f"{series.endpoint} {series.label}" if series.endpoint else "all endpoints together"
+    before = next((run.commit for run in reversed(runs[: drift.onset]) if run.commit), anchor[-1].commit)
+    commits = f", commit {onset.commit[:12]}" if onset.commit else ""
+    sentence = (
+        f"{who} regressed since the anchor: {wording.percent(drift.last)} now, {wording.percent(drift.level)} in the "
+        f"{wording.count(len(runs) - drift.onset, 'run')} since {onset.started_at:%Y-%m-%d} ({onset.run_id}{commits})"
+    )
+    reference = None if series.anchor_log is None else float(np.exp(series.anchor_log))
+    return Finding(
+        criterion=Criterion.DRIFT,
+        outcome=Outcome.WARN,
+        sentence=sentence,
+        endpoint=series.endpoint,
+        metric=series.metric,
+        observed=None if reference is None else reference * float(np.exp(drift.last)),
+        reference=reference,
+        effect=float(np.expm1(drift.last)),
+        evidence={
+            "onset_run": onset.run_id,
+            "onset_at": onset.started_at.isoformat(),
+            "onset_commit": onset.commit,
+            "commit_before_onset": before,
+            "detected_run": runs[drift.detected].run_id,
+            "level": float(np.expm1(drift.level)),
+            "statistic": drift.statistic,
+            "limit": drift.limit,
+            "sd": series.sd,
+            "anchor_runs": len(anchor),
+            "runs": len(runs),
+        },
+    )
