@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import contextlib
 import os
+import signal
 import socket
 import sys
 import tempfile
@@ -19,6 +20,9 @@ EXIT_USAGE = 2
 
 def main() -> int:
     options = _arguments()
+    # The server raises the signal that stopped it once more when it is done; end in order then, and while starting.
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: sys.exit(0))
     try:
         rules = parse_slowdown(options.slowdown)
         # Before anything slow, so that a port in use is known at once. Listening waits until there is somebody to answer.

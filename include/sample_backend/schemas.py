@@ -123,6 +123,6 @@ PageDep = Annotated[PageRequest, Depends(_page_request)]
 
 def fetch_page(session: Session, statement: Select, page: PageRequest) -> dict[str, Any]:
     """One page of an ordered `statement` over one table, as the fields of `Page`."""
-    total = session.scalar(statement.with_only_columns(func.count()).order_by(None))
+    total = session.scalar(statement.with_only_columns(func.count(), maintain_column_froms=True).order_by(None))
     rows = session.scalars(statement.limit(page.page_size).offset((page.page - 1) * page.page_size)).all()
     return {"items": rows, "total": total, "page": page.page, "page_size": page.page_size}
