@@ -656,15 +656,12 @@ def make_verdict(
     refused: str | None,
 ) -> Verdict:
     bad = names[REGRESSED % len(names)]
-    where = f"{plan.scenario.name} on {plan.environment.name} ({plan.profile.name})"
+    note = " (indicative)" if plan.profile.evidence is Evidence.INDICATIVE else ""
     sentence = {
-        Outcome.PASS: f"{where}: pass. {len(names)} of {len(names)} endpoints proven within 20 % of the baseline.",
-        Outcome.WARN: f"{where}: warn. {bad} p95 is 12 % slower than the baseline.",
-        Outcome.FAIL: f"{where}: fail. {bad} p95 is 31 % slower than the baseline, confirmed by 3 runs.",
-        Outcome.INCONCLUSIVE: f"{where}: inconclusive. Too few endpoints are proven within 20 % of the baseline.",
-        Outcome.INVALID: f"{where}: invalid. A load worker was lost, so these numbers are not of the planned load.",
-        None: f"{where}: not run. {refused or 'The approval was rejected by grace: backend migration in progress.'}",
-    }[outcome]
+        Outcome.PASS: f"pass{note}: {len(names)} of {len(names)} endpoints proven within 20 % of the baseline",
+        Outcome.INCONCLUSIVE: "inconclusive: too few endpoints are proven within 20 % of the baseline",
+        None: f"not run: {refused or 'the approval was rejected by grace: backend migration in progress'}",
+    }.get(outcome) or f"{outcome}: {findings[0].sentence}"
     recommendations: tuple[Recommendation, ...] = ()
     if outcome in (Outcome.FAIL, Outcome.WARN):
         recommendations = (
@@ -696,7 +693,11 @@ def make_verdict(
         evidence=plan.profile.evidence,
         sentence=sentence,
         reasons=tuple(finding.sentence for finding in findings if finding.outcome is not Outcome.PASS)
-        or ("Every criterion that counts passed." if outcome else refused or "The approval was rejected by grace.",),
+        or (
+            "Every criterion that counts passed."
+            if outcome
+            else refused or "the approval was rejected by grace: backend migration in progress",
+        ),
         findings=findings,
         recommendations=recommendations,
         comparison=None if outcome is None else comparison,

@@ -1,4 +1,4 @@
-"""Rows and alternative texts of the report's charts. Plain lists of dicts: what a chart shows can be tested without drawing it."""
+"""Rows and alternative texts of the report's charts: plain lists of dicts, so that they can be tested without drawing."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from statistics import median
 from typing import Any
 
-from loadtest.analysis.models import QUANTILES, TimelinePoint
+from loadtest.analysis.models import QUANTILES, EndpointMetrics, TimelinePoint
 from loadtest.gate.models import EndpointSummary, Finding
 from loadtest.gate.wording import plural
 from loadtest.reporting import format
@@ -23,12 +23,13 @@ MOST_BINS = 400
 MOST_BINS_PER_ENDPOINT = 120
 LABEL_LENGTH = 44
 ALL = "All together"
+OUTSIDE = "outside"
 Z_90 = 1.645
 
 
 def important_endpoints(files: RunFiles, most: int) -> list[str]:
     """The endpoints worth a chart: flagged ones first, worst first, then those with most requests."""
-    rank = {}
+    rank: dict[str, int] = {}
     for finding in files.findings:
         if finding.endpoint is not None and finding.counts:
             level = SEVERITY.index(finding.outcome)
@@ -128,13 +129,14 @@ def effect_rows(files: RunFiles) -> Rows:
 def effect_text(files: RunFiles, rows: Rows) -> str:
     judged = {f.endpoint for f in files.findings if f.criterion is Criterion.REGRESSION and f.interval}
     flagged = [row for row in rows if row["outcome"] in (Outcome.FAIL, Outcome.WARN)]
-    text = "Change of each endpoint against the baseline with its interval; right of zero is slower, the dashed line is the tolerance."
+    text = "Change of each endpoint against the baseline with its interval; right of zero is slower, dashed is the tolerance."
     text += f" {plural(len(flagged), 'endpoint')} flagged." if flagged else " None is flagged."
     return text + (f" The {len(rows)} most telling of {len(judged)} endpoints are drawn." if len(judged) > len(rows) else "")
 
 
 def baseline_rows(files: RunFiles) -> Rows:
-    """p50 and p95 of this run (with its 90 % interval, within the run) and the range of the baseline's runs."""
+    """p50 and p95 of this run (with its 90 % interval, within the run) and the range of the baseline's runs, each relative
+    to the median of the baseline's runs (0.31: 31 % slower), since endpoints differ a hundredfold."""
     summary = files.regression.summary if files.regression else None
     if summary is None or not files.baseline:
         return []
@@ -148,15 +150,18 @@ def baseline_rows(files: RunFiles) -> Rows:
             past = _past(files, endpoint, f"log_{metric}")
             if value is None or not past:
                 continue
-            spread = Z_90 * math.sqrt(variance or 0.0)
+            spread, middle = Z_90 * math.sqrt(variance or 0.0), median(past)
             rows.append(
                 {
                     "endpoint": names[endpoint],
                     "full": plain(endpoint, NAME_LIMIT),
                     "metric": metric,
-                    "value": _rounded(math.exp(value)),
-                    "value_low": _rounded(math.exp(value - spread)),
-                    "value_high": _rounded(math.exp(value + spread)),
+                    "change": _rounded(math.expm1(value - middle)),
+                    "change_low": _rounded(math.expm1(value - spread - middle)),
+                    "change_high": _rounded(math.expm1(value + spread - middle)),
+                    "past_low": _rounded(math.expm1(min(past) - middle)),
+                    "past_high": _rounded(math.expm1(max(past) - middle)),
+                    "ms": _rounded(math.exp(value)),
                     **_range(past),
                 }
             )
@@ -179,9 +184,10 @@ def _range(logs: list[float]) -> dict[str, float | None]:
 
 def baseline_text(files: RunFiles, rows: Rows) -> str:
     total, shown = len(files.metrics.endpoints) if files.metrics else 0, len({row["full"] for row in rows})
+    runs = plural(len(files.baseline), "baseline run")
     text = (
-        f"Points: this run with its 90 % interval, p50 above p95. Gray bars: the range of {plural(len(files.baseline), 'baseline run')}, "
-        "with their median. The host's own luck of this run is not removed here."
+        f"Points: this run with its 90 % interval, p50 above p95. Gray bars: the range of {runs} around their median. "
+        "Unlike the findings, this includes the host's luck of this run."
     )
     return text + (f" {shown} of {total} endpoints are drawn, flagged ones first." if total > shown else "")
 
@@ -248,8 +254,8 @@ def error_rows(files: RunFiles) -> Rows:
 
 
 def error_text(files: RunFiles, rows: Rows) -> str:
-    total = sum(row["errors"] for row in rows)
-    return f"{plural(total, 'failed request')} in the whole run, the first at second {rows[0]['t']:g}, the last before second {rows[-1]['end']:g}."
+    total, first, last = sum(row["errors"] for row in rows), rows[0]["t"], rows[-1]["end"]
+    return f"{plural(total, 'failed request')} in the whole run, the first at second {first:g}, the last before second {last:g}."
 
 
 def server_rows(files: RunFiles) -> Rows:
@@ -262,9 +268,7 @@ def server_rows(files: RunFiles) -> Rows:
     rows = []
     for endpoint in chosen:
         metrics = by_name[endpoint]
-        parts = [(component.component, component.p50_ms) for component in metrics.server]
-        rest = (metrics.p50_ms or 0.0) - sum(value for _, value in parts)
-        for rank, (component, value) in enumerate([*parts, ("rest", max(0.0, rest))]):
+        for rank, (component, value) in enumerate(server_parts(metrics).items()):
             rows.append(
                 {
                     "endpoint": names[endpoint],
@@ -275,6 +279,17 @@ def server_rows(files: RunFiles) -> Rows:
                 }
             )
     return rows
+
+
+def server_parts(metrics: EndpointMetrics) -> dict[str, float]:
+    """The median latency in ms by where it was spent. Medians do not add up exactly, so nothing is below zero. Where the
+    server reports a `total` beside others, it encloses them, as in `loadtest.analysis.server_share`."""
+    parts = {component.component: component.p50_ms for component in metrics.server}
+    if "total" in parts and len(parts) > 1:
+        total = parts.pop("total")
+        parts["other (server)"] = max(0.0, total - sum(parts.values()))
+    parts[OUTSIDE] = max(0.0, (metrics.p50_ms or 0.0) - sum(parts.values()))
+    return parts
 
 
 def trend_rows(files: RunFiles) -> tuple[Rows, Rows, Rows, list[str]]:

@@ -102,7 +102,7 @@ def _phases() -> alt.Chart:
 
 
 def _seconds() -> alt.X:
-    return alt.X("t:Q", title="seconds since the start of the load", axis=alt.Axis(tickMinStep=1))
+    return alt.X("t:Q", title="seconds since the start of the load", axis=alt.Axis(tickMinStep=1), scale=alt.Scale(nice=False))
 
 
 def _latency(files: RunFiles) -> Chart | None:
@@ -138,7 +138,7 @@ def _effects(files: RunFiles) -> Chart | None:
     if not rows:
         return None
     order = [row["endpoint"] for row in rows]
-    y = alt.Y("endpoint:N", sort=order, title=None)
+    y = _endpoint_axis(order)
     color = _outcome_color()
     base = source("rows")
     tooltip = [
@@ -149,7 +149,7 @@ def _effects(files: RunFiles) -> Chart | None:
         alt.Tooltip("high:Q", title="to", format="+.1%"),
         alt.Tooltip("outcome:N", title="Outcome"),
     ]
-    x = alt.X("low:Q", title="change against the baseline", axis=alt.Axis(format="+.0%", grid=True))
+    x = alt.X("low:Q", title="change against the baseline", axis=_change_axis())
     lines = [source("zero").mark_rule(color="currentColor", opacity=0.6).encode(x="at:Q")]
     tolerance = data.tolerance(files)
     if tolerance is not None:
@@ -162,8 +162,8 @@ def _effects(files: RunFiles) -> Chart | None:
         ),
     )
     text = data.effect_text(files, rows)
-    height, lines_at = _rows_height(len(rows), 22), {"zero": [{"at": 0}], "tolerance": [{"at": tolerance}]}
-    return finish(chart, height, "effects", "Change against the baseline", text, rows=rows, **lines_at)
+    height, zero, limit = _rows_height(len(rows), 22), [{"at": 0}], [{"at": tolerance}]
+    return finish(chart, height, "effects", "Change against the baseline", text, rows=rows, zero=zero, tolerance=limit)
 
 
 def _outcome_color() -> alt.Color:
@@ -183,27 +183,40 @@ def _baseline(files: RunFiles) -> Chart | None:
     if not rows:
         return None
     order = list(dict.fromkeys(row["endpoint"] for row in rows))
-    y = alt.Y("endpoint:N", sort=order, title=None)
+    y = _endpoint_axis(order)
     offset = alt.YOffset("metric:N", sort=["p50", "p95"])
     color = alt.Color("metric:N", scale=alt.Scale(domain=["p50", "p95"], range=[BLUE, ORANGE]))
+    shape = alt.Shape("metric:N", scale=alt.Scale(domain=["p50", "p95"], range=["circle", "square"]))
     tooltip = [
         alt.Tooltip("full:N", title="Endpoint"),
         alt.Tooltip("metric:N", title="Metric"),
-        alt.Tooltip("value:Q", title="This run, ms", format=",.1f"),
-        alt.Tooltip("mid:Q", title="Baseline median, ms", format=",.1f"),
-        alt.Tooltip("low:Q", title="Baseline lowest, ms", format=",.1f"),
-        alt.Tooltip("high:Q", title="Baseline highest, ms", format=",.1f"),
+        alt.Tooltip("ms:Q", title="This run, ms", format=",.4~r"),
+        alt.Tooltip("change:Q", title="Change", format="+.0%"),
+        alt.Tooltip("mid:Q", title="Baseline median, ms", format=",.4~r"),
+        alt.Tooltip("low:Q", title="Baseline lowest, ms", format=",.4~r"),
+        alt.Tooltip("high:Q", title="Baseline highest, ms", format=",.4~r"),
     ]
     base = source("rows").encode(y=y, yOffset=offset, tooltip=tooltip)
-    x = alt.X("low:Q", title="ms (logarithmic)", scale=alt.Scale(type="log"), axis=alt.Axis(grid=True))
+    x = alt.X("past_low:Q", title="change against the baseline's median", axis=_change_axis())
     chart = alt.layer(
-        base.mark_bar(height=8, color="currentColor", opacity=0.2).encode(x=x, x2="high:Q"),
-        base.mark_tick(thickness=2, size=10, color="currentColor", opacity=0.65).encode(x="mid:Q"),
-        base.mark_rule(strokeWidth=1.5).encode(x="value_low:Q", x2="value_high:Q", color=color),
-        base.mark_point(filled=True, size=55, opacity=1).encode(x="value:Q", color=color),
+        base.mark_bar(height=9, color="currentColor", opacity=0.16, cornerRadius=2).encode(x=x, x2="past_high:Q"),
+        source("zero").mark_rule(color="currentColor", opacity=0.6).encode(x="at:Q"),
+        base.mark_rule(strokeWidth=2, opacity=0.6).encode(x="change_low:Q", x2="change_high:Q", color=color),
+        base.mark_point(filled=True, size=50, opacity=1).encode(x="change:Q", color=color, shape=shape),
     )
-    text = data.baseline_text(files, rows)
-    return finish(chart, _rows_height(len(order), 30), "baseline", "p50 and p95 against the baseline", text, rows=rows)
+    title, text = "p50 and p95 against the baseline", data.baseline_text(files, rows)
+    return finish(chart, _rows_height(len(order), 30), "baseline", title, text, rows=rows, zero=[{"at": 0}])
+
+
+def _change_axis() -> alt.Axis:
+    return alt.Axis(format="+.0%", grid=True, tickCount=6, labelFlush=False, labelOverlap=True)
+
+
+def _endpoint_axis(order: list[str]) -> alt.Y:
+    """Endpoint names, shortened in the middle on a narrow screen: they differ at their ends."""
+    narrow = "containerSize()[0] < 520 && length(datum.label) > 22"
+    short = "slice(datum.label, 0, 8) + '…' + slice(datum.label, -13)"
+    return alt.Y("endpoint:N", sort=order, title=None, axis=alt.Axis(labelExpr=f"{narrow} ? {short} : datum.label"))
 
 
 def _distribution(files: RunFiles) -> Chart | None:
@@ -234,7 +247,9 @@ def _distribution(files: RunFiles) -> Chart | None:
         ]
         layers[:0] = [
             base.mark_rule(strokeWidth=9, color="currentColor", opacity=0.2).encode(y="low:Q", y2="high:Q", tooltip=span),
-            base.mark_tick(thickness=2, size=16, color="currentColor", opacity=0.65).encode(y="mid:Q", tooltip=span),
+            base.mark_tick(orient="horizontal", thickness=2, size=16, color="currentColor", opacity=0.65).encode(
+                y="mid:Q", tooltip=span
+            ),
         ]
     chart = alt.layer(*layers).add_params(pick)
     text = data.distribution_text(bool(reference))
@@ -254,7 +269,7 @@ def _throughput(files: RunFiles) -> Chart | None:
     rate = base.mark_line(color=BLUE).encode(y=alt.Y("rps:Q", title="requests per second (line)"), tooltip=tooltip)
     layers = [_phases(), rate, base.mark_point(opacity=0, size=80).encode(y="rps:Q", tooltip=tooltip)]
     if any(row["users"] is not None for row in rows):
-        users = base.mark_area(color=TEAL, opacity=0.18, interpolate="step-after", line={"color": TEAL, "strokeWidth": 1}).encode(
+        users = base.mark_area(color=TEAL, opacity=0.12, interpolate="step-after", line={"color": TEAL, "strokeWidth": 1}).encode(
             y=alt.Y("users:Q", title="users (area)", axis=alt.Axis(orient="right", grid=False, tickMinStep=1))
         )
         chart = alt.layer(alt.layer(*layers), users).resolve_scale(y="independent")
@@ -279,7 +294,7 @@ def _errors(files: RunFiles) -> Chart | None:
         source("rows")
         .mark_rect(color=RED)
         .encode(
-            x=alt.X("t:Q", title="seconds since the start of the load"),
+            x=_seconds(),
             x2="end:Q",
             y=alt.Y("errors:Q", title="failed requests", axis=alt.Axis(tickMinStep=1), scale=alt.Scale(zero=True)),
             y2=alt.value("height"),
@@ -305,7 +320,7 @@ def _server_time(files: RunFiles) -> Chart | None:
         source("rows")
         .mark_bar(height={"band": 0.7})
         .encode(
-            y=alt.Y("endpoint:N", sort=order, title=None),
+            y=_endpoint_axis(order),
             x=alt.X("ms:Q", stack="normalize", title="share of the median latency", axis=alt.Axis(format="%", grid=True)),
             color=alt.Color("component:N", sort=None),
             order=alt.Order("rank:Q"),
@@ -316,7 +331,7 @@ def _server_time(files: RunFiles) -> Chart | None:
             ],
         )
     )
-    text = "Where the median request spends its time, from the Server-Timing headers; the rest is network, queues and waiting."
+    text = "Where the median request spends its time, by the Server-Timing headers; outside: network, queues, client."
     return finish(chart, _rows_height(len(order), 22), "server-time", "Server time", text, rows=rows)
 
 

@@ -26,7 +26,9 @@ _INVISIBLE = re.compile(
     "\u3164\ufeff\uffa0\ufff0-\ufffb\ufffe\uffff\ud800-\udfff\U000e0000-\U000e0fff]"
 )
 _SPACE = re.compile(r"\s+")
-_MARKDOWN = re.compile(r"([\\`*_{}\[\]()#+!|~$^=>-])")
+# Backslash-escapes within a line; block markup (headings, lists, quotes) only means something at its start.
+_MARKDOWN = re.compile(r"([\\`*_\[\]|~$^])")
+_MARKDOWN_START = re.compile(r"^([#+>=-]|\d+(?=[.)]))")
 _ZERO_WIDTH = "\u200b"
 _COMBINING_RUN = re.compile(
     r"([\u0300-\u036f\u0483-\u0489\u1ab0-\u1aff\u1dc0-\u1dff\u20d0-\u20ff\ufe20-\ufe2f]{3})[\u0300-\u036f"
@@ -65,6 +67,7 @@ def markdown(text: object, limit: int = TEXT_LIMIT) -> str:
     """Text for GitHub-flavored Markdown, table cells included: nothing in it is markup, a link, a mention or a reference."""
     escaped = plain(text, limit).replace("&", "&amp;").replace("<", "&lt;")
     escaped = _MARKDOWN.sub(r"\\\1", escaped)
+    escaped = _MARKDOWN_START.sub(lambda found: f"{_ZERO_WIDTH}{found[1]}", escaped)
     return _without_references(escaped)
 
 

@@ -5,20 +5,12 @@ from __future__ import annotations
 import shlex
 
 from loadtest.gate import wording
-from loadtest.load.models import LoadResult
 from loadtest.planning.models import LoadModel, Plan
 from loadtest.reporting import format
 from loadtest.reporting.escape import NAME_LIMIT, plain
 from loadtest.reporting.inputs import RunFiles
 
 Facts = tuple[tuple[str, str], ...]
-
-MODEL_SENTENCES = {
-    LoadModel.CLOSED: "Closed model: each user waits for an answer before the next request, so a slow system is asked less "
-    "often and the wait of users who would have come meanwhile is not measured.",
-    LoadModel.OPEN: "Open model: requests start at the planned rate whatever the answers do, and latency counts from the "
-    "intended start; how people slow down on a slow system is not modeled.",
-}
 
 
 def title(files: RunFiles) -> str:
@@ -29,7 +21,7 @@ def title(files: RunFiles) -> str:
 
 def series(files: RunFiles) -> list[str]:
     """Scenario, environment and profile; empty if neither plan nor verdict knows them."""
-    if files.verdict:
+    if files.verdict and files.verdict.scenario:
         return [files.verdict.scenario, files.verdict.environment, files.verdict.profile]
     if files.plan:
         return [files.plan.scenario.name, files.plan.environment.name, files.plan.profile.name]
@@ -66,7 +58,7 @@ def notices(files: RunFiles) -> tuple[str, ...]:
     sentences = []
     if files.plan and files.plan.slowdown:
         sentences.append(
-            f"The backend was slowed down on purpose ({plain(files.plan.slowdown, 200)}); this is no measurement of the real system."
+            f"The backend was slowed down on purpose ({plain(files.plan.slowdown, 200)}): this does not measure the real system."
         )
     if files.plan and files.plan.confirms:
         sentences.append(f"This run repeats {plain(files.plan.confirms, NAME_LIMIT)} to confirm or refute a suspicion.")
@@ -82,7 +74,7 @@ def notices(files: RunFiles) -> tuple[str, ...]:
 def comparison_sentence(files: RunFiles) -> str:
     comparison = files.comparison
     if comparison is None:
-        return "Nothing was compared with a baseline."
+        return "Nothing was compared with a baseline." if files.metrics else ""
     reason = plain(comparison.reason)
     if not comparison.compared:
         return reason or "Nothing was compared with a baseline."
@@ -105,69 +97,6 @@ def detectable_sentence(files: RunFiles) -> str:
     low, high = format.change(effects[0]), format.change(effects[-1])
     span = low if low == high else f"{low} to {high}, depending on the endpoint"
     return f"With 80 % probability this run would have detected a regression of {span}. A smaller one may have gone unseen."
-
-
-def validity_facts(files: RunFiles) -> Facts:
-    rows: list[tuple[str, str]] = []
-    if files.load:
-        rows.extend(_load_facts(files.load))
-    if files.contract and not files.contract.error:
-        passed = sum(check.passed for check in files.contract.checks)
-        rows.append(("Data contract", f"{passed} of {wording.plural(len(files.contract.checks), 'check')} passed"))
-        rows.extend((plain(check.name, 80), plain(check.sentence)) for check in files.contract.checks if not check.passed)
-    return tuple(rows)
-
-
-def _load_facts(load: LoadResult) -> list[tuple[str, str]]:
-    ran_s = (load.ended_at - load.started_at).total_seconds()
-    rows = [
-        (
-            "End of the load",
-            f"{load.stop_reason.value.replace('_', ' ')} after {format.duration(ran_s)} of {format.duration(load.planned_duration_s)}"
-            + (f": {plain(load.error)}" if load.error else ""),
-        ),
-        ("Load model", MODEL_SENTENCES[load.load_model]),
-        ("Samples", format.count(load.samples) + (f", {load.torn_records:,} torn" if load.torn_records else "")),
-    ]
-    if load.load_model is LoadModel.CLOSED:
-        rows.append(("Users", f"{load.reached_users:,} of {load.planned_users:,} reached"))
-    if load.arrivals:
-        rows.append(
-            (
-                "Arrivals",
-                f"{load.arrivals.started:,} of {load.arrivals.planned:,} sent, {load.arrivals.late:,} late, {load.arrivals.dropped:,} dropped",
-            )
-        )
-    if load.steady_started_at and load.steady_ended_at:
-        steady_s = (load.steady_ended_at - load.steady_started_at).total_seconds()
-        rows.append(("Steady phase", f"{format.duration(steady_s)} from {format.clock(load.steady_started_at)}"))
-    lost = sum(worker.lost for worker in load.workers)
-    rows.append(("Workers", f"{len(load.workers)} of {load.expected_workers} joined, {lost} lost"))
-    saturated = [worker.saturated_share for worker in load.workers if worker.saturated_share is not None]
-    if saturated:
-        rows.append(("Load generator saturated", f"{format.percent(max(saturated))} of the steady phase at most"))
-    overshoot = [worker.loop_overshoot_median_ms for worker in load.workers if worker.loop_overshoot_median_ms is not None]
-    if overshoot:
-        rows.append(("Event loop late", f"{format.ms(max(overshoot))} (median of the worst worker)"))
-    health = load.health
-    failing = (
-        f", {health.failures} failed (longest {health.longest_failure_s:.1f} s) {plain(health.last_error, 200)}"
-        if health.failures
-        else ", none failed"
-    )
-    rows.append(("Health checks", f"{health.checks}{failing}"))
-    if load.host_probe:
-        probe = load.host_probe
-        rows.append(
-            (
-                "Host probe",
-                f"CPU {probe.cpu_before_s * 1000:.0f} ms before, {probe.cpu_after_s * 1000:.0f} ms after; "
-                f"loopback {probe.loopback_before_s * 1000:.0f} ms before, {probe.loopback_after_s * 1000:.0f} ms after",
-            )
-        )
-    if load.in_flight_at_end:
-        rows.append(("In flight at the end", format.count(load.in_flight_at_end)))
-    return rows
 
 
 def plan_facts(files: RunFiles) -> Facts:
@@ -216,7 +145,8 @@ def _load_sentence(plan: Plan) -> str:
         )
     if profile.load_model is LoadModel.OPEN:
         return f"{profile.arrivals_per_s or 0:g} requests per second for {format.duration(profile.duration_s)}, {workers}"
-    return f"{wording.plural(profile.users, 'user')}, {profile.spawn_rate:g} started per second, {format.duration(profile.duration_s)}, {workers}"
+    users = f"{wording.plural(profile.users, 'user')}, {profile.spawn_rate:g} started per second"
+    return f"{users}, {format.duration(profile.duration_s)}, {workers}"
 
 
 def reproduce(files: RunFiles) -> Facts:

@@ -3,12 +3,13 @@ words (`loadtest.gate.wording`); here are the forms for tables, where a number m
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime
 
 from loadtest.gate import wording
 from loadtest.gate.models import Finding
 from loadtest.planning.quantities import format_duration
-from loadtest.vocabulary import SEVERITY, Criterion, Outcome
+from loadtest.vocabulary import SEVERITY, Criterion, Evidence, Outcome
 
 NONE = "–"
 
@@ -44,6 +45,19 @@ CRITERION_LABELS = {
 
 def outcome_label(outcome: Outcome | None) -> str:
     return OUTCOME_LABELS[outcome]
+
+
+def verdict_label(outcome: Outcome | None, evidence: Evidence) -> str:
+    """As `outcome_label`; a pass on indicative evidence says so."""
+    note = " (indicative)" if outcome is Outcome.PASS and evidence is Evidence.INDICATIVE else ""
+    return outcome_label(outcome) + note
+
+
+def headline(sentence: str, outcome: Outcome | None) -> str:
+    """The verdict's sentence without the outcome in front, for where a badge or heading already says it."""
+    start = rf"^(?:{outcome.value if outcome else 'not run'})(?: \(indicative\))?: "
+    rest = re.sub(start, "", sentence)
+    return rest[:1].upper() + rest[1:] if rest[:2].islower() else rest
 
 
 def outcome_sign(outcome: Outcome | None) -> str:

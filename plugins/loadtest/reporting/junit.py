@@ -93,7 +93,8 @@ def _class_name(files: RunFiles, criterion: Criterion | None) -> str:
 
 
 def _suite(root: xml.Element, name: str, cases: list[xml.Element], files: RunFiles) -> tuple[int, int, int, int]:
-    counts = (len(cases), *(sum(case.find(tag) is not None for case in cases) for tag in ("failure", "error", "skipped")))
+    failures, errors, skipped = (sum(case.find(tag) is not None for case in cases) for tag in ("failure", "error", "skipped"))
+    counts = (len(cases), failures, errors, skipped)
     suite = xml.SubElement(root, "testsuite", name=name)
     for key, number in zip(("tests", "failures", "errors", "skipped"), counts, strict=True):
         suite.set(key, str(number))

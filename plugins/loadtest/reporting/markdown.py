@@ -42,22 +42,21 @@ def _steps(view: ReportView) -> str:
 
 def _findings(view: ReportView) -> str:
     if not view.findings:
-        reasons = [f"- {markdown(reason)}" for reason in view.reasons]
-        return "\n".join(["### Reasons", "", *reasons]) if reasons else ""
+        return "\n".join(f"- {markdown(reason)}" for reason in view.reasons)
     lines = ["### Findings", ""] + [_finding(item) for item in view.findings[:MOST_FINDINGS]]
     return "\n".join(lines) + _more(len(view.findings) - MOST_FINDINGS, "verdict.json")
 
 
 def _finding(item: FindingView) -> str:
     muted = f" _(muted, not counted: {markdown(item.mute_reason) or 'no reason given'})_" if item.muted else ""
-    return f"- {format.outcome_sign(item.outcome)} **{format.outcome_label(item.outcome)}**, {item.criterion}: {markdown(item.sentence)}{muted}"
+    outcome = f"{format.outcome_sign(item.outcome)} **{format.outcome_label(item.outcome)}**"
+    return f"- {outcome}, {item.criterion}: {markdown(item.sentence)}{muted}"
 
 
 def _endpoints(view: ReportView) -> str:
     if not view.endpoints:
         return ""
-    # flagged endpoints are never among those that are cut
-    rows = sorted(view.endpoints, key=lambda row: format.severity(row.outcome))[:MOST_ENDPOINTS]
+    rows = view.endpoints[:MOST_ENDPOINTS]  # worst first
     lines = [
         "### Endpoints",
         "",

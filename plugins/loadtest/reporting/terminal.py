@@ -13,9 +13,9 @@ from loadtest.vocabulary import Outcome
 if TYPE_CHECKING:
     from rich.console import Console
     from rich.table import Table
+    from rich.text import Text
 
 MOST_ENDPOINTS = 40
-MOST_REASONS = 12
 STYLES = {
     Outcome.PASS: "green",
     Outcome.WARN: "yellow",
@@ -51,10 +51,8 @@ def print_view(view: ReportView, console: Console, *, folder: RunFolder | None =
             (view.sentence, "bold"),
         )
     )
-    for reason in _reasons(view)[:MOST_REASONS]:
+    for reason in view.reasons:
         console.print(Text(f"  - {reason}"))
-    if len(_reasons(view)) > MOST_REASONS:
-        console.print(Text(f"  {len(_reasons(view)) - MOST_REASONS:,} more in the report.", "dim"))
     for notice in view.notices + view.missing:
         console.print(Text(f"  ! {notice}", "yellow"))
     for step in view.steps:
@@ -69,13 +67,8 @@ def print_view(view: ReportView, console: Console, *, folder: RunFolder | None =
         console.print(Text(f"Time outside the load itself: {outside_s:.1f} s"))
 
 
-def _reasons(view: ReportView) -> list[str]:
-    """The reasons that the sentence above them does not already say."""
-    return [reason for reason in view.reasons if reason.rstrip(".") not in view.sentence]
-
-
 def endpoint_table(view: ReportView) -> Table:
-    """Per endpoint n, rps, p50, p95, p99, error rate, target, outcome; worst first where there are too many to show."""
+    """Per endpoint n, rps, p50, p95, p99, error rate, target, outcome; worst first."""
     from rich import box
     from rich.table import Table
 
@@ -85,10 +78,7 @@ def endpoint_table(view: ReportView) -> Table:
         table.add_column(heading, justify="right", no_wrap=True)
     table.add_column("target", overflow="fold")
     table.add_column("outcome", no_wrap=True)
-    rows = list(view.endpoints)
-    if len(rows) > MOST_ENDPOINTS:
-        rows = sorted(rows, key=lambda row: format.severity(row.outcome))[:MOST_ENDPOINTS]
-    for row in rows:
+    for row in view.endpoints[:MOST_ENDPOINTS]:
         table.add_row(*_cells(row))
     if view.total:
         table.add_section()
@@ -96,7 +86,7 @@ def endpoint_table(view: ReportView) -> Table:
     return table
 
 
-def _cells(row: EndpointRow) -> list[object]:
+def _cells(row: EndpointRow) -> list[Text]:
     from rich.text import Text
 
     outcome = f"{format.outcome_sign(row.outcome)} {format.outcome_label(row.outcome)}" if row.outcome else format.NONE

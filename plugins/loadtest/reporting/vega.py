@@ -6,6 +6,7 @@ Bundling takes two seconds, so the result is kept in the scratch folder, under t
 from __future__ import annotations
 
 import contextlib
+from importlib.metadata import version
 
 from loadtest import files
 from loadtest.settings import settings
@@ -15,7 +16,7 @@ def vega_bundle() -> str:
     """The script's text; sets `window.vegaEmbed`."""
     import vl_convert
 
-    kept = settings().scratch / f"vega-{vl_convert.__version__}-{vl_convert.get_vega_version()}.js"
+    kept = settings().scratch / f"vega-{version('vl-convert-python')}.js"
     with contextlib.suppress(OSError, UnicodeDecodeError):
         return kept.read_text(encoding="utf-8")
     text = vl_convert.javascript_bundle("window.vegaEmbed = vegaEmbed;")

@@ -4,7 +4,6 @@ outside are already stripped of control characters and capped (`escape.plain`), 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from loadtest.analysis.models import EndpointMetrics, FailureGroup
@@ -14,6 +13,7 @@ from loadtest.planning.models import Target
 from loadtest.reporting import facts, format
 from loadtest.reporting.escape import LINE_LIMIT, NAME_LIMIT, plain
 from loadtest.reporting.inputs import RunFiles
+from loadtest.reporting.load_facts import validity_facts
 from loadtest.vocabulary import Criterion, Outcome, worst
 
 MOST_FAILURES = 50
@@ -103,8 +103,8 @@ class ReportView:
     outcome: Outcome | None
     outcome_label: str
     judged: bool  # False: no verdict was reached, or the run never sent load
-    sentence: str
-    reasons: tuple[str, ...]
+    sentence: str  # without the outcome in front: the label says it
+    reasons: tuple[str, ...]  # those that the sentence does not say
     steps: tuple[Step, ...]
     notices: tuple[str, ...]  # what a reader must know before believing any number
     coverage: str
@@ -137,10 +137,10 @@ def build_view(files: RunFiles) -> ReportView:
         run_id=plain(files.run_id, NAME_LIMIT),
         title=facts.title(files),
         outcome=outcome,
-        outcome_label=format.outcome_label(outcome) if verdict else "No verdict",
+        outcome_label=format.verdict_label(outcome, verdict.evidence) if verdict else "No verdict",
         judged=outcome is not None,
-        sentence=plain(verdict.sentence) if verdict else facts.no_verdict_sentence(files),
-        reasons=tuple(plain(reason) for reason in verdict.reasons) if verdict else (),
+        sentence=format.headline(plain(verdict.sentence), outcome) if verdict else facts.no_verdict_sentence(files),
+        reasons=_reasons(files),
         steps=_steps(files),
         notices=facts.notices(files),
         coverage=plain(verdict.coverage.sentence) if verdict and verdict.coverage else "",
@@ -156,7 +156,7 @@ def build_view(files: RunFiles) -> ReportView:
         validity=tuple(
             finding_view(finding) for finding in files.findings if finding.criterion in (Criterion.VALIDITY, Criterion.CONTRACT)
         ),
-        validity_facts=facts.validity_facts(files),
+        validity_facts=validity_facts(files),
         plan_facts=facts.plan_facts(files),
         detectable=tuple(
             (plain(item.endpoint, NAME_LIMIT), format.metric(item.metric), format.change(item.effect))
@@ -187,6 +187,14 @@ def finding_view(finding: Finding) -> FindingView:
     )
 
 
+def _reasons(files: RunFiles) -> tuple[str, ...]:
+    if files.verdict is None:
+        return ()
+    sentence = plain(files.verdict.sentence)
+    shown = (plain(reason) for reason in files.verdict.reasons)
+    return tuple(reason for reason in shown if reason.rstrip(".") not in sentence)
+
+
 def _evidence(value: float | int | str) -> str:
     return f"{value:.4g}" if isinstance(value, float) else str(value)
 
@@ -200,15 +208,16 @@ def _steps(files: RunFiles) -> tuple[Step, ...]:
     )
 
 
-def _endpoint_rows(files: RunFiles) -> Iterable[EndpointRow]:
+def _endpoint_rows(files: RunFiles) -> list[EndpointRow]:
+    """Worst first, then by name."""
     if files.metrics is None:
-        return
+        return []
     judged: dict[str, list[Finding]] = defaultdict(list)
     for finding in files.findings:
         if finding.endpoint is not None:
             judged[finding.endpoint].append(finding)
-    for metrics in files.metrics.endpoints:
-        yield _row(metrics, judged[metrics.endpoint], _targets_of(files, metrics.endpoint))
+    rows = [_row(metrics, judged[metrics.endpoint], _targets_of(files, metrics.endpoint)) for metrics in files.metrics.endpoints]
+    return sorted(rows, key=lambda row: (format.severity(row.outcome), row.endpoint))
 
 
 def _total_row(files: RunFiles) -> EndpointRow | None:

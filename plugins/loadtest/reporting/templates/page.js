@@ -8,8 +8,7 @@
     if (!pending.delete(figure)) return;
     const plot = figure.querySelector(".plot");
     const spec = JSON.parse(figure.querySelector(".spec").textContent);
-    const narrow = plot.clientWidth < 520;
-    const own = { ...config, axisY: { labelLimit: Math.max(90, Math.round(plot.clientWidth * (narrow ? 0.36 : 0.3))) } };
+    const own = { ...config, axisY: { labelLimit: Math.max(150, Math.round(plot.clientWidth * 0.4)) } };
     window
       .vegaEmbed(plot, spec, {
         ast: true,

@@ -1,0 +1,81 @@
+"""What is known about the measurement itself, as label and value: how the load ended, and whether its generator kept up."""
+
+from __future__ import annotations
+
+from loadtest.gate.wording import plural
+from loadtest.load.models import ArrivalFacts, HealthFacts, HostProbe, LoadResult
+from loadtest.planning.models import LoadModel
+from loadtest.reporting import format
+from loadtest.reporting.escape import plain
+from loadtest.reporting.inputs import RunFiles
+
+MODEL_SENTENCES = {
+    LoadModel.CLOSED: "Closed model: each user waits for an answer before the next request, so a slow system is asked less "
+    "often and the wait of users who would have come meanwhile is not measured.",
+    LoadModel.OPEN: "Open model: requests start at the planned rate whatever the answers do, and latency counts from the "
+    "intended start; how people slow down on a slow system is not modeled.",
+}
+
+
+def validity_facts(files: RunFiles) -> tuple[tuple[str, str], ...]:
+    rows = _load_facts(files.load) if files.load else []
+    if files.contract and not files.contract.error:
+        passed = sum(check.passed for check in files.contract.checks)
+        rows.append(("Data contract", f"{passed} of {plural(len(files.contract.checks), 'check')} passed"))
+        rows.extend((plain(check.name, 80), plain(check.sentence)) for check in files.contract.checks if not check.passed)
+    return tuple(rows)
+
+
+def _load_facts(load: LoadResult) -> list[tuple[str, str]]:
+    rows = [
+        ("End of the load", _end(load)),
+        ("Load model", MODEL_SENTENCES[load.load_model]),
+        ("Samples", format.count(load.samples) + (f", {load.torn_records:,} torn" if load.torn_records else "")),
+    ]
+    if load.load_model is LoadModel.CLOSED:
+        rows.append(("Users", f"{load.reached_users:,} of {load.planned_users:,} reached"))
+    if load.arrivals:
+        rows.append(("Arrivals", _arrivals(load.arrivals)))
+    if load.steady_started_at and load.steady_ended_at:
+        steady_s = (load.steady_ended_at - load.steady_started_at).total_seconds()
+        rows.append(("Steady phase", f"{format.duration(steady_s)} from {format.clock(load.steady_started_at)} UTC"))
+    rows += _generator(load)
+    rows.append(("Health checks", _health(load.health)))
+    if load.host_probe:
+        rows.append(("Host probe", _probe(load.host_probe)))
+    if load.in_flight_at_end:
+        rows.append(("In flight at the end", format.count(load.in_flight_at_end)))
+    return rows
+
+
+def _end(load: LoadResult) -> str:
+    ran = format.duration((load.ended_at - load.started_at).total_seconds())
+    how = load.stop_reason.value.replace("_", " ")
+    return f"{how} after {ran} of {format.duration(load.planned_duration_s)}" + (f": {plain(load.error)}" if load.error else "")
+
+
+def _arrivals(arrivals: ArrivalFacts) -> str:
+    return f"{arrivals.started:,} of {arrivals.planned:,} sent, {arrivals.late:,} late, {arrivals.dropped:,} dropped"
+
+
+def _generator(load: LoadResult) -> list[tuple[str, str]]:
+    lost = sum(worker.lost for worker in load.workers)
+    rows = [("Workers", f"{len(load.workers)} of {load.expected_workers} joined, {lost} lost")]
+    saturated = [worker.saturated_share for worker in load.workers if worker.saturated_share is not None]
+    if saturated:
+        rows.append(("Load generator saturated", f"{format.percent(max(saturated))} of the steady phase at most"))
+    overshoot = [worker.loop_overshoot_median_ms for worker in load.workers if worker.loop_overshoot_median_ms is not None]
+    if overshoot:
+        rows.append(("Event loop late", f"{format.ms(max(overshoot))} (median of the worst worker)"))
+    return rows
+
+
+def _health(health: HealthFacts) -> str:
+    if not health.failures:
+        return f"{health.checks}, none failed"
+    return f"{health.checks}, {health.failures} failed (longest {health.longest_failure_s:.1f} s) {plain(health.last_error, 200)}"
+
+
+def _probe(probe: HostProbe) -> str:
+    cpu = f"CPU {format.ms(probe.cpu_before_s * 1000)} before, {format.ms(probe.cpu_after_s * 1000)} after"
+    return f"{cpu}; loopback {format.ms(probe.loopback_before_s * 1000)} before, {format.ms(probe.loopback_after_s * 1000)} after"
