@@ -28,8 +28,8 @@ def run_folder_of(task_id: str) -> str:
 class StageOperator(BaseOperator):
     """One stage of a run. Subclasses implement `run_stage`, which takes the run folder and returns a small dict.
 
-    A `ConfigurationError` or `NotRunError` fails the task at once; everything else may be retried. The last failure of
-    each stage is kept in the run folder, so that the verdict can say what broke even if this task is gone.
+    Only trouble from outside (`InfrastructureError`, OSError) is retried; a user's mistake and a defect of ours would
+    fail again in the same way, so they fail the task at once. The last failure of each stage is kept in the run folder, so that the verdict can say what broke even if this task is gone.
 
     :param run_folder: path of the run folder; see `run_folder_of`.
     """
@@ -51,12 +51,18 @@ class StageOperator(BaseOperator):
         failures = StageFailures(folder)
         try:
             result = self.run_stage(folder, context)
+        except AirflowException:
+            raise
         except LoadTestError as error:
             failures.keep(self.task_id, str(error))
             raise translated(error) from None
-        except Exception as error:
+        except OSError as error:
             failures.keep(self.task_id, f"{type(error).__name__}: {error}")
             raise
+        except Exception as error:
+            failures.keep(self.task_id, f"{type(error).__name__}: {error}")
+            self.log.exception("This is a defect of loadtest; please report it with this log.")
+            raise AirflowFailException(f"{type(error).__name__}: {error}") from error
         failures.forget(self.task_id)
         return result
 

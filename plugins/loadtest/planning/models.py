@@ -15,6 +15,10 @@ from loadtest.vocabulary import Evidence
 Slug = Annotated[str, Field(pattern=slug_pattern)]
 
 
+# Files say `duration: 30s`; code and our own JSON say `duration_s: 30`.
+BY_NAME_TOO = Record.model_config | {"populate_by_name": True}
+
+
 class LoadModel(StrEnum):
     """`closed`: a number of users who wait for each answer; `open`: arrivals at a rate, whatever the answers do."""
 
@@ -33,7 +37,7 @@ class Stage(Record):
     arrivals_per_s: float | None = Field(default=None, ge=0, le=50_000)
     ramp: bool = True
 
-    model_config = Record.model_config | {"populate_by_name": True}
+    model_config = BY_NAME_TOO
 
 
 class AbortCriterion(Record):
@@ -44,7 +48,7 @@ class AbortCriterion(Record):
     for_s: DurationS = Field(alias="for", ge=1)
     endpoint: str | None = None
 
-    model_config = Record.model_config | {"populate_by_name": True}
+    model_config = BY_NAME_TOO
 
 
 class Profile(Record):
@@ -61,13 +65,13 @@ class Profile(Record):
     stages: tuple[Stage, ...] = ()
     workers: int | Literal["auto"] = 1
     remote_workers: int = Field(default=0, ge=0, le=500, description="external Locust workers that must join the master")
-    remote_wait_s: DurationS = Field(default=60, description="how long to wait for the external workers")
+    remote_wait_s: DurationS = Field(default=60, alias="remote_wait", description="how long to wait for the external workers")
     evidence: Evidence = Evidence.CONCLUSIVE
     tolerance: ShareOrPercent = Field(default=0.20, gt=0, le=1, description="what a pass must exclude, relative")
     abort_when: tuple[AbortCriterion, ...] = ()
     host_probe: bool = True
 
-    model_config = Record.model_config | {"populate_by_name": True}
+    model_config = BY_NAME_TOO
 
 
 class BackendCommand(Record):
@@ -76,7 +80,9 @@ class BackendCommand(Record):
     command: tuple[str, ...] = Field(min_length=1)
     env: dict[str, str] = {}
     working_dir: str = "."
-    start_timeout_s: DurationS = 30
+    start_timeout_s: DurationS = Field(default=30, alias="start_timeout")
+
+    model_config = BY_NAME_TOO
 
 
 class Environment(Record):
@@ -89,14 +95,16 @@ class Environment(Record):
     base_url_variable: str | None = Field(default=None, description="environment variable that holds the base URL")
     base_url_connection: str | None = Field(default=None, description="Airflow connection that holds the base URL")
     health_path: str = "/health"
-    health_timeout_s: DurationS = 30
+    health_timeout_s: DurationS = Field(default=30, alias="health_timeout")
     allows_slowdown: bool = False
     needs_approval: bool = False
-    approval_timeout_s: DurationS = 24 * 3600
+    approval_timeout_s: DurationS = Field(default=24 * 3600, alias="approval_timeout")
     allowed_profiles: tuple[str, ...] | None = None
     max_users: int = Field(default=1_000, ge=1)
     abort_when: tuple[AbortCriterion, ...] = ()
     artifact_retention_days: int = Field(default=90, ge=1)
+
+    model_config = BY_NAME_TOO
 
     @property
     def starts_backend(self) -> bool:

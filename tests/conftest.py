@@ -1,0 +1,13 @@
+"""Tests that need Airflow run in a pytest session of their own (`-m airflow`): importing it costs seconds."""
+
+from pathlib import Path
+
+import pytest
+
+AIRFLOW_TESTS = ("dags", "end_to_end")
+
+
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    wants_airflow = "airflow" in (expression := config.getoption("markexpr") or "") and "not airflow" not in expression
+    in_airflow_tests = any(part in AIRFLOW_TESTS for part in collection_path.parts)
+    return True if in_airflow_tests and not wants_airflow else None
