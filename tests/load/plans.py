@@ -34,7 +34,9 @@ def write_scenario(folder: Path, text: str | None = None, *, wait_s: float = 0.0
     return path
 
 
-def plan_of(locustfile: Path, base_url: str | None, run_id: str = "run-1", scenario: dict | None = None, **profile: object) -> Plan:
+def plan_of(
+    locustfile: Path, base_url: str | None, run_id: str = "run-1", scenario: dict | None = None, **profile: object
+) -> Plan:
     settings = {"name": "test", "purpose": "test", "users": 3, "spawn_rate": 10, "duration_s": 2, "host_probe": False} | profile
     return Plan(
         run_id=run_id,

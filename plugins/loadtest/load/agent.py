@@ -20,8 +20,8 @@ from locust.runners import LocalRunner, MasterRunner
 
 from loadtest.load import streams
 from loadtest.load.agent_config import AgentConfig
+from loadtest.load.open_loop import ArrivalCounts, use_open_loop
 from loadtest.load.recorder import Recorder
-from loadtest.load.schedule import Schedule
 from loadtest.load.self_observation import NAP_S, SelfObservation
 from loadtest.load.tracing import trace_requests
 from loadtest.load.user_patches import desynchronize_users, stop_waiting_users_safely
@@ -57,6 +57,7 @@ class Agent:
         self.config = config
         self.worker = worker
         self.started_at: float | None = None  # monotonic
+        self.arrivals: ArrivalCounts | None = None
         self._started = Event()
         self._completed = False
         self._parent = os.getppid()
@@ -74,7 +75,15 @@ class Agent:
         if not isinstance(runner, MasterRunner):
             trace_requests(self.recorder, self.config.base_url)
             environment.events.request.add_listener(self.recorder.on_request)
-        if not self.config.open_loop:
+        if self.config.open_loop:
+            self.arrivals = use_open_loop(
+                environment,
+                schedule=self.config.schedule(),
+                max_concurrency=self.config.max_concurrency,
+                processes=max(1, self.config.expected_workers + self.config.remote_workers),
+                stop_timeout_s=self.config.stop_timeout_s,
+            )
+        else:
             desynchronize_users()
         stop_waiting_users_safely()
         environment.events.test_start.add_listener(self.on_test_start)
@@ -121,7 +130,7 @@ class Agent:
             before = perf_counter()
             gevent.sleep(NAP_S)
             self._observation.napped(perf_counter() - before)
-            self.recorder.users = self.runner.user_count
+            self.recorder.users = self.users
             if monotonic() >= next_second:
                 next_second += 1
                 self.second()
@@ -129,16 +138,22 @@ class Agent:
                 if os.getppid() != self._parent:
                     self.leave("the supervisor is gone")
 
+    @property
+    def users(self) -> int:
+        """Users running in this process; in the open model, arrivals in flight."""
+        return self.arrivals.in_flight if self.arrivals else self.runner.user_count
+
     def second(self) -> None:
         recorder = self.recorder
         self.recorder.fact(
             self._observation.second()
             | {
-                "users": self.runner.user_count,
+                "users": self.users,
                 "samples": recorder.samples,
                 "raw_names": recorder.raw_names,
                 "in_flight": max(0, recorder.requests_sent - recorder.requests_answered),
             }
+            | (self.arrivals.facts() if self.arrivals else {})
         )
 
     def control(self) -> None:
@@ -146,7 +161,7 @@ class Agent:
         inspect.stack()  # Locust's stop() calls it; the first call blocks the event loop for tens of milliseconds
         self._started.wait()
         config = self.config
-        schedule = Schedule.from_stages(list(config.stages)) if config.stages and not config.open_loop else None
+        schedule = config.schedule() if config.stages and not config.open_loop else None
         level = None
         while (elapsed := monotonic() - self.started_at) < config.duration_s:
             if schedule:

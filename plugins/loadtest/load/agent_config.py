@@ -6,6 +6,8 @@ import json
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from loadtest.load.schedule import Schedule
+
 
 @dataclass(frozen=True)
 class AgentConfig:
@@ -28,6 +30,10 @@ class AgentConfig:
     expected_workers: int
     remote_workers: int
     patterns: tuple[tuple[str, str], ...]
+
+    def schedule(self) -> Schedule:
+        """The stages, or the constant rate of arrivals."""
+        return Schedule.from_stages(list(self.stages)) if self.stages else Schedule.constant(self.arrivals_per_s, self.duration_s)
 
     def to_json(self) -> str:
         return json.dumps(asdict(self))

@@ -29,6 +29,7 @@ MAX_ENDPOINTS = 5_000
 MAX_ERRORS = 1_000
 MAX_COMPONENTS = 32
 OTHER = "(other)"
+BAD_STATUS = ("HTTPError", "BadStatusCode", "LocustBadStatusCode")  # their text repeats the URL
 
 _ADDRESS = re.compile(r"0x[0-9a-fA-F]+")
 _URL_TAIL = re.compile(r" (?:for|with) url: \S+")
@@ -250,7 +251,7 @@ def describe_error(exception: BaseException | str, status: int) -> str:
     """The cause of a failure in words that repeat: no addresses, no URLs, at most 300 characters."""
     if isinstance(exception, str):
         text = exception
-    elif type(exception).__name__ in ("HTTPError", "BadStatusCode") and status:
+    elif type(exception).__name__ in BAD_STATUS and status:
         return f"HTTP {status}"
     else:
         message = str(exception)

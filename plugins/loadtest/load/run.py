@@ -81,19 +81,29 @@ def start_load(plan: Plan, folder: RunFolder, base_url: str | None = None) -> Lo
         plan=plan.model_copy(update={"scenario": scenario}), base_url=base_url.rstrip("/"), run_folder=run_folder, attempt=number
     )
     job.write(scratch.job)
-    process = subprocess.Popen(
-        [sys.executable, "-m", "loadtest.load.supervisor", str(scratch.path)],
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.DEVNULL,
-        stderr=scratch.supervisor_log.open("ab"),
-        start_new_session=True,
-    )
+    process = _spawn_supervisor(scratch)
     identity = ProcessIdentity.of(process.pid)
     ends_by_s = time.time() + planned_duration_s(plan.profile) + plan.profile.remote_wait_s + OVERTIME_S
     SupervisorRecord(identity=identity, scratch=str(scratch.path), attempt=number, ends_by_s=ends_by_s).write(
         supervisor_file(attempt)
     )
     return LoadHandle(folder, attempt, scratch, identity, process)
+
+
+def _spawn_supervisor(scratch: Scratch) -> subprocess.Popen[bytes]:
+    """SIGTERM stays blocked in it until it can handle it, so that a stop in its first moments is not its death."""
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})
+    try:
+        with scratch.supervisor_log.open("ab") as log:
+            return subprocess.Popen(
+                [sys.executable, "-m", "loadtest.load.supervisor", str(scratch.path)],
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                stderr=log,
+                start_new_session=True,
+            )
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def find_live_load(folder: RunFolder) -> LoadHandle | None:

@@ -30,6 +30,7 @@ class StopRequest:
         self.came = False
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, self._on_signal)
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM})  # blocked by `run` until now
 
     def _on_signal(self, number: int, _frame: object) -> None:
         log.info("signal %s: stopping the load", number)

@@ -1,0 +1,211 @@
+"""Open-loop load from a closed-loop Locust file: arrivals come at their planned times, whatever the answers do.
+
+The scenario's own user classes do the work. An arrival takes an idle user (picked by the classes' weights; a new one when
+none is idle), which performs one task without its wait time, in a greenlet of its own. The first request of an arrival
+counts from the intended start; later requests of the same task from their own start. Up to `max_concurrency` arrivals
+run at a time in one process; beyond it an arrival is dropped and counted.
+
+Users are kept and used again, so logins and connections happen once per user, as in a closed loop.
+"""
+
+from __future__ import annotations
+
+import logging
+import random
+import traceback
+from collections import deque
+from collections.abc import Iterator
+from itertools import islice
+from time import monotonic, time
+
+import gevent
+from gevent import getcurrent
+from gevent.pool import Group
+from locust import User
+from locust.exception import (
+    InterruptTaskSet,
+    RescheduleTask,
+    RescheduleTaskImmediately,
+    StopTest,
+    StopUser,
+)
+from locust.user.task import LOCUST_STATE_RUNNING, LOCUST_STATE_STOPPING, DefaultTaskSet, TaskSet
+
+from loadtest.load.schedule import Schedule
+
+logger = logging.getLogger(__name__)
+
+LATE_S = 0.010
+SPIN_S = 0.0005  # an arrival due so soon is not slept for
+
+
+class ArrivalCounts:
+    """Of one process: intended arrivals that were due, started, of these late, and dropped."""
+
+    def __init__(self) -> None:
+        self.due = self.started = self.late = self.dropped = self.in_flight = 0
+
+    def facts(self) -> dict[str, int]:
+        return {"due": self.due, "started": self.started, "late": self.late, "dropped": self.dropped}
+
+
+class UserPool:
+    """Idle users of the scenario's classes; each has its own task sets, so that sequences go on where they were."""
+
+    def __init__(self, environment, user_classes: list[type[User]]) -> None:
+        self._environment = environment
+        self._classes = user_classes
+        self._weights = [max(user_class.fixed_count or user_class.weight, 1e-9) for user_class in user_classes]
+        self._idle: dict[type[User], deque[User]] = {user_class: deque() for user_class in user_classes}
+        self._all: list[User] = []
+
+    def take(self) -> User:
+        user_class = random.choices(self._classes, self._weights)[0]
+        idle = self._idle[user_class]
+        return idle.pop() if idle else self._new(user_class)
+
+    def give_back(self, user: User) -> None:
+        self._idle[type(user)].append(user)
+
+    def _new(self, user_class: type[User]) -> User:
+        if self._environment.host:
+            user_class.host = self._environment.host
+        user = user_class(self._environment)
+        user._state = LOCUST_STATE_RUNNING
+        user._taskset_instance = DefaultTaskSet(user)
+        user.loadtest_started = False
+        self._all.append(user)
+        return user
+
+    def stop_all(self) -> None:
+        """Let every user that was started log out, a few at a time."""
+        users = [user for user in self._all if user.loadtest_started and type(user).on_stop is not User.on_stop]
+        group = Group()
+        for user in users:
+            group.spawn(_guarded, user, user.on_stop)
+        group.join(timeout=5)
+        group.kill(block=False)
+
+
+class ArrivalDriver(User):
+    """The one Locust user of a process in an open-loop run; it sends nothing itself."""
+
+    abstract = True
+    schedule: Schedule
+    pool_classes: list[type[User]]
+    counts: ArrivalCounts
+    max_concurrency: int
+    processes: int
+    stop_timeout_s: float
+
+    def run(self) -> None:  # type: ignore[override]
+        self._state = LOCUST_STATE_RUNNING
+        self._pool = UserPool(self.environment, self.pool_classes)
+        group = Group()
+        try:
+            self._send_arrivals(group)
+            group.join(timeout=self.stop_timeout_s)
+        finally:
+            group.kill(block=False)
+            self._pool.stop_all()
+
+    def _send_arrivals(self, group: Group) -> None:
+        counts = self.counts
+        wall, began = time(), monotonic()
+        for planned in self._own_arrivals():
+            due = began + planned
+            while (wait := due - monotonic()) > SPIN_S:
+                gevent.sleep(wait)
+                if self._state == LOCUST_STATE_STOPPING:
+                    return
+            if self._state == LOCUST_STATE_STOPPING:
+                return
+            counts.due += 1
+            if counts.in_flight >= self.max_concurrency:
+                counts.dropped += 1
+                continue
+            counts.in_flight += 1
+            group.spawn(self._arrive, due, round((wall + planned) * 1_000_000))
+            if counts.due % 50 == 0:
+                gevent.sleep(0)  # a burst that is being caught up must not keep answers from being read
+
+    def _own_arrivals(self) -> Iterator[float]:
+        """Every n-th arrival of the schedule, by the number of this worker among n."""
+        index = max(0, getattr(self.environment.runner, "worker_index", 0)) % self.processes
+        return islice(self.schedule.arrivals(), index, None, self.processes)
+
+    def _arrive(self, due: float, intended_us: int) -> None:
+        counts = self.counts
+        try:
+            counts.started += 1
+            if monotonic() - due > LATE_S:
+                counts.late += 1
+            getcurrent().__dict__["loadtest_intended_us"] = intended_us
+            user = self._pool.take()
+            _guarded(user, lambda: _perform_one_task(user))
+            self._pool.give_back(user)
+        finally:
+            counts.in_flight -= 1
+
+
+def _guarded(user: User, action) -> None:
+    """Errors of a scenario's task are logged and reported as Locust does; control exceptions just end the task."""
+    try:
+        action()
+    except (InterruptTaskSet, RescheduleTask, RescheduleTaskImmediately, StopUser):
+        pass
+    except StopTest:
+        user.environment.runner.quit()
+    except Exception as error:
+        user.environment.events.user_error.fire(user_instance=user, exception=error, tb=error.__traceback__)
+        logger.error("%s\n%s", error, traceback.format_exc())
+
+
+def _perform_one_task(user: User) -> None:
+    if not user.loadtest_started:
+        user.loadtest_started = True
+        user.on_start()
+    _perform(user._taskset_instance, user)
+
+
+def _perform(task_set: TaskSet, user: User) -> None:
+    """One task of `task_set`; of a nested task set, one of its tasks (the nested set lives as long as the user)."""
+    task = task_set._task_queue.popleft() if task_set._task_queue else task_set.get_next_task()
+    if isinstance(task, type) and issubclass(task, TaskSet):
+        nested_sets = vars(task_set).setdefault("loadtest_nested", {})
+        nested = nested_sets.get(task)
+        if nested is None:
+            nested = nested_sets[task] = task(user if isinstance(task_set, DefaultTaskSet) else task_set)
+            nested.on_start()
+        try:
+            _perform(nested, user)
+        except InterruptTaskSet:
+            nested.on_stop()
+            del nested_sets[task]
+    elif getattr(task, "__self__", None) is task_set:
+        task()
+    else:
+        task(user if isinstance(task_set, DefaultTaskSet) else task_set)
+
+
+def use_open_loop(
+    environment, *, schedule: Schedule, max_concurrency: int, processes: int, stop_timeout_s: float
+) -> ArrivalCounts:
+    """Make the ArrivalDriver the only user class of `environment`; returns the counts it keeps."""
+    counts = ArrivalCounts()
+    driver = type(
+        "ArrivalDriver",
+        (ArrivalDriver,),
+        {
+            "abstract": False,
+            "schedule": schedule,
+            "pool_classes": list(environment.user_classes),
+            "counts": counts,
+            "max_concurrency": max_concurrency,
+            "processes": processes,
+            "stop_timeout_s": stop_timeout_s,
+            "tasks": [lambda user: None],
+        },
+    )
+    environment.user_classes = [driver]
+    return counts

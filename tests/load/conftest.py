@@ -1,0 +1,19 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.support.http_server import counting_server
+
+
+@pytest.fixture
+def server():
+    with counting_server() as running:
+        yield running
+
+
+@pytest.fixture(autouse=True)
+def own_scratch(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("LOADTEST_SCRATCH", str(tmp_path / "scratch"))
+    return tmp_path / "scratch"

@@ -1,0 +1,290 @@
+"""A real Locust against a real server: what was recorded is what the server answered, however the load ends."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pandas as pd
+import psutil
+import pyarrow.parquet as pq
+import pytest
+
+from loadtest.errors import ConfigurationError
+from loadtest.load import run
+from loadtest.load.job import supervisor_file
+from loadtest.load.models import LoadModel, LoadResult, Progress, StopReason
+from loadtest.run_folder import RunFolder
+from tests.load.plans import folder_of, plan_of, write_scenario
+from tests.support.http_server import CountingServer
+
+
+def start(tmp_path: Path, server: CountingServer, text: str | None = None, **profile: object) -> run.LoadHandle:
+    plan = plan_of(write_scenario(tmp_path / "scenario", text), server.base_url, **profile)
+    return run.start_load(plan, folder_of(tmp_path / "runs"))
+
+
+def load(tmp_path: Path, server: CountingServer, text: str | None = None, **profile: object) -> LoadResult:
+    return run.wait_for_load(start(tmp_path, server, text, **profile))
+
+
+def until(condition: Callable[[], object], timeout_s: float = 60) -> None:
+    """Wait for an event that is observed by asking."""
+    deadline = time.monotonic() + timeout_s
+    while not condition():
+        assert time.monotonic() < deadline, "waited in vain"
+        time.sleep(0.02)
+
+
+def samples_of(folder: RunFolder) -> pd.DataFrame:
+    return pd.read_parquet(str(folder.samples))
+
+
+def locust_processes(handle: run.LoadHandle) -> list[psutil.Process]:
+    return psutil.Process(handle.identity.pid).children(recursive=True)
+
+
+def test_a_normal_end_records_what_the_server_answered(tmp_path: Path, server: CountingServer) -> None:
+    server.control.headers = {"Server-Timing": "db;dur=1.5, app;dur=3"}
+    seen: list[Progress] = []
+    handle = start(tmp_path, server, duration_s=3)
+    result = run.wait_for_load(handle, on_progress=seen.append)
+    folder = handle.folder
+
+    assert (result.stop_reason, result.error, result.exit_code) == (StopReason.COMPLETED, "", 0)
+    assert result.samples == server.total > 50
+    assert result.reached_users == result.planned_users == 3
+    assert result.in_flight_at_end == 0
+    assert result.steady_started_at is not None and result.steady_ended_at > result.steady_started_at
+    (worker,) = result.workers
+    assert worker.completed and not worker.lost and worker.samples == result.samples
+    assert worker.busy_share_median is not None and worker.loop_overshoot_median_ms is not None
+    assert result.health.checks >= 2 and result.health.failures == 0
+
+    frame = samples_of(folder)
+    assert frame.endpoint.value_counts().to_dict() == {
+        "GET /api/v1/students/{id}": server.counts["GET", "/api/v1/students/17"],
+        "GET /api/v1/courses": server.counts["GET", "/api/v1/courses"],
+    }
+    assert set(frame.status) == {200} and set(frame.error) == {""} and set(frame.response_bytes) == {12}
+    assert set(frame.server_db_us) == {1500} and set(frame.server_app_us) == {3000}
+    assert list(frame.start_us + frame.latency_us) == sorted(frame.start_us + frame.latency_us)
+    assert pq.read_schema(str(folder.samples)).metadata[b"loadtest"] == b'{"torn_records": 0, "raw_endpoint_names": 2}'
+
+    assert server.request_headers["/api/v1/courses"]["traceparent"].startswith("00-")
+    assert '"trace_id": "' in folder.exemplars.read_text()
+    assert "Starting Locust" in folder.locust_log.read_text()
+    assert LoadResult.read(folder.load) == LoadResult.read(folder.attempt(1).load) == result
+    assert os.stat(str(folder.samples)).st_nlink > 1, "the big file is stored once"
+    assert any(progress.requests > 0 and progress.endpoints for progress in seen)
+    assert not list(Path(str(folder.path)).rglob(".*")), "no half-written file stays behind"
+
+
+def test_requests_in_flight_at_the_planned_end_are_waited_for(tmp_path: Path, server: CountingServer) -> None:
+    server.control.latency_s = 0.7
+    result = load(tmp_path, server, users=6, duration_s=2)
+    assert result.stop_reason is StopReason.COMPLETED
+    assert result.samples == server.total >= 12
+    assert result.in_flight_at_end == 0
+
+
+def test_stop_ends_the_load_keeps_the_data_and_says_so(tmp_path: Path, server: CountingServer) -> None:
+    handle = start(tmp_path, server, duration_s=600)
+    until(lambda: server.total > 30)
+    began = time.monotonic()
+    run.stop_load(handle)
+    assert time.monotonic() - began < 30
+    result = run.wait_for_load(handle)
+    assert result.stop_reason is StopReason.SIGNALED
+    assert "stopped from outside" in result.error
+    assert result.samples == server.total
+    assert not handle.is_running
+
+
+def test_a_caller_that_died_rejoins_the_same_load(tmp_path: Path, server: CountingServer) -> None:
+    first = start(tmp_path, server, duration_s=600)
+    again = run.find_live_load(first.folder)
+    assert again is not None and again.identity == first.identity
+    with pytest.raises(ConfigurationError, match="already running"):
+        start(tmp_path, server)
+    run.stop_load(again)
+    result = run.wait_for_load(first)
+    assert run.poll(again) == result
+    assert result.stop_reason is StopReason.SIGNALED, "also in the first moments"
+    assert run.find_live_load(first.folder) is None
+
+
+def test_a_load_of_another_host_is_never_doubled(tmp_path: Path, server: CountingServer) -> None:
+    handle = start(tmp_path, server, duration_s=1)
+    run.wait_for_load(handle)
+    handle.attempt.load.unlink()
+    record = run.SupervisorRecord.read(supervisor_file(handle.attempt))
+    elsewhere = record.identity.model_copy(update={"host": "other-host"})
+    record.model_copy(update={"identity": elsewhere, "ends_by_s": time.time() + 60}).write(supervisor_file(handle.attempt))
+    with pytest.raises(ConfigurationError, match="looked after by host other-host"):
+        start(tmp_path, server)
+
+
+def test_a_killed_supervisor_takes_locust_with_it_and_loses_no_measurement(tmp_path: Path, server: CountingServer) -> None:
+    handle = start(tmp_path, server, duration_s=600)
+    until(lambda: server.total > 30)
+    children = locust_processes(handle)
+    os.kill(handle.identity.pid, signal.SIGKILL)
+    _, alive = psutil.wait_procs(children, timeout=15)
+    assert not alive
+    result = run.wait_for_load(handle)
+    assert result.stop_reason is StopReason.CRASHED
+    assert "supervisor" in result.error
+    assert 0 < result.samples <= server.total
+    assert len(samples_of(handle.folder)) == result.samples
+
+
+def test_a_lost_worker_is_noticed_while_the_load_runs(tmp_path: Path, server: CountingServer) -> None:
+    handle = start(tmp_path, server, users=4, workers=2, duration_s=9)
+    until(lambda: server.total > 20)
+    workers = [process for process in locust_processes(handle) if "--worker" in process.cmdline()]
+    assert len(workers) == 2
+    workers[0].kill()
+    noticed = []
+    result = run.wait_for_load(handle, on_progress=lambda progress: noticed.extend(progress.warnings))
+    assert any("is lost" in warning for warning in noticed)
+    assert sorted(worker.lost for worker in result.workers) == [False, True]
+    assert "1 of 2 load-generating processes were lost" in result.error
+    kept = next(worker for worker in result.workers if not worker.lost)
+    assert kept.completed
+    per_second = server.total / 9
+    assert server.total - 3 * per_second - 20 <= result.samples <= server.total
+
+
+def test_two_workers_together_count_what_the_server_answered(tmp_path: Path, server: CountingServer) -> None:
+    result = load(tmp_path, server, users=4, workers=2, duration_s=3)
+    assert result.stop_reason is StopReason.COMPLETED and result.error == ""
+    assert result.reached_users == 4
+    assert result.samples == server.total == sum(worker.samples for worker in result.workers)
+    assert all(worker.completed and worker.samples for worker in result.workers)
+
+
+def test_an_abort_criterion_stops_the_load_within_seconds(tmp_path: Path, server: CountingServer) -> None:
+    server.control.status = 500
+    began = time.monotonic()
+    criterion = {"metric": "error_rate", "above": 0.5, "for": "2s"}
+    result = load(tmp_path, server, duration_s=600, abort_when=(criterion,))
+    assert time.monotonic() - began < 60
+    assert result.stop_reason is StopReason.ABORTED
+    assert result.abort is not None and result.abort.value == 1.0
+    assert "error_rate above 0.5 for 2s" in result.error
+    assert result.samples == server.total
+    assert set(samples_of(folder_of(tmp_path / "runs")).error) == {"HTTP 500"}
+
+
+def test_an_open_loop_shows_a_stopped_server_in_full(tmp_path: Path, server: CountingServer) -> None:
+    handle = start(tmp_path, server, load_model="open", users=0, arrivals_per_s=40, duration_s=5)
+    until(lambda: server.total > 40)
+    server.stop_for(1.5)
+    result = run.wait_for_load(handle)
+    assert result.load_model is LoadModel.OPEN
+    assert result.arrivals is not None
+    assert result.arrivals.planned == result.arrivals.started == result.samples == server.total == 200
+    frame = samples_of(handle.folder)
+    assert frame.latency_us.quantile(0.95) > 1_000_000
+    assert (frame.latency_us >= frame.late_us).all()
+
+
+def test_an_open_loop_drops_and_counts_what_exceeds_its_concurrency(tmp_path: Path, server: CountingServer) -> None:
+    server.control.latency_s = 1.0
+    result = load(tmp_path, server, load_model="open", users=0, arrivals_per_s=40, duration_s=3, max_concurrency=5)
+    assert result.arrivals is not None
+    assert result.arrivals.planned == 120
+    assert result.arrivals.started + result.arrivals.dropped == 120
+    assert result.arrivals.started == result.samples == server.total <= 25
+
+
+def test_staged_users_rise_and_the_steady_phase_is_the_highest_hold(tmp_path: Path, server: CountingServer) -> None:
+    stages = ({"duration": 1, "users": 2, "ramp": False}, {"duration": 3, "users": 6, "ramp": False}, {"duration": 1, "users": 1})
+    result = load(tmp_path, server, stages=stages, duration_s=5)
+    assert result.stop_reason is StopReason.COMPLETED
+    assert result.planned_users == result.reached_users == 6
+    assert (result.steady_ended_at - result.steady_started_at).total_seconds() == pytest.approx(3, abs=0.01)
+    assert result.samples == server.total
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("x = 1\n", "defines no user class"),
+        ("from locust import HttpUser\nclass U(HttpUser)\n    pass\n", "locustfile.py, line 2: SyntaxError"),
+        ("from locust import HttpUser\nimport does_not_exist\n", "locustfile.py, line 2: ModuleNotFoundError"),
+    ],
+)
+def test_a_scenario_that_cannot_start_is_one_sentence(tmp_path: Path, server: CountingServer, text: str, expected: str) -> None:
+    result = load(tmp_path, server, text, duration_s=60)
+    assert result.stop_reason is StopReason.NOT_STARTED
+    assert expected in result.error
+    assert "\n" not in result.error
+    assert result.samples == server.total == 0
+
+
+def test_a_load_without_requests_is_no_load(tmp_path: Path, server: CountingServer) -> None:
+    idle = (
+        "from locust import User, task, constant\nclass U(User):\n    wait_time = constant(1)\n    @task\n    def t(self): pass\n"
+    )
+    result = load(tmp_path, server, idle)
+    assert result.stop_reason is StopReason.NOT_STARTED
+    assert "not one request" in result.error
+
+
+def test_a_missing_host_is_refused_before_anything_starts(tmp_path: Path) -> None:
+    plan = plan_of(write_scenario(tmp_path / "scenario"), None)
+    with pytest.raises(ConfigurationError, match="no base URL"):
+        run.start_load(plan, folder_of(tmp_path / "runs"))
+    assert not (tmp_path / "runs").exists()
+
+
+def test_no_load_goes_to_a_host_that_the_run_does_not_name(tmp_path: Path, server: CountingServer) -> None:
+    text = """
+from locust import HttpUser, constant, task
+class U(HttpUser):
+    wait_time = constant(0.05)
+    @task
+    def t(self):
+        self.client.get("/here")
+        self.client.get("http://localhost.example:1/elsewhere")
+"""
+    handle = start(tmp_path, server, text)
+    result = run.wait_for_load(handle)
+    frame = samples_of(handle.folder)
+    assert set(frame[frame.error == ""].endpoint) == {"GET /here"}
+    assert result.samples >= server.total > 0
+    assert "was not sent" in handle.folder.locust_log.read_text()
+
+
+FOREIGN = Path(__file__).parent / "foreign"
+
+
+@pytest.mark.parametrize(
+    ("name", "endpoints"),
+    [
+        ("shop", {"POST /login", "GET /item/{id}", "GET /user/{id}/cart", "POST /api/orders [checkout]"}),
+        ("forum", {"GET /forum/", "GET /forum/threads/{id}", "GET /forum/archive/{date}"}),
+        ("custom_protocol", {"queue publish grades", "queue publish broken", "GET /status/{id}", "CALC think"}),
+    ],
+)
+@pytest.mark.parametrize("load_model", ["closed", "open"])
+def test_locust_files_of_strangers_run_unchanged(
+    tmp_path: Path, server: CountingServer, name: str, endpoints: set[str], load_model: str
+) -> None:
+    how = {"users": 6} if load_model == "closed" else {"load_model": "open", "users": 0, "arrivals_per_s": 30}
+    plan = plan_of(FOREIGN / f"{name}.py", server.base_url, duration_s=3, **how)
+    folder = folder_of(tmp_path / "runs")
+    result = run.wait_for_load(run.start_load(plan, folder))
+    assert result.stop_reason is StopReason.COMPLETED, result.error
+    frame = samples_of(folder)
+    found = set(frame.endpoint)
+    assert endpoints <= found and len(found) <= 8
+    http = frame[frame.endpoint.str.match("GET|POST|PUT")]
+    assert len(http) == server.total
+    if name == "custom_protocol":
+        assert set(frame[frame.endpoint == "queue publish broken"].error) == {"TimeoutError: timed out"}
