@@ -1,4 +1,4 @@
-"""Baseline files as text that reads well in a diff: one endpoint a line, numbers to six digits, everything sorted."""
+"""Baseline files as text that reads well in a diff: one endpoint a line, no more digits than tell runs apart, all sorted."""
 
 from __future__ import annotations
 
@@ -8,32 +8,44 @@ from typing import Any
 from loadtest.baselines.models import BaselineFile, Candidate
 from loadtest.gate.models import EndpointSummary, RunSummary
 
-SIGNIFICANT_DIGITS = 6  # latencies are recorded to the microsecond; more digits are noise in a diff
+SIGNIFICANT_DIGITS = 6  # of log latencies: a thousandth of a percent
+VARIANCE_DIGITS = 3
 
 
 def render(model: BaselineFile | Candidate) -> str:
-    """JSON of the model, ending in a newline; `parse` of the models reads it back to equal numbers after `rounded`."""
+    """JSON of the model, ending in a newline."""
     return _block(model.model_dump(mode="json", exclude_none=True), 0) + "\n"
 
 
 def rounded(run: RunSummary) -> RunSummary:
-    """The run as a file keeps it: its statistics to six significant digits, endpoints by name."""
+    """The run as a file keeps it: few digits, endpoints by name. Rounding again changes nothing."""
     endpoints = sorted(run.endpoints, key=lambda endpoint: endpoint.endpoint)
-    return run.model_copy(update={"endpoints": tuple(_rounded_endpoint(endpoint) for endpoint in endpoints)})
+    return run.model_copy(
+        update={
+            "endpoints": tuple(_rounded_endpoint(endpoint) for endpoint in endpoints),
+            "rps": _round(run.rps, SIGNIFICANT_DIGITS),
+            "duration_s": round(run.duration_s, 3),
+        }
+    )
 
 
 def _rounded_endpoint(endpoint: EndpointSummary) -> EndpointSummary:
     numbers = {
-        name: float(f"{value:.{SIGNIFICANT_DIGITS}g}")
-        for name, value in endpoint.model_dump(exclude={"endpoint", "n", "errors"}).items()
-        if value is not None
+        name: _round(value, VARIANCE_DIGITS if name.startswith("var_") else SIGNIFICANT_DIGITS)
+        for name, value in endpoint.model_dump().items()
+        if isinstance(value, float)
     }
-    return endpoint.model_copy(update=numbers)
+    server = {name: _round(value, 4) for name, value in sorted(endpoint.server_p50_ms.items())}
+    return endpoint.model_copy(update=numbers | {"server_p50_ms": server})
+
+
+def _round(value: float, digits: int) -> float:
+    return float(f"{value:.{digits}g}")
 
 
 def _block(value: Any, depth: int) -> str:
     """Objects and lists over several lines, except small ones (an endpoint, a host class), which take one line."""
-    if _is_flat(value):
+    if _fits_a_line(value):
         return json.dumps(value, ensure_ascii=False)
     inner, outer = "  " * (depth + 1), "  " * depth
     if isinstance(value, dict):
@@ -42,9 +54,9 @@ def _block(value: Any, depth: int) -> str:
     return "[\n" + ",\n".join(f"{inner}{_block(each, depth + 1)}" for each in value) + f"\n{outer}]"
 
 
-def _is_flat(value: Any) -> bool:
+def _fits_a_line(value: Any) -> bool:
     if isinstance(value, dict):
-        return not any(isinstance(each, dict | list) for each in value.values())
+        return "endpoint" in value or not any(isinstance(each, dict | list) for each in value.values())
     if isinstance(value, list):
-        return not any(isinstance(each, dict | list) for each in value)
+        return not value
     return True

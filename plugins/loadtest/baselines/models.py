@@ -13,6 +13,7 @@ from loadtest.planning.models import HostClass, Slug
 
 FULL_RUNS = 8
 LEAST_RUNS = 3  # with fewer nothing is compared
+MOST_REFRESH = 12  # a rolling window
 
 
 class Provenance(Record):
@@ -69,7 +70,7 @@ class BaselineFile(FileModel):
     environment: Slug
     profile: Slug
     versions: tuple[Baseline, ...] = ()
-    refresh: tuple[RunSummary, ...] = ()
+    refresh: tuple[RunSummary, ...] = Field(default=(), max_length=MOST_REFRESH)
 
     @model_validator(mode="after")
     def _versions_count_up(self) -> Self:
@@ -91,7 +92,6 @@ class Candidate(FileModel):
     scenario: Slug
     environment: Slug
     profile: Slug
-    wanted_runs: int = Field(ge=1)
     runs: tuple[RunSummary, ...] = ()
     objections: dict[str, str] = Field(default={}, description="run id -> why a person must overrule something to accept it")
-    left_out: dict[str, str] = Field(default={}, description="run id -> why it has no summary to be judged by")
+    left_out: dict[str, str] = Field(default={}, description="run id -> why it is not among the runs")

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import contextlib
-import fcntl
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 from loadtest.baselines.layout import render
+from loadtest.baselines.locking import locked_folder
 from loadtest.baselines.models import LEAST_RUNS, Baseline, BaselineFile
 from loadtest.errors import ConfigurationError, InfrastructureError
 from loadtest.files import write_text
@@ -38,10 +37,13 @@ def read_baselines(scenario: str, environment: str, profile: str) -> BaselineFil
 def update_baselines(
     scenario: str, environment: str, profile: str, change: Callable[[BaselineFile], BaselineFile]
 ) -> BaselineFile:
-    """Replace the file by `change(file)`, alone: a second writer waits and then sees the first one's version."""
+    """Replace the file by `change(file)`, alone: a second writer waits and then sees the first one's version.
+
+    Whatever goes wrong, the old file stays. Raises ConfigurationError for a damaged file, InfrastructureError for the rest.
+    """
     path = baseline_path(scenario, environment, profile)
     try:
-        with _locked(path):
+        with locked_folder(path.parent):
             changed = change(read_baselines(scenario, environment, profile))
             # what is written must be readable: validate the whole before the old file is replaced
             text = render(BaselineFile.model_validate(changed.model_dump()))
@@ -83,12 +85,3 @@ def host_differences(ours: HostClass, theirs: HostClass) -> str:
         for name, value in ours.model_dump().items()
         if value != getattr(theirs, name)
     )
-
-
-@contextlib.contextmanager
-def _locked(path: Path) -> Iterator[None]:
-    """One writer at a time, over processes. The lock file stays: removing it would let two writers hold two locks."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with (path.parent / f".{path.name}.lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        yield

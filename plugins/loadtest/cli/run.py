@@ -44,7 +44,7 @@ def run(
     from loadtest.planning.request import Request
     from loadtest.vocabulary import exit_code
 
-    signal.signal(signal.SIGTERM, _interrupt)
+    signal.signal(signal.SIGTERM, raise_interrupt)
     request = Request.of(
         profile=profile,
         environment=environment,
@@ -54,10 +54,10 @@ def run(
         duration_s=duration,
         host=host,
         slowdown=slowdown,
-        trigger=Trigger(kind=TriggerKind.CLI, by=_user(), reason=reason, commit=commit, branch=branch),
+        trigger=Trigger(kind=TriggerKind.CLI, by=user_name(), reason=reason, commit=commit, branch=branch),
     )
     with TerminalWatcher() as watcher:
-        outcome = run_once(request, settings(), watcher=watcher, approve=_approve)
+        outcome = run_once(request, settings(), watcher=watcher, approve=approve_by_typing)
     if output is Format.JSON:
         print(outcome.verdict.model_dump_json(indent=2))
     else:
@@ -70,7 +70,7 @@ def run(
     sys.exit(exit_code(outcome.verdict.outcome, strict=strict))
 
 
-def _approve(plan: Plan) -> None:
+def approve_by_typing(plan: Plan) -> None:
     """A typed confirmation; refused when nobody can type."""
     from loadtest.planning.quantities import format_duration
 
@@ -86,11 +86,11 @@ def _approve(plan: Plan) -> None:
         raise NotRunError("It was not approved.")
 
 
-def _interrupt(*_: object) -> None:
+def raise_interrupt(*_: object) -> None:
     raise KeyboardInterrupt
 
 
-def _user() -> str:
+def user_name() -> str:
     import getpass
 
     try:

@@ -1,0 +1,105 @@
+"""Runs on their way into a baseline: collected, each with what speaks against it, until a person accepts them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+from loadtest.baselines.layout import render, rounded
+from loadtest.baselines.locking import locked_folder
+from loadtest.baselines.models import Candidate
+from loadtest.errors import ConfigurationError
+from loadtest.files import write_text
+from loadtest.gate.models import RegressionReport, Verdict
+from loadtest.planning.models import Plan
+from loadtest.run_folder import RunFolder
+from loadtest.settings import settings
+from loadtest.vocabulary import Outcome
+
+
+def candidate_path(scenario: str, environment: str, profile: str) -> Path:
+    return settings().scratch / "candidates" / scenario / f"{environment}-{profile}.json"
+
+
+def read_candidate(scenario: str, environment: str, profile: str) -> Candidate:
+    """What was collected so far; empty if nothing was."""
+    path = candidate_path(scenario, environment, profile)
+    if not path.exists():
+        return Candidate(scenario=scenario, environment=environment, profile=profile)
+    return Candidate.read(path)
+
+
+def discard_candidate(scenario: str, environment: str, profile: str) -> None:
+    """Forget what was collected; the run folders stay."""
+    path = candidate_path(scenario, environment, profile)
+    with locked_folder(path.parent):
+        path.unlink(missing_ok=True)
+
+
+def add_run(folder: RunFolder) -> Candidate:
+    """Put a judged run into its candidate. A run that nothing can be learned from is left out, with the reason.
+
+    Adding it twice changes nothing. Raises ConfigurationError when the run is not judged yet, or does not go with what
+    was collected before (another plan digest or host class).
+    """
+    plan, verdict = Plan.read(folder.plan), Verdict.read(folder.verdict)
+    report = RegressionReport.read(folder.regression_report) if folder.regression_report.exists() else None
+    summary = report.summary if report else None
+
+    def change(candidate: Candidate) -> Candidate:
+        if plan.run_id in {run.run_id for run in candidate.runs} or plan.run_id in candidate.left_out:
+            return candidate
+        if summary is None:
+            left_out = candidate.left_out | {plan.run_id: verdict.sentence}
+            return candidate.model_copy(update={"left_out": left_out})
+        _must_fit(plan, candidate)
+        objection = objection_to(plan, verdict)
+        objections = candidate.objections | ({plan.run_id: objection} if objection else {})
+        return candidate.model_copy(update={"runs": (*candidate.runs, rounded(summary)), "objections": objections})
+
+    return _update(plan.scenario.name, plan.environment.name, plan.profile.name, change)
+
+
+def leave_out(scenario: str, environment: str, profile: str, run_id: str, why: str) -> Candidate:
+    """Take a run out of the candidate again. Raises ConfigurationError when it is not in it."""
+
+    def change(candidate: Candidate) -> Candidate:
+        if run_id not in {run.run_id for run in candidate.runs}:
+            names = ", ".join(run.run_id for run in candidate.runs) or "none"
+            raise ConfigurationError(f"Run {run_id!r} is not in the candidate; its runs are: {names}.")
+        return candidate.model_copy(
+            update={
+                "runs": tuple(run for run in candidate.runs if run.run_id != run_id),
+                "objections": {key: value for key, value in candidate.objections.items() if key != run_id},
+                "left_out": candidate.left_out | {run_id: why},
+            }
+        )
+
+    return _update(scenario, environment, profile, change)
+
+
+def objection_to(plan: Plan, verdict: Verdict) -> str:
+    """Why a run may not become a reference unless a person overrules it; empty if nothing speaks against it."""
+    if plan.slowdown:
+        return f"it was slowed down on purpose ({plan.slowdown})"
+    if verdict.outcome is None or verdict.outcome in (Outcome.FAIL, Outcome.INVALID):
+        return verdict.sentence
+    return ""
+
+
+def _must_fit(plan: Plan, candidate: Candidate) -> None:
+    for run in candidate.runs[:1]:
+        if (run.digest, run.host_class) != (plan.digest, plan.host_class):
+            what = "plan (users, duration, scenario files or grouping)" if run.digest != plan.digest else "host class"
+            raise ConfigurationError(
+                f"Run {plan.run_id} has another {what} than the {len(candidate.runs)} runs collected so far; "
+                "start over with: loadtest baseline collect --fresh"
+            )
+
+
+def _update(scenario: str, environment: str, profile: str, change: Callable[[Candidate], Candidate]) -> Candidate:
+    path = candidate_path(scenario, environment, profile)
+    with locked_folder(path.parent):
+        changed = change(read_candidate(scenario, environment, profile))
+        write_text(path, render(changed))
+    return changed

@@ -1,0 +1,55 @@
+"""The runs behind `loadtest baseline collect`, shown while they run."""
+
+from __future__ import annotations
+
+import signal
+import sys
+from types import TracebackType
+
+from rich.console import Console
+
+from loadtest.baselines.collecting import Collected
+from loadtest.cli.run import approve_by_typing, raise_interrupt, user_name
+from loadtest.cli.watch import TerminalWatcher
+from loadtest.planning.models import Plan, Trigger, TriggerKind
+from loadtest.planning.request import Request
+from loadtest.run_folder import RunFolder
+from loadtest.settings import settings
+
+
+class Runner:
+    """Runs the same request again and again; a context manager, so that the live line is gone at the end."""
+
+    def __init__(self, asked: dict[str, str | None], *, runs: int, commit: str | None, reason: str) -> None:
+        self._asked = asked
+        self._runs = runs
+        self._approved = False
+        self._trigger = Trigger(kind=TriggerKind.BASELINE, by=user_name(), reason=reason or "baseline", commit=commit)
+        self._console = Console(stderr=True, highlight=False)
+        self._watcher = TerminalWatcher(self._console)
+
+    def __enter__(self) -> Runner:
+        signal.signal(signal.SIGTERM, raise_interrupt)
+        self._watcher.__enter__()
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self._watcher.__exit__(kind, error, trace)
+
+    def run_one(self, number: int) -> RunFolder:
+        from loadtest.pipeline import run_once
+
+        request = Request.of(**self._asked, trigger=self._trigger)
+        return run_once(request, settings(), watcher=self._watcher, approve=self._approve).folder
+
+    def _approve(self, plan: Plan) -> None:
+        """Asks once for all runs of the collection."""
+        if not self._approved:
+            self._console.print(f"Asked once for all {self._runs} runs of this load.", markup=False)
+            approve_by_typing(plan)
+            self._approved = True
+
+    def report(self, collected: Collected) -> None:
+        line = f"Run {collected.number}: {collected.good} of {collected.wanted} usable. {collected.run_id}: {collected.sentence}"
+        self._console.print(line, markup=False, soft_wrap=True)
+        sys.stderr.flush()

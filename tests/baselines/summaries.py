@@ -1,0 +1,64 @@
+"""Run folders and summaries that could become a baseline."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import numpy as np
+
+from loadtest.gate.decide import check
+from loadtest.gate.models import EndpointSummary, RunSummary
+from loadtest.gate.verdict import conclude
+from loadtest.planning.models import Plan, Target
+from loadtest.run_folder import RunFolder
+from tests.gate.run_facts import HOST, STARTED_AT, make_load, make_plan, make_worker, write_run
+
+WHERE = ("shop", "staging", "light")
+TARGETS = (Target(endpoint="GET /a", metric="p95_ms", limit=100),)
+
+
+def summary(number: int = 1, *, digest: str = "d1", commit: str | None = None, level: float = 3.0) -> RunSummary:
+    rng = np.random.default_rng(number)
+    endpoints = tuple(
+        EndpointSummary(
+            endpoint=f"GET /{name}",
+            n=1000,
+            errors=0,
+            lm=level + float(rng.normal(0, 0.02)),
+            var_lm=1e-5,
+            log_p50=level,
+            var_log_p50=1e-5,
+            log_p95=level + 1 + float(rng.normal(0, 0.03)),
+            var_log_p95=1e-4,
+            sh=1.2,
+            var_sh=1e-4,
+        )
+        for name in "abcd"
+    )
+    return RunSummary(
+        run_id=f"run-{number}",
+        started_at=datetime(2026, 11, 1, tzinfo=UTC) + timedelta(days=number),
+        duration_s=120,
+        digest=digest,
+        host_class=HOST,
+        commit=commit or f"c{number % 3}",
+        rps=33.3,
+        endpoints=endpoints,
+    )
+
+
+def judged_run(
+    root: Path, number: int, *, p50_ms: float = 20.0, users: int | None = None, plan: Plan | None = None, lost: bool = False
+) -> RunFolder:
+    """A run that went all the way to its verdict: passes at 20 ms, fails at 400 ms, is invalid when a worker is lost."""
+    values = np.random.default_rng(number).lognormal(np.log(p50_ms), 0.4, 400)
+    changes = {"run_id": f"run-{number}", "digest": "d1" if users is None else f"d-{users}"}
+    plan = (plan or make_plan(targets=TARGETS)).model_copy(update=changes)
+    worker = make_worker(samples=400, lost=lost, completed=not lost)
+    load = make_load(samples=400, workers=(worker,), started_at=STARTED_AT + timedelta(hours=number))
+    load = load.model_copy(update={"ended_at": load.started_at + timedelta(seconds=load.planned_duration_s)})
+    folder = write_run(root, plan, {"GET /a": values}, load=load)
+    check(folder)
+    conclude(folder)
+    return folder
