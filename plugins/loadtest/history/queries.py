@@ -88,6 +88,12 @@ def run_metrics(run_id: str, *, database_url: str | None = None) -> list[MetricR
     return list(entry.metrics) if entry else []
 
 
+def known_runs(*, database_url: str | None = None) -> set[str]:
+    """The ids of all runs in the history."""
+    with reading(database_url) as session:
+        return set(session.scalars(select(Run.run_id)))
+
+
 def all_series(*, since: datetime | None = None, database_url: str | None = None) -> list[tuple[str, str, str]]:
     """Each (scenario, environment, profile) that has a run, in order of name."""
     statement = select(Run.scenario, Run.environment, Run.profile).distinct().order_by(Run.scenario, Run.environment, Run.profile)
