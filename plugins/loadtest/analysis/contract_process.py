@@ -142,6 +142,7 @@ class ContractProcess:
             self._problem = f"the contract process took more than {timeout_s:g} s to {task}"
             return None
         if answer is None:
+            self._answers.put(None)  # it stays ended, for whoever asks next
             self._problem = self._ended(task)
         return answer
 

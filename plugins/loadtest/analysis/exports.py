@@ -11,7 +11,7 @@ from loadtest.masking import mask_secrets
 
 log = logging.getLogger(__name__)
 
-OTLP_TIMEOUT_S = 3.0
+OTLP_TIMEOUT_S = 2.0
 _LATENCIES = {
     "0.5": "p50_ms",
     "0.9": "p90_ms",
@@ -71,7 +71,7 @@ def otlp_is_configured() -> bool:
     return bool(named) and os.environ.get("OTEL_SDK_DISABLED", "").lower() != "true"
 
 
-def push_otlp(metrics: RunMetrics, *, timeout_s: float = OTLP_TIMEOUT_S) -> str | None:
+def push_otlp(metrics: RunMetrics, *, timeout_s: float | None = None) -> str | None:
     """Send the metrics once, over OTLP/HTTP, if a receiver is configured. Never raises and never waits long.
 
     Returns None when sent or not configured, else why it failed in one sentence (also logged).
@@ -80,7 +80,7 @@ def push_otlp(metrics: RunMetrics, *, timeout_s: float = OTLP_TIMEOUT_S) -> str 
     if not otlp_is_configured():
         return None
     try:
-        _push(metrics, timeout_s)
+        _push(metrics, timeout_s or OTLP_TIMEOUT_S)
     except Exception as error:  # whatever a foreign exporter or receiver does, the run's results stand
         problem = mask_secrets(f"The run's metrics could not be sent over OTLP: {type(error).__name__}: {error}.")[:500]
         log.warning(problem)

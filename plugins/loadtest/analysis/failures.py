@@ -20,7 +20,7 @@ _READ_AT_MOST = 4_000  # characters of an error text that are looked at
 
 _UUID = re.compile(r"\b[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}\b")
 _HEX = re.compile(r"\b0x[0-9a-fA-F]+\b|\b(?=[0-9a-fA-F]*\d)(?=[0-9a-fA-F]*[a-fA-F])[0-9a-fA-F]{8,}\b")
-_NUMBER = re.compile(r"(?<![A-Za-z_])\d+(?:\.\d+)*(?![A-Za-z_])")
+_NUMBER = re.compile(r"(?<![A-Za-z0-9])\d+(?:\.\d+)*")
 _SPACE = re.compile(r"\s+")
 
 

@@ -139,7 +139,7 @@ class SampleFile:
         """Empty cells of the required columns, from the file's statistics; raises ConfigurationError without them."""
         missing = 0
         metadata = self._file.metadata
-        for group in range(metadata.num_row_groups):
+        for group in range(metadata.num_row_groups if self.rows else 0):
             for name in REQUIRED:
                 statistics = metadata.row_group(group).column(self._file.schema_arrow.names.index(name)).statistics
                 if statistics is None or not statistics.has_null_count:
