@@ -8,8 +8,9 @@ import pytest
 
 from loadtest.gate.models import Finding
 from loadtest.gate.validity import judge_validity
+from loadtest.load.abort import describe
 from loadtest.load.models import AbortFacts, ArrivalFacts, HealthFacts, StopReason
-from loadtest.planning.models import LoadModel
+from loadtest.planning.models import AbortCriterion, LoadModel
 from loadtest.vocabulary import Criterion, Outcome
 from tests.gate.run_facts import STARTED_AT, make_endpoint, make_load, make_metrics, make_plan, make_worker
 
@@ -25,13 +26,13 @@ def test_a_healthy_run_raises_no_doubt() -> None:
 INVALID = [
     pytest.param({"samples": 0}, "no request was recorded in 2m5s of load", id="zero requests"),
     pytest.param(
-        {"stop_reason": StopReason.NOT_STARTED, "error": "No module named 'shop'.", "samples": 0},
+        {"stop_reason": StopReason.NOT_STARTED, "error": "No module named 'shop'.", "samples": 0, "workers": ()},
         "the load generator did not start: No module named 'shop'",
         id="not startable",
     ),
     pytest.param(
         {"stop_reason": StopReason.SIGNALED, "ended_at": STARTED_AT + timedelta(seconds=40)},
-        "the load was stopped after 40s of 2m5s",
+        "the load was stopped from outside after 40s of 2m5s",
         id="signal",
     ),
     pytest.param(
@@ -133,21 +134,36 @@ ABORTED = {
     "steady_started_at": None,
     "steady_ended_at": None,
     "reached_users": 4,
-    "abort": AbortFacts(criterion="error rate > 50 % for 10 s", value=0.63, at=STARTED_AT + timedelta(seconds=30)),
+    "abort": AbortFacts(criterion="error_rate above 0.5 for 10s", value=0.63, at=STARTED_AT + timedelta(seconds=30)),
 }
 
 
+def judged_abort(**asked: object) -> Finding:
+    """An abort of a plan that asked for it."""
+    criterion = AbortCriterion(**({"metric": "error_rate", "above": 0.5, "for": 10} | asked))
+    abort = ABORTED["abort"].model_copy(update={"criterion": describe(criterion), "value": 0.63})
+    if criterion.metric != "error_rate":
+        abort = abort.model_copy(update={"value": 6400.0})
+    plan = make_plan(abort_when=(criterion,))
+    (finding,) = judge_validity(plan, make_load(**(ABORTED | {"abort": abort})), make_metrics())
+    return finding
+
+
 def test_an_abort_criterion_is_a_failure_of_the_service_not_of_the_measurement() -> None:
-    (finding,) = judged(**ABORTED)
+    finding = judged_abort()
     assert (finding.criterion, finding.outcome) == (Criterion.ERRORS, Outcome.FAIL)
-    assert finding.sentence == "load stopped early, after 30s: error rate > 50 % for 10 s (it was 63 %)"
+    assert finding.sentence == "load stopped early, after 30s: error rate > 50 % for 10s (it was 63 %)"
 
 
-def test_an_abort_by_latency_speaks_milliseconds() -> None:
-    abort = AbortFacts(criterion="p95 of GET /a > 5 s for 30 s", value=6400.0, at=STARTED_AT + timedelta(seconds=30))
-    (finding,) = judged(**(ABORTED | {"abort": abort}))
-    assert finding.criterion is Criterion.TARGET
-    assert "it was 6,400 ms" in finding.sentence
+def test_an_abort_by_latency_speaks_milliseconds_and_names_the_endpoint() -> None:
+    finding = judged_abort(metric="p95_ms", above=5000, endpoint="GET /a")
+    assert (finding.criterion, finding.endpoint) == (Criterion.TARGET, "GET /a")
+    assert finding.sentence == "load stopped early, after 30s: GET /a p95 > 5,000 ms for 10s (it was 6,400 ms)"
+
+
+def test_an_abort_that_the_plan_does_not_know_is_told_as_recorded() -> None:
+    (finding,) = judged(**ABORTED)
+    assert finding.sentence.endswith("error_rate above 0.5 for 10s (it was 63 %)")
 
 
 def test_an_abort_while_the_backend_was_down_is_still_invalid() -> None:

@@ -27,6 +27,7 @@ COMPARED = Comparison(compared=True, baseline_version=1, baseline_runs=8, builds
 @pytest.fixture(autouse=True)
 def include(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("LOADTEST_INCLUDE", str(tmp_path / "include"))
+    monkeypatch.setenv("LOADTEST_SCRATCH", str(tmp_path / "scratch"))
     return tmp_path / "include"
 
 

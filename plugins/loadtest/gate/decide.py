@@ -11,12 +11,13 @@ from loadtest.baselines.models import Baseline
 from loadtest.baselines.store import baseline_path, matching_baseline
 from loadtest.gate.criteria import apply_mutes, judge_required
 from loadtest.gate.models import Comparison, Detectable, Finding, RegressionReport, RunSummary
+from loadtest.gate.past import Past, ask_history
 from loadtest.gate.recommendations import recommend
 from loadtest.gate.steady_samples import SteadySamples, read_steady_samples
 from loadtest.gate.targets import judge_targets
 from loadtest.gate.validity import judge_validity
 from loadtest.load.models import LoadResult, StopReason
-from loadtest.planning.models import Mute, Plan
+from loadtest.planning.models import Plan
 from loadtest.run_folder import RunFolder
 from loadtest.vocabulary import Outcome
 
@@ -32,16 +33,17 @@ class _Run:
     summary: RunSummary | None
 
 
-def check(folder: RunFolder, confirmations: Sequence[RunFolder] = (), mutes: Sequence[Mute] = ()) -> RegressionReport:
+def check(folder: RunFolder, confirmations: Sequence[RunFolder] = ()) -> RegressionReport:
     """Judge a run and write its regression_report.json.
 
     A report with `suspects` asks the caller for confirmation runs of the same build; call again with their folders, which
-    must be analyzed. `mutes`: acknowledged matters beside those of criteria.yaml. Raises ConfigurationError with one
-    sentence when plan, load, metrics, samples or the baseline file are missing or damaged.
+    must be analyzed. Mutes come from criteria.yaml and from the history. Raises ConfigurationError with one sentence when
+    plan, load, metrics, samples or the baseline file are missing or damaged; a history that cannot be asked is only noted.
     """
     run = _read(folder)
     baseline, reason = matching_baseline(run.plan)
     history = baseline.runs if baseline else ()
+    past = ask_history(run.plan, baseline)
     findings = judge_validity(run.plan, run.load, run.metrics, median(each.rps for each in history) if history else None)
     comparison, detectable = Comparison(compared=False, reason=reason), ()
     if any(finding.outcome is Outcome.INVALID for finding in findings):
@@ -51,8 +53,10 @@ def check(folder: RunFolder, confirmations: Sequence[RunFolder] = (), mutes: Seq
         findings += judge_targets(run.plan, run.metrics, run.samples.successes_by_endpoint() if run.samples else None, history)
         if baseline is not None:
             comparison, regressions, detectable = _compare(baseline, run, confirmations)
-            findings += regressions
-    muted = apply_mutes(findings, (*run.plan.scenario.criteria.muted, *mutes))
+            findings += [*regressions, *_drift(baseline, run, past, comparison)]
+    if past.problem:
+        comparison = comparison.model_copy(update={"reason": f"{comparison.reason} {past.problem}".strip()})
+    muted = apply_mutes(findings, (*run.plan.scenario.criteria.muted, *past.mutes))
     report = RegressionReport(
         run_id=run.plan.run_id,
         summary=run.summary,
@@ -120,6 +124,15 @@ def _compare(
         "reason": " ".join(part for part in (result.comparison.reason, *problems) if part),
     }
     return result.comparison.model_copy(update=found), list(result.findings), result.detectable
+
+
+def _drift(baseline: Baseline, run: _Run, past: Past, comparison: Comparison) -> list[Finding]:
+    """Slow regressions since the anchor, over the accepted runs and this one."""
+    from loadtest.gate.drift import drift_findings
+
+    if run.summary is None or not comparison.compared or run.plan.slowdown or past.problem:
+        return []
+    return list(drift_findings(baseline.runs, (*past.since_anchor, run.summary)))
 
 
 def _confirming(run: _Run, confirmations: Sequence[RunFolder]) -> tuple[list[RunSummary], list[str]]:

@@ -226,11 +226,14 @@ def _host(facts: _Facts) -> Iterator[Recommendation]:
 
 def _drifting(facts: _Facts) -> Iterator[Recommendation]:
     for finding in facts.having(Criterion.DRIFT, Outcome.FAIL, Outcome.WARN)[:1]:
-        since = finding.evidence.get("onset_commit") or finding.evidence.get("onset")
+        before, ours = finding.evidence.get("commit_before_onset"), facts.plan.trigger.commit
         step = "read the commits since then; if the new level is wanted, accept a new baseline with a reason"
-        title = f"Find what slows {subject(finding.endpoint)} down a little each time"
-        evidence = finding.sentence + (f" (since {since})" if since and str(since) not in finding.sentence else "")
-        yield Recommendation(title=title, evidence=evidence, next_step=step, command=_commits(facts))
+        yield Recommendation(
+            title=f"Find what has slowed {subject(finding.endpoint)} down since the anchor",
+            evidence=finding.sentence,
+            next_step=step,
+            command=f"git log --oneline {str(before)[:12]}..{ours[:12]}" if before and ours and before != ours else "",
+        )
 
 
 def _settle_suspicion(facts: _Facts) -> Iterator[Recommendation]:
@@ -298,7 +301,7 @@ def _baseline_next(facts: _Facts) -> Iterator[Recommendation]:
             next_step=f"{FULL_RUNS} runs of a build you trust, best on different days; until then only targets are judged",
             command=f"{command} --runs {FULL_RUNS} --promote --by NAME --reason TEXT",
         )
-    elif comparison.reason:
+    elif "at most a warning" in comparison.reason:
         more = max(1, FULL_RUNS - comparison.baseline_runs)
         yield Recommendation(
             title="Widen the baseline",

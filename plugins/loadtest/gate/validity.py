@@ -11,7 +11,8 @@ from dataclasses import dataclass
 
 from loadtest.analysis.models import RunMetrics
 from loadtest.gate.models import Finding
-from loadtest.gate.wording import ms, percent, plural
+from loadtest.gate.wording import metric_label, ms, percent, plural, quantity
+from loadtest.load.abort import describe
 from loadtest.load.models import LoadResult, StopReason, WorkerFacts
 from loadtest.planning.models import LoadModel, Plan
 from loadtest.planning.quantities import format_duration
@@ -24,7 +25,7 @@ LEAST_DURATION_SHARE = 0.95
 MOST_OVERSHOOT_MS = 5.0
 MOST_OVERSHOOT_SHARE = 0.10  # of the median latency
 MOST_CLOCK_STEP_MS = 100.0
-MOST_UNANSWERED_SHARE = 0.10  # of the users
+MOST_UNANSWERED_SHARE = 0.10  # of the users, or of the requests allowed in flight
 LEAST_OBSERVED_S = 5.0  # a shorter load may end before the first health check
 
 
@@ -72,13 +73,12 @@ def _invalid(sentence: str, *, rule: str, **evidence: float | int | str | None) 
 
 def _nothing_measured(facts: _Facts) -> Iterator[Finding]:
     load = facts.load
-    if load.stop_reason is StopReason.NOT_STARTED:
+    if load.stop_reason is StopReason.NOT_STARTED and not load.workers:
         why = load.error.rstrip(".") or f"exit code {load.exit_code}"
         yield _invalid(f"the load generator did not start: {why}", rule="not_started", exit_code=load.exit_code)
         return
-    detail = f" ({load.error.rstrip('.')})" if load.error else ""
     yield _invalid(
-        f"no request was recorded in {format_duration(facts.ran_s)} of load{detail}; check the scenario's users and tasks",
+        f"no request was recorded in {format_duration(facts.ran_s)} of load; see the scenario's tasks and locust.log",
         rule="no_samples",
         samples=0,
     )
@@ -90,8 +90,7 @@ def _stopped(facts: _Facts) -> Iterator[Finding]:
     if facts.aborted:
         yield _abort(facts)
     elif load.stop_reason is StopReason.SIGNALED:
-        detail = f" ({load.error.rstrip('.')})" if load.error else ""
-        yield _invalid(f"the load was stopped {times}{detail}", rule="cut_short", ran_s=ran, planned_s=planned)
+        yield _invalid(f"the load was stopped from outside {times}", rule="cut_short", ran_s=ran, planned_s=planned)
     elif load.stop_reason is StopReason.CRASHED:
         why = load.error.rstrip(".") or f"exit code {load.exit_code}, no completion marker"
         yield _invalid(f"the load generator ended by itself {times}: {why}", rule="crashed", exit_code=load.exit_code, ran_s=ran)
@@ -103,15 +102,24 @@ def _abort(facts: _Facts) -> Finding:
     abort = facts.load.abort
     if abort is None:
         return _invalid("the load was aborted, by which criterion was not recorded", rule="abort_unknown")
-    errors = "error" in abort.criterion.lower()
-    value = percent(abort.value) if errors else ms(abort.value)
+    asked = {describe(each): each for each in (*facts.plan.profile.abort_when, *facts.plan.environment.abort_when)}
+    criterion = asked.get(abort.criterion)
+    metric = criterion.metric if criterion else abort.criterion.split(" ", 1)[0]
+    endpoint = criterion.endpoint if criterion else None
+    value, errors = quantity(metric, abort.value), metric == "error_rate"
+    wording = abort.criterion
+    if criterion:
+        limit, lasting = quantity(metric, criterion.above), format_duration(criterion.for_s)
+        wording = f"{f'{endpoint} ' if endpoint else ''}{metric_label(metric)} > {limit} for {lasting}"
     after = max(0.0, (abort.at - facts.load.started_at).total_seconds())
     return Finding(
         criterion=Criterion.ERRORS if errors else Criterion.TARGET,
         outcome=Outcome.FAIL,
-        sentence=f"load stopped early, after {format_duration(after)}: {abort.criterion} (it was {value})",
-        metric="error_rate" if errors else None,
+        sentence=f"load stopped early, after {format_duration(after)}: {wording} (it was {value})",
+        endpoint=endpoint,
+        metric=metric,
         observed=abort.value,
+        reference=criterion.above if criterion else None,
         evidence={"rule": "abort", "after_s": after},
     )
 
@@ -271,7 +279,8 @@ def _clocks(facts: _Facts) -> Iterator[Finding]:
 
 def _unanswered(facts: _Facts) -> Iterator[Finding]:
     load = facts.load
-    if facts.aborted or load.in_flight_at_end <= max(1.0, MOST_UNANSWERED_SHARE * max(load.reached_users, load.planned_users)):
+    at_once = facts.plan.profile.max_concurrency if load.load_model is LoadModel.OPEN else load.planned_users
+    if facts.aborted or load.in_flight_at_end <= max(1.0, MOST_UNANSWERED_SHARE * at_once):
         return
     yield Finding(
         criterion=Criterion.VALIDITY,
