@@ -51,6 +51,7 @@ from loadtest.planning.models import (
     Trigger,
     TriggerKind,
 )
+from loadtest.reporting.inputs import EndpointTrend, TrendPoint
 from loadtest.run_folder import RunFolder
 from loadtest.vocabulary import SEVERITY, Criterion, Evidence, Outcome, RunStatus
 
@@ -187,6 +188,31 @@ def make_baseline_runs(
         run_id = f"baseline-{when:%Y%m%dt%H%M%Sz}-{number:06x}"
         summaries.append(make_summary(run_id, when, plan, names, dict.fromkeys(names, 1.0), rng, commit))
     return tuple(summaries)
+
+
+def make_trend(
+    endpoints: int | Sequence[str] = 9, *, runs: int = 20, started_at: datetime = STARTED_AT
+) -> tuple[EndpointTrend, ...]:
+    """Weekly runs before `started_at`; the endpoint that is slower in a failed run drifts 1.5 % a week from the middle on."""
+    names = endpoint_names(endpoints) if isinstance(endpoints, int) else tuple(endpoints)
+    begin = runs // 2
+    trends = []
+    for index, name in enumerate(names):
+        rng, drifts = random.Random(name), index == REGRESSED % len(names)
+        anchor_ms = base_p50_ms(index) * math.exp(0.6 * 1.645)
+        points = tuple(
+            TrendPoint(
+                run_id=f"weekly-{number}",
+                started_at=started_at - timedelta(weeks=runs - number),
+                value_ms=anchor_ms * math.exp(rng.gauss(0, 0.03)) * (1.015 ** max(0, number - begin) if drifts else 1),
+                outcome=Outcome.WARN if drifts and number > begin + 6 else Outcome.PASS,
+                commit=f"{number:040x}",
+            )
+            for number in range(runs)
+        )
+        onset = points[begin].started_at if drifts and begin < runs else None
+        trends.append(EndpointTrend(endpoint=name, points=points, anchor_ms=anchor_ms, onset=onset))
+    return tuple(trends)
 
 
 def endpoint_names(count: int) -> tuple[str, ...]:

@@ -197,7 +197,7 @@ def _baseline(files: RunFiles) -> Chart | None:
         alt.Tooltip("high:Q", title="Baseline highest, ms", format=",.4~r"),
     ]
     base = source("rows").encode(y=y, yOffset=offset, tooltip=tooltip)
-    x = alt.X("past_low:Q", title="change against the baseline's median", axis=_change_axis())
+    x = alt.X("past_low:Q", title="change from the baseline's median", axis=_change_axis())
     chart = alt.layer(
         base.mark_bar(height=9, color="currentColor", opacity=0.16, cornerRadius=2).encode(x=x, x2="past_high:Q"),
         source("zero").mark_rule(color="currentColor", opacity=0.6).encode(x="at:Q"),
@@ -214,7 +214,7 @@ def _change_axis() -> alt.Axis:
 
 def _endpoint_axis(order: list[str]) -> alt.Y:
     """Endpoint names, shortened in the middle on a narrow screen: they differ at their ends."""
-    narrow = "containerSize()[0] < 520 && length(datum.label) > 22"
+    narrow = "containerSize()[0] < 400 && length(datum.label) > 22"
     short = "slice(datum.label, 0, 8) + '…' + slice(datum.label, -13)"
     return alt.Y("endpoint:N", sort=order, title=None, axis=alt.Axis(labelExpr=f"{narrow} ? {short} : datum.label"))
 

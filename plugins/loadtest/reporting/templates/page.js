@@ -16,6 +16,7 @@
         renderer: "svg",
         config: own,
         defaultStyle: false,
+        logLevel: 1, // errors; Vega warns about a choice without data, which the page says in words
         tooltip: { disableDefaultStyle: true, theme: "page" },
       })
       .then(() => (figure.dataset.drawn = "yes"))
