@@ -36,7 +36,7 @@ def record_in_process(barrier, runs: Path, run_id: str, url: str | None, failure
 
 
 def record_at_once(runs: Path, run_ids: list[str], url: str | None) -> list[str]:
-    context = multiprocessing.get_context("spawn")
+    context = multiprocessing.get_context("fork")
     barrier, failures = context.Barrier(len(run_ids)), context.SimpleQueue()
     processes = [context.Process(target=record_in_process, args=(barrier, runs, name, url, failures)) for name in run_ids]
     for process in processes:
@@ -192,3 +192,57 @@ def test_a_server_that_is_not_there_is_a_sentence_without_the_password(query, in
 def test_a_relative_path_is_below_the_project_whatever_the_working_directory(installation, monkeypatch):
     monkeypatch.chdir("/")
     assert resolve("sqlite:///here/history.db").database == str(installation / "here/history.db")
+
+
+def test_a_wrong_password_is_a_sentence_that_does_not_hold_it(postgres_server, installation):
+    url = postgres_server.url.replace(postgres_server.password, "wr0ng-password")
+    with pytest.raises(InfrastructureError, match="refuses the login; check user and password") as caught:
+        record_run(build_run_folder(installation / "runs"), url)
+    assert "wr0ng-password" not in str(caught.value)
+
+
+def test_a_database_that_does_not_exist_on_the_server_is_said(postgres_server):
+    with pytest.raises(InfrastructureError, match='database "nowhere" does not exist'):
+        recent_runs(database_url=postgres_server.url_of("nowhere"))
+
+
+def test_a_row_locked_on_the_server_is_said_and_nothing_is_lost(postgres_server, installation, monkeypatch):
+    import psycopg
+
+    monkeypatch.setattr(database, "LOCK_TIMEOUT_S", 0.05)
+    url = postgres_server.create_database()
+    folder = build_run_folder(installation / "runs")
+    record_run(folder, url)
+    with psycopg.connect(url) as holder:
+        holder.execute("SELECT * FROM loadtest_runs FOR UPDATE")
+        with pytest.raises(InfrastructureError, match="is locked by another process and was not changed"):
+            record_run(folder, url)
+        holder.rollback()
+    record_run(folder, url)
+    assert len(recent_runs(database_url=url)) == 1
+
+
+def test_tables_dropped_under_a_running_process_are_made_anew(postgres_server, installation):
+    import psycopg
+
+    url = postgres_server.create_database()
+    folder = build_run_folder(installation / "runs")
+    record_run(folder, url)
+    with psycopg.connect(url, autocommit=True) as connection:
+        connection.execute("DROP SCHEMA public CASCADE")
+        connection.execute("CREATE SCHEMA public")
+    record_run(folder, url)  # the first try fails and looks again, the second one succeeds
+    assert len(recent_runs(database_url=url)) == 1
+
+
+def test_the_history_shares_a_database_with_others_without_touching_them(postgres_server):
+    import psycopg
+
+    url = postgres_server.create_database()
+    with psycopg.connect(url, autocommit=True) as connection:
+        connection.execute("CREATE TABLE alembic_version (version_num varchar(32))")
+        connection.execute("INSERT INTO alembic_version VALUES ('airflows-own')")
+        connection.execute("CREATE TABLE runs (id int)")
+    assert recent_runs(database_url=url) == []
+    with psycopg.connect(url) as connection:
+        assert connection.execute("SELECT version_num FROM alembic_version").fetchall() == [("airflows-own",)]
