@@ -146,6 +146,7 @@ def write_samples(path: Path, latencies_ms: dict[str, np.ndarray], errors: dict[
         "latency_us": pa.array(latency, pa.uint32()),
         "endpoint": pa.array(endpoint).dictionary_encode(),
         "error": pa.array(error).dictionary_encode(),
+        "worker": pa.array(["local/1"] * len(error)).dictionary_encode(),
     }
     pq.write_table(pa.table(table), str(path), compression="zstd")
 

@@ -220,9 +220,8 @@ def quantile_bounds(values: np.ndarray, quantile: float) -> Bounds:
     import numpy as np
 
     n = len(values)
-    below = _binomial_cdf(n, quantile)
-    lower_rank = int(np.searchsorted(below, 1 - LEVEL, side="right"))  # the last l with P(Bin <= l - 1) <= 0.05
-    upper_rank = int(np.searchsorted(below, LEVEL, side="left")) + 1
+    lower_rank = _binomial_quantile(n, quantile, 1 - LEVEL)
+    upper_rank = _binomial_quantile(n, quantile, LEVEL) + 1
     ranks = [rank for rank in (lower_rank, upper_rank) if 1 <= rank <= n]
     ordered = np.partition(values, sorted({rank - 1 for rank in ranks})) if ranks else values
     return Bounds(
@@ -231,12 +230,15 @@ def quantile_bounds(values: np.ndarray, quantile: float) -> Bounds:
     )
 
 
-def _binomial_cdf(n: int, share: float) -> np.ndarray:
-    """P(Bin(n, share) <= k) for k = 0 ... n - 1."""
-    import numpy as np
+def _binomial_quantile(n: int, share: float, level: float) -> int:
+    """Smallest k with P(Bin(n, share) <= k) > level, by bisection; so k is the largest l with P(Bin <= l - 1) <= level."""
     from scipy.special import bdtr
 
-    return bdtr(np.arange(n, dtype=np.float64), n, share)
+    low, high = 0, n
+    while low < high:
+        middle = (low + high) // 2
+        low, high = (low, middle) if bdtr(middle, n, share) > level else (middle + 1, high)
+    return low
 
 
 def mean_bounds(values: np.ndarray) -> Bounds:
