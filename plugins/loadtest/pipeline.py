@@ -196,6 +196,6 @@ def _check_approval(plan: Plan, approve: Callable[[Plan], None] | None) -> None:
 
 
 def _check_users(plan: Plan) -> None:
-    from loadtest.load.inspect import check_scenario
+    from loadtest.load.scenario_check import check_scenario
 
     check_scenario(plan.scenario)

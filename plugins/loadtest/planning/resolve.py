@@ -148,7 +148,7 @@ def _checked_url(url: str, where: str) -> str:
     if parts.username or parts.password or parts.query or parts.fragment:
         raise ConfigurationError(
             f"The base URL of {where} holds credentials or a query; give scheme, host, port and path only, "
-            "and pass secrets to the scenario through environment variables named LOADTEST_SECRET_*."
+            "and pass secrets to the scenario through environment variables named SCENARIO_*."
         )
     return url.strip().rstrip("/")
 
