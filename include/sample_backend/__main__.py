@@ -41,8 +41,8 @@ def main() -> int:
 
         try:
             database = Database(database_url)
-            seed_if_empty(database, SchoolSize(students=options.students, courses=options.courses), options.seed)
             app = create_app(database, rules)
+            seed_if_empty(database, SchoolSize(students=options.students, courses=options.courses), options.seed)
         except DatabaseUnavailable as error:
             return _refuse(str(error), EXIT_FAILED)
         except ValueError as error:

@@ -31,9 +31,6 @@ from loadtest.settings import settings
 _INHERITED = ("PATH", "HOME", "USER", "LOGNAME", "LANG", "LC_ALL", "TZ", "TMPDIR", "VIRTUAL_ENV", "SSL_CERT_FILE", "SSL_CERT_DIR")
 # Below the range from which the system takes ports for outgoing connections: the load itself opens many of those.
 _PORTS = range(20_000, 30_000)
-# Long enough to see a command that fails at once; whether it becomes healthy is for the health check to say.
-_WATCH_S = 5.0
-
 # Children must be waited for by their parent, or they stay zombies as long as it lives.
 _children: dict[int, subprocess.Popen[bytes]] = {}
 
@@ -41,19 +38,20 @@ _children: dict[int, subprocess.Popen[bytes]] = {}
 def start_backend(plan: Plan, folder: RunFolder) -> BackendState:
     """Start the plan's backend and write `backend.json`; a live one of the same run is kept, a half-started one replaced.
 
-    Returns when it listens, or after 5 s; call `wait_healthy` next, and `stop_backend` in any case.
+    Returns when it listens; call `check_health` next, and `stop_backend` in any case: it also cleans up after a failed start.
     Raises ConfigurationError for a command that cannot work (not found, exit code 2, port taken by something else) and
-    InfrastructureError for one that ended at once. The database and log of a failed start are left to `stop_backend`.
+    InfrastructureError for one that ends, or does not listen within `start_timeout_s`.
     """
     backend = plan.environment.backend
     if backend is None:
         raise ConfigurationError(f"The environment {plan.environment.name} starts no backend; give it a `backend` section.")
     if folder.backend_state.exists():
         earlier = BackendState.read(folder.backend_state)
-        require_this_host(earlier)
-        if earlier.identity is not None and earlier.identity.is_alive:
-            return earlier
-        clean_up(earlier, folder)
+        if earlier.stopped_at is None:
+            require_this_host(earlier)
+            if earlier.identity is not None and earlier.identity.is_alive:
+                return earlier
+            clean_up(earlier, folder)
 
     _check(backend, plan)
     port = _free_port()
@@ -83,7 +81,7 @@ def start_backend(plan: Plan, folder: RunFolder) -> BackendState:
         pass  # ended already, which the next lines report
     else:
         state.write(folder.backend_state)
-    _watch(process, plan, base_url, log)
+    _watch(process, plan, base_url, log, backend.start_timeout_s)
     return state
 
 
@@ -165,23 +163,27 @@ def _spawn(
     return process
 
 
-def _watch(process: subprocess.Popen[bytes], plan: Plan, base_url: str, log: Path) -> None:
-    """Wait until the backend listens or a few seconds are over; raise when it ends before."""
-    give_up = time.monotonic() + _WATCH_S
-    while time.monotonic() < give_up:
-        try:
+def _watch(process: subprocess.Popen[bytes], plan: Plan, base_url: str, log: Path, timeout_s: float) -> None:
+    """Wait until the backend listens; raise when it ends before or takes too long."""
+    give_up = time.monotonic() + timeout_s
+    while True:
+        with contextlib.suppress(subprocess.TimeoutExpired):
             code = process.wait(timeout=0.05)
-        except subprocess.TimeoutExpired:
-            if _listens(base_url):
-                return
-            continue
-        line = last_line(log)
-        sentence = (
-            f"The backend of {plan.environment.name} ended at once with exit code {code}; "
-            f"{f'its last words: {line}' if line else 'it said nothing'}"
-        ).rstrip(".")
-        # 2, 126 and 127: by convention a command that was called wrongly, may not or cannot be run.
-        raise (ConfigurationError if code in (2, 126, 127) else InfrastructureError)(f"{sentence}.")
+            # 2, 126 and 127: by convention a command that was called wrongly, may not or cannot be run.
+            kind = ConfigurationError if code in (2, 126, 127) else InfrastructureError
+            raise kind(f"The backend of {plan.environment.name} ended with exit code {code} while starting; {_last_words(log)}.")
+        if _listens(base_url):
+            return
+        if time.monotonic() >= give_up:
+            raise InfrastructureError(
+                f"The backend of {plan.environment.name} does not listen on {base_url} after {timeout_s:.3g} s "
+                f"(start_timeout_s); {_last_words(log)}."
+            )
+
+
+def _last_words(log: Path) -> str:
+    line = last_line(log).rstrip(".")
+    return f"its last words: {line}" if line else "it said nothing"
 
 
 def _free_port() -> int:

@@ -31,10 +31,11 @@ def stop_backend(folder: RunFolder) -> None:
     if not folder.backend_state.exists():
         return
     state = BackendState.read(folder.backend_state)
+    if state.stopped_at is not None:
+        return
     require_this_host(state)
     clean_up(state, folder)
-    if state.stopped_at is None:
-        state.model_copy(update={"stopped_at": datetime.now(UTC)}).write(folder.backend_state)
+    state.model_copy(update={"stopped_at": datetime.now(UTC)}).write(folder.backend_state)
 
 
 def require_this_host(state: BackendState) -> None:
