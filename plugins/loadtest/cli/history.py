@@ -157,6 +157,23 @@ def export(
     print(f"Wrote {count} runs to {output}.", file=sys.stderr)
 
 
+@app.command()
+def watch(output: FormatOption = Format.TEXT) -> None:
+    """Did the weekly run start, and is it finished in time? Exits 1 and says what is wrong; pings LOADTEST_HEARTBEAT_URL."""
+    from loadtest.history.watch import send_heartbeat, watch_weekly_run
+
+    sentences = watch_weekly_run()
+    if not sentences and (problem := send_heartbeat()):
+        sentences = [problem]
+    if output is Format.JSON:
+        print(json.dumps(sentences, indent=2))
+    else:
+        for sentence in sentences or ["The weekly run is as it should be."]:
+            print_plain(sentence)
+    if sentences:
+        sys.exit(1)
+
+
 def print_plain(text: str, *, error: bool = False) -> None:
     """Text from outside: control characters (a terminal would obey them) become visible, nothing is taken as markup."""
     visible = "".join(letter if letter.isprintable() or letter == "\n" else f"\\x{ord(letter):02x}" for letter in text)
