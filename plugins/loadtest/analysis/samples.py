@@ -78,12 +78,13 @@ class Names:
         if not pa.types.is_dictionary(column.type):
             column = column.cast(pa.string()).dictionary_encode()
         local = column.dictionary.to_pylist()
-        indices = column.indices
-        if indices.null_count:
-            local = [*local, None]
-            indices = indices.cast(pa.int64()).fill_null(len(local) - 1)
-        mapping = np.fromiter((self.code(self._null_name if name is None else name) for name in local), np.uint16, len(local))
-        return mapping[indices.to_numpy(zero_copy_only=False)] if len(mapping) else np.zeros(len(column), np.uint16)
+        missing = len(local)
+        mapping = np.array([*(self.code(self._null_name if name is None else name) for name in local), 0], np.uint16)
+        indices = _values(column.indices)
+        if column.null_count:
+            mapping[missing] = self.code(self._null_name)
+            indices = np.where(_valid(column), indices, missing)
+        return mapping[indices]
 
 
 class SampleFile:
@@ -96,7 +97,7 @@ class SampleFile:
         self.path = path
         try:
             source: Any = str(path) if is_local(path) else path.open("rb")
-            self._file = pq.ParquetFile(source, read_dictionary=list(NAMED), pre_buffer=False, page_checksum_verification=True)
+            self._file = pq.ParquetFile(source, pre_buffer=False, page_checksum_verification=True)
         except FileNotFoundError:
             raise ConfigurationError(f"{path} does not exist; run the load stage that writes it first.") from None
         except (pa.ArrowException, OSError) as error:
@@ -105,6 +106,8 @@ class SampleFile:
         missing = [name for name in REQUIRED if name not in self.columns]
         if missing:
             raise ConfigurationError(f"{path} lacks the column {missing[0]!r}; run the load stage again.")
+        for name in self.columns:
+            _check_type(path, self._file.schema_arrow.field(name))
         self.rows: int = self._file.metadata.num_rows
         self.endpoints = Names(UNNAMED_ENDPOINT)
         self.errors = Names(NO_OUTCOME)
@@ -196,7 +199,7 @@ class SampleFile:
         server = {}
         for component in components:
             column = batch.column(f"server_{component}_us")
-            server[component] = (_numbers(column, np.uint32), column.is_valid().to_numpy(zero_copy_only=False))
+            server[component] = (_numbers(column, np.uint32), _valid(column))
         return Samples(n=batch.num_rows, server=server, **arrays)
 
 
@@ -234,16 +237,46 @@ def _join(parts: list[Samples], wanted: tuple[str, ...], components: tuple[str, 
     return Samples(n=sum(part.n for part in parts), server=server, **arrays)
 
 
+def _check_type(path: AnyPath, column: pa.Field) -> None:
+    kind = column.type.value_type if pa.types.is_dictionary(column.type) else column.type
+    if column.name in NAMED:
+        fits, expected = pa.types.is_string(kind) or pa.types.is_large_string(kind), "text"
+    elif column.name in _NUMERIC or column.name.startswith("server_"):
+        fits, expected = pa.types.is_integer(kind) or pa.types.is_floating(kind), "numbers"
+    else:
+        return
+    if not fits:
+        raise ConfigurationError(
+            f"{path}: the column {column.name!r} holds {column.type}, not {expected}; run the load stage again."
+        )
+
+
 def _numbers(column: pa.Array, dtype: Any) -> NDArray[Any]:
+    """The column in the wanted type; 0 where it is empty, values that do not fit are clipped."""
+    values = _values(column)
     if column.null_count:
-        column = column.fill_null(0)
-    values = column.to_numpy(zero_copy_only=False)
+        values = np.where(_valid(column), values, values.dtype.type(0))
     if values.dtype == dtype:
         return values
     if np.issubdtype(values.dtype, np.floating):
         values = np.nan_to_num(values)
     limits = np.iinfo(dtype)
     return np.clip(values, limits.min, limits.max).astype(dtype)
+
+
+def _values(column: pa.Array) -> NDArray[Any]:
+    """A view of a fixed-width column's values; undefined where it is empty. (`to_numpy` would import pandas: a second.)"""
+    dtype = np.dtype(column.type.to_pandas_dtype())
+    buffer = column.buffers()[1]
+    return np.frombuffer(buffer, dtype, count=len(column), offset=column.offset * dtype.itemsize)
+
+
+def _valid(column: pa.Array) -> NDArray[np.bool_]:
+    buffer = column.buffers()[0]
+    if buffer is None or not column.null_count:
+        return np.ones(len(column), np.bool_)
+    bits = np.unpackbits(np.frombuffer(buffer, np.uint8), bitorder="little")
+    return bits[column.offset : column.offset + len(column)].view(np.bool_)
 
 
 def _first_line(error: BaseException) -> str:
