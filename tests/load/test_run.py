@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
+import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -16,6 +18,7 @@ import pytest
 from loadtest.errors import ConfigurationError
 from loadtest.load import run
 from loadtest.load.job import supervisor_file
+from loadtest.load.locust_command import PLUGIN, free_port
 from loadtest.load.models import LoadModel, LoadResult, Progress, StopReason
 from loadtest.run_folder import RunFolder
 from tests.load.plans import folder_of, plan_of, write_scenario
@@ -78,7 +81,7 @@ def test_a_normal_end_records_what_the_server_answered(tmp_path: Path, server: C
     assert '"trace_id": "' in folder.exemplars.read_text()
     assert "Starting Locust" in folder.locust_log.read_text()
     assert LoadResult.read(folder.load) == LoadResult.read(folder.attempt(1).load) == result
-    assert os.stat(str(folder.samples)).st_nlink > 1, "the big file is stored once"
+    assert Path(str(folder.samples)).stat().st_nlink > 1, "the big file is stored once"
     assert any(progress.requests > 0 and progress.endpoints for progress in seen)
     assert not list(Path(str(folder.path)).rglob(".*")), "no half-written file stays behind"
 
@@ -288,3 +291,42 @@ def test_locust_files_of_strangers_run_unchanged(
     assert len(http) == server.total
     if name == "custom_protocol":
         assert set(frame[frame.endpoint == "queue publish broken"].error) == {"TimeoutError: timed out"}
+
+
+def test_remote_workers_send_their_samples_through_the_master(
+    tmp_path: Path, server: CountingServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    port = str(free_port())
+    monkeypatch.setenv("LOADTEST_MASTER_PORT", port)
+    server.control.headers = {"Server-Timing": "db;dur=1.5"}
+    handle = start(tmp_path, server, users=4, remote_workers=2, duration_s=4)
+    locustfile = tmp_path / "elsewhere" / "locustfile.py"
+    locustfile.parent.mkdir()
+    locustfile.write_text((tmp_path / "scenario" / "locustfile.py").read_text())
+    command = [sys.executable, "-m", "locust", "-f", f"{locustfile},{PLUGIN}", "--worker", "--master-port", port]
+    environment = {**os.environ, "LOADTEST_REGION": "eu-west", "HOME": str(tmp_path), "PYTHONPATH": str(PLUGIN.parents[3])}
+    workers = [subprocess.Popen(command, cwd=locustfile.parent, env=environment) for _ in range(2)]
+    try:
+        result = run.wait_for_load(handle)
+        for worker in workers:
+            worker.wait(timeout=20)
+    finally:
+        for worker in workers:
+            worker.kill()
+    assert result.stop_reason is StopReason.COMPLETED and result.error == ""
+    assert sorted(worker.worker for worker in result.workers) == ["eu-west/0", "eu-west/1"]
+    assert all(worker.completed and worker.samples > 0 for worker in result.workers)
+    assert all(abs(worker.clock_offset_ms) < 1000 for worker in result.workers)
+    assert result.samples == server.total
+    frame = samples_of(handle.folder)
+    assert set(frame.server_db_us) == {1500}
+    assert set(frame.endpoint) == {"GET /api/v1/students/{id}", "GET /api/v1/courses"}
+
+
+def test_remote_workers_that_do_not_come_are_waited_for_only_so_long(
+    tmp_path: Path, server: CountingServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("LOADTEST_MASTER_PORT", str(free_port()))
+    result = load(tmp_path, server, remote_workers=1, remote_wait_s=2, duration_s=60)
+    assert result.stop_reason is StopReason.NOT_STARTED
+    assert "joined the master in time" in result.error

@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import atexit
 import inspect
+import logging
 import os
+import socket
 import sys
 from pathlib import Path
 from time import monotonic, perf_counter, time
@@ -16,27 +18,34 @@ from time import monotonic, perf_counter, time
 import gevent
 from gevent.event import Event
 from locust import events
-from locust.runners import LocalRunner, MasterRunner
+from locust.runners import MasterRunner, WorkerRunner
 
 from loadtest.load import streams
 from loadtest.load.agent_config import AgentConfig
 from loadtest.load.open_loop import ArrivalCounts, use_open_loop
 from loadtest.load.recorder import Recorder
 from loadtest.load.self_observation import NAP_S, SelfObservation
+from loadtest.load.shipping import CONFIG_OPTION, STOP, Receiver, Shipper, stream_folder
 from loadtest.load.tracing import trace_requests
 from loadtest.load.user_patches import desynchronize_users, stop_waiting_users_safely
 
+logger = logging.getLogger(__name__)
+
 EARLY_S = 1.0  # a worker hears of the start a little later than the master, so its time may be this much short
+GATHER_ON_QUIT_S = 4.0
 
 
 def install() -> None:
-    """Called while Locust loads its files, after the scenario."""
+    """Called while Locust loads its files, after the scenario.
+
+    With LOADTEST_RECORDER: a process that our supervisor started. Without: a remote worker, if it is a worker at all,
+    which gets its configuration from the master.
+    """
     path = os.environ.get(streams.CONFIG_VARIABLE)
-    if not path:
-        return
-    config = AgentConfig.read(path)
-    refuse_without_users(config.locustfile)
-    agent = Agent(config, worker=os.environ.get("LOADTEST_WORKER", "local/0"))
+    config = AgentConfig.read(path) if path else None
+    if config:
+        refuse_without_users(config.locustfile)
+    agent = Agent(config, worker=os.environ.get(streams.WORKER_VARIABLE, "local/0"))
     events.init.add_listener(agent.on_init)
 
 
@@ -50,49 +59,85 @@ def refuse_without_users(locustfile: str) -> None:
         sys.exit(1)
 
 
-class Agent:
-    """One per process. `worker`: `<region>/<number>`, or `_master`."""
+def remote_worker_name(index: int) -> str:
+    """`<region>/<number>`; the region is LOADTEST_REGION, or the host's name."""
+    region = os.environ.get("LOADTEST_REGION") or socket.gethostname()
+    return f"{region}/{index}" if index >= 0 else f"{region}/{os.getpid()}"
 
-    def __init__(self, config: AgentConfig, worker: str) -> None:
+
+class Agent:
+    """One per process. `worker`: `<region>/<number>`, or `_master`; `config` None: a remote worker."""
+
+    def __init__(self, config: AgentConfig | None, worker: str) -> None:
         self.config = config
         self.worker = worker
-        self.started_at: float | None = None  # monotonic
+        self.is_remote = config is None
         self.arrivals: ArrivalCounts | None = None
+        self.receiver: Receiver | None = None
+        self.shipper: Shipper | None = None
+        self.started_at: float | None = None  # monotonic
         self._started = Event()
-        self._completed = False
         self._parent = os.getppid()
 
     def on_init(self, environment, runner, **_: object) -> None:
         self.environment, self.runner = environment, runner
-        self.recorder = Recorder(
-            Path(self.config.streams) / self.worker.replace("/", "-"),
-            worker=self.worker,
-            patterns=list(self.config.patterns),
-        )
+        if not self.is_remote:
+            self.prepare()
+            environment.events.test_start.add_listener(self.on_test_start)
+        elif isinstance(runner, WorkerRunner):
+            environment.events.test_start.add_listener(self.on_remote_start)
+
+    def on_remote_start(self, **_: object) -> None:
+        text = getattr(self.environment.parsed_options, CONFIG_OPTION, None)
+        if not text:
+            logger.warning("the master sends no load test configuration: nothing is recorded here")
+            return
+        self.config = AgentConfig.from_json(text)
+        self.worker = remote_worker_name(self.runner.worker_index)
+        self.shipper = Shipper(self.runner, self.worker)
+        self.runner.register_message(STOP, self.on_remote_stop, concurrent=True)
+        self.prepare()
+        self.on_test_start()
+
+    def on_remote_stop(self, **_: object) -> None:
+        self.runner.stop()
+        self.shipper.last()
+
+    def prepare(self) -> None:
+        """Everything that must be in place before the first request."""
+        environment, runner, config = self.environment, self.runner, self.config
+        folder = None if self.is_remote else Path(config.streams) / stream_folder(self.worker)
+        self.recorder = Recorder(folder, worker=self.worker, patterns=list(config.patterns), ship=self.shipper)
+        self._observation = SelfObservation()
         if environment.shape_class is not None:
-            self.recorder.fact({"event": "shape_ignored", "name": type(environment.shape_class).__name__})
+            self.event("shape_ignored", name=type(environment.shape_class).__name__)
             environment.shape_class = None
-        if not isinstance(runner, MasterRunner):
-            trace_requests(self.recorder, self.config.base_url)
-            environment.events.request.add_listener(self.recorder.on_request)
-        if self.config.open_loop:
+        if config.open_loop:
             self.arrivals = use_open_loop(
                 environment,
-                schedule=self.config.schedule(),
-                max_concurrency=self.config.max_concurrency,
-                processes=max(1, self.config.expected_workers + self.config.remote_workers),
-                stop_timeout_s=self.config.stop_timeout_s,
+                schedule=config.schedule(),
+                max_concurrency=config.max_concurrency,
+                processes=max(1, config.expected_workers + config.remote_workers),
+                stop_timeout_s=config.stop_timeout_s,
             )
         else:
             desynchronize_users()
         stop_waiting_users_safely()
-        environment.events.test_start.add_listener(self.on_test_start)
+        if isinstance(runner, MasterRunner):
+            if config.remote_workers:
+                self.receiver = Receiver(runner, Path(config.streams))
+                vars(environment.parsed_options)[CONFIG_OPTION] = config.to_json()
+                environment.events.quitting.add_listener(lambda **_: self.receiver.gather(GATHER_ON_QUIT_S))
+        else:
+            trace_requests(self.recorder, config.base_url)
+            environment.events.request.add_listener(self.recorder.on_request)
         environment.events.spawning_complete.add_listener(self.on_spawning_complete)
         environment.events.test_stop.add_listener(self.on_test_stop)
-        environment.events.quit.add_listener(self.on_quit)
-        atexit.register(self.recorder.flush)
+        if not self.is_remote:
+            environment.events.quit.add_listener(self.on_quit)
+            atexit.register(self.recorder.flush)
         gevent.spawn(self.observe)
-        if isinstance(runner, LocalRunner | MasterRunner):
+        if not isinstance(runner, WorkerRunner):
             gevent.spawn(self.control)
 
     # -- events -------------------------------------------------------------------------------------------------
@@ -107,10 +152,8 @@ class Agent:
 
     def on_test_stop(self, **_: object) -> None:
         elapsed = monotonic() - self.started_at if self.started_at is not None else 0.0
-        if elapsed >= self.config.duration_s - EARLY_S and self.started_at is not None:
-            self._completed = True
         self.second()
-        self.event("completed" if self._completed else "cut_short", elapsed_s=round(elapsed, 3))
+        self.event("completed" if elapsed >= self.config.duration_s - EARLY_S else "cut_short", elapsed_s=round(elapsed, 3))
 
     def on_quit(self, exit_code: int | None = None, **_: object) -> None:
         self.second()
@@ -123,8 +166,7 @@ class Agent:
     # -- greenlets ----------------------------------------------------------------------------------------------
 
     def observe(self) -> None:
-        """Every 20 ms the number of users and the lateness of the loop; every second the facts, on disk."""
-        self._observation = SelfObservation()
+        """Every 20 ms the number of users and the lateness of the loop; every second the facts, written out."""
         next_second = monotonic() + 1
         while True:
             before = perf_counter()
@@ -135,7 +177,7 @@ class Agent:
                 next_second += 1
                 self.second()
                 self.recorder.flush()
-                if os.getppid() != self._parent:
+                if not self.is_remote and os.getppid() != self._parent:
                     self.leave("the supervisor is gone")
 
     @property
@@ -145,7 +187,7 @@ class Agent:
 
     def second(self) -> None:
         recorder = self.recorder
-        self.recorder.fact(
+        recorder.fact(
             self._observation.second()
             | {
                 "users": self.users,
@@ -171,6 +213,8 @@ class Agent:
                     level = users
             gevent.sleep(min(1.0, config.duration_s - elapsed))
         self.event("time_up")
+        if self.receiver:
+            self.receiver.gather(config.stop_timeout_s + GATHER_ON_QUIT_S)
         self.runner.quit()
 
     def leave(self, reason: str) -> None:

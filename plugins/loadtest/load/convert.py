@@ -20,7 +20,8 @@ EXEMPLARS_PER_ENDPOINT = 5
 
 @dataclass(frozen=True)
 class WorkerStream:
-    """One process's folder, its label `<region>/<worker>`, names, and number of whole and torn records."""
+    """One process's folder, its label `<region>/<worker>`, names, number of whole and torn records, and for a remote
+    one the master's clock minus its own (start times are brought to the master's clock)."""
 
     folder: Path
     label: str
@@ -28,6 +29,7 @@ class WorkerStream:
     samples: int
     torn: int
     raw_names: int
+    clock_offset_s: float | None = None
 
 
 @dataclass
@@ -48,7 +50,7 @@ def read_worker(folder: Path) -> WorkerStream:
     label = next((fact["worker"] for fact in facts if fact.get("event") == "process"), folder.name)
     raw_names = max((fact.get("raw_names", 0) for fact in facts), default=0)
     whole, rest = divmod(size, streams.SAMPLE.size)
-    return WorkerStream(folder, label, tail.names, whole, 1 if rest else 0, raw_names)
+    return WorkerStream(folder, label, tail.names, whole, 1 if rest else 0, raw_names, tail.clock_offset_s)
 
 
 def convert_streams(streams_folder: Path, samples: Path, exemplars: Path) -> Conversion:
@@ -120,6 +122,7 @@ def _write_parquet(workers: list[WorkerStream], conversion: Conversion, target: 
         compression="zstd",
         use_dictionary=["endpoint", "error", "worker", "status", "users", "response_bytes"],
         column_encoding={"start_us": "DELTA_BINARY_PACKED"},
+        write_page_checksum=True,  # so that the analysis refuses a damaged page instead of reading other numbers
     ) as writer:
         for number, worker in enumerate(workers):
             endpoint_of = _lookup(worker.names["endpoint"], endpoints, np.uint16)
@@ -128,7 +131,7 @@ def _write_parquet(workers: list[WorkerStream], conversion: Conversion, target: 
             for first, rows in _chunks(worker):
                 known = np.minimum(rows["endpoint"], len(endpoint_of) - 1)
                 columns = [
-                    pa.array(rows["start_us"]),
+                    pa.array(rows["start_us"] + round((worker.clock_offset_s or 0.0) * 1_000_000)),
                     pa.array(rows["latency_us"]),
                     pa.array(rows["late_us"]),
                     dictionary(endpoint_of[known], endpoints),
@@ -145,6 +148,8 @@ def _write_parquet(workers: list[WorkerStream], conversion: Conversion, target: 
 
 def _chunks(worker: WorkerStream):
     """(first row, records) of at most ROWS_PER_GROUP rows; a torn last record is left out."""
+    if not worker.samples:
+        return
     with (worker.folder / streams.SAMPLES).open("rb") as stream:
         for first in range(0, worker.samples, ROWS_PER_GROUP):
             yield first, np.fromfile(stream, dtype=SAMPLE_DTYPE, count=min(ROWS_PER_GROUP, worker.samples - first))

@@ -57,7 +57,13 @@ class ProcessFacts:
 
 
 def worker_facts(
-    process: ProcessFacts, *, samples: int, torn: int, lost: bool, steady: tuple[float, float] | None
+    process: ProcessFacts,
+    *,
+    samples: int,
+    torn: int,
+    lost: bool,
+    clock_offset_s: float | None,
+    steady: tuple[float, float] | None,
 ) -> WorkerFacts:
     """Self-observation over the steady phase (over all of the load when there was none)."""
     seconds = [
@@ -79,4 +85,5 @@ def worker_facts(
         loop_overshoot_p95_ms=round(float(np.percentile(overshoots_ms, 95)), 4) if len(overshoots_ms) else None,
         max_clock_step_ms=max((abs(fact["clock_step_ms"]) for fact in process.seconds), default=0.0),
         max_users=process.max_users,
+        clock_offset_ms=None if clock_offset_s is None else round(clock_offset_s * 1000, 3),
     )

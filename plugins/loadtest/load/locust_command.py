@@ -54,7 +54,7 @@ def scrubbed_environment(scratch: Scratch, worker: str) -> dict[str, str]:
         "PYTHONUNBUFFERED": "1",
         "PYTHONDONTWRITEBYTECODE": "1",
         streams.CONFIG_VARIABLE: str(scratch.agent_config),
-        "LOADTEST_WORKER": worker,
+        streams.WORKER_VARIABLE: worker,
     }
 
 

@@ -53,6 +53,7 @@ class WorkerFacts(Record):
     loop_overshoot_p95_ms: float | None = None
     max_clock_step_ms: float = 0.0
     max_users: int = 0
+    clock_offset_ms: float | None = None  # remote worker: master's clock minus its own, corrected in the samples
 
 
 class ArrivalFacts(Record):

@@ -36,22 +36,22 @@ _URL_TAIL = re.compile(r" (?:for|with) url: \S+")
 
 
 class Recorder:
-    """Writes the streams of one process to `folder`.
+    """Writes the streams of one process to `folder`, or gives them to `ship` (file name, bytes), or both.
 
-    `ship`: called with (file name, bytes) for everything written, for workers whose folder is on another machine.
+    `patterns`: (regular expression, name) of the scenario's own endpoint grouping.
     """
 
     def __init__(
         self,
-        folder: Path,
+        folder: Path | None,
         *,
         worker: str,
         patterns: list[tuple[str, str]],
         exemplars_per_endpoint: int = 5,
         ship: Callable[[str, bytes], None] | None = None,
     ) -> None:
-        folder.mkdir(parents=True, exist_ok=True)
-        self.folder = folder
+        if folder:
+            folder.mkdir(parents=True, exist_ok=True)
         self.worker = worker
         self.users = 0
         self.samples = 0
@@ -59,7 +59,9 @@ class Recorder:
         self.requests_sent = 0  # by HTTP sessions that carry our trace header
         self.requests_answered = 0
         self._ship = ship
-        self._files = {name: os.open(folder / name, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644) for name in streams.FILES}
+        self._files = {
+            name: os.open(folder / name, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644) for name in streams.FILES if folder
+        }
         self._buffer = bytearray(BUFFER_BYTES)
         self._position = 0
         self._server = bytearray()
@@ -224,7 +226,8 @@ class Recorder:
             data = self._take(name)
             if not data:
                 continue
-            self._write(self._files[name], data)
+            if name in self._files:
+                self._write(self._files[name], data)
             if self._ship:
                 self._ship(name, data)
 

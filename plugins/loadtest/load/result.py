@@ -10,7 +10,7 @@ from loadtest.load import streams
 from loadtest.load.convert import Conversion
 from loadtest.load.facts import ProcessFacts, worker_facts
 from loadtest.load.job import LoadJob, planned_duration_s, planned_users, schedule_of
-from loadtest.load.models import AbortFacts, ArrivalFacts, HealthFacts, HostProbe, LoadResult, StopReason
+from loadtest.load.models import AbortFacts, ArrivalFacts, HealthFacts, HostProbe, LoadResult, StopReason, WorkerFacts
 from loadtest.load.workers import resolve_workers
 from loadtest.planning.models import LoadModel
 
@@ -25,7 +25,6 @@ class Observed:
     signaled: bool = False
     abort: AbortFacts | None = None
     lost: set[str] = field(default_factory=set)
-    remote_missing: int = 0
     health: HealthFacts = field(default_factory=HealthFacts)
     host_probe: HostProbe | None = None
 
@@ -38,16 +37,7 @@ def load_result(job: LoadJob, observed: Observed, processes: Sequence[ProcessFac
     expected = resolve_workers(profile) + profile.remote_workers
     started = _start_of_load(processes)
     ended = max((process.last_t for process in processes), default=0.0)
-    workers = tuple(
-        worker_facts(
-            process,
-            samples=conversion.by_worker[process.worker].samples if process.worker in conversion.by_worker else 0,
-            torn=conversion.by_worker[process.worker].torn if process.worker in conversion.by_worker else 0,
-            lost=process.worker in observed.lost,
-            steady=steady,
-        )
-        for process in senders
-    )
+    workers = tuple(_worker(process, conversion, observed, steady) for process in senders)
     stop_reason, error = _stop(job, observed, processes, conversion, started)
     return LoadResult(
         attempt=job.attempt,
@@ -73,6 +63,18 @@ def load_result(job: LoadJob, observed: Observed, processes: Sequence[ProcessFac
         abort=observed.abort,
         health=observed.health,
         host_probe=observed.host_probe,
+    )
+
+
+def _worker(process: ProcessFacts, conversion: Conversion, observed: Observed, steady: tuple[float, float] | None) -> WorkerFacts:
+    stream = conversion.by_worker.get(process.worker)
+    return worker_facts(
+        process,
+        samples=stream.samples if stream else 0,
+        torn=stream.torn if stream else 0,
+        lost=process.worker in observed.lost or process.event("stream_broken") is not None,
+        clock_offset_s=stream.clock_offset_s if stream else None,
+        steady=steady,
     )
 
 

@@ -39,5 +39,6 @@ SERVER_FIELDS = [("row", "<u4"), ("duration_us", "<u4"), ("component", "<u2")]
 NO_ERROR = 0
 MAX_U16, MAX_U32 = 0xFFFF, 0xFFFF_FFFF
 
-CONFIG_VARIABLE = "LOADTEST_RECORDER"
+CONFIG_VARIABLE, WORKER_VARIABLE = "LOADTEST_RECORDER", "LOADTEST_WORKER"
 MASTER = "_master"  # folder of the master process: it sends no requests, only facts
+OFFSET = "offset.json"  # written by the master for a remote worker: {"offset_s": master's clock minus the worker's}

@@ -47,6 +47,14 @@ class WorkerTail:
         self._names = FileTail(folder / streams.NAMES)
         self._facts = FileTail(folder / streams.FACTS)
 
+    @property
+    def clock_offset_s(self) -> float | None:
+        """Master's clock minus that of a remote worker; None for a process of this machine."""
+        try:
+            return float(json.loads((self.folder / streams.OFFSET).read_text())["offset_s"])
+        except (OSError, ValueError, KeyError):
+            return None
+
     def read_samples(self) -> np.ndarray:
         """New records as an array of SAMPLE_DTYPE; the names they use are known afterwards."""
         data = self._samples.read(streams.SAMPLE.size)

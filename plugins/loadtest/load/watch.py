@@ -149,7 +149,8 @@ class LoadWatch:
         for worker in (ended | silent) - completed - self.observed.lost - {streams.MASTER}:
             log.warning("worker %s is lost", worker)
             self.observed.lost.add(worker)
-        if all(facts.worker in self.observed.lost for facts in self._senders()):
+        workers = {facts.worker for facts in self._senders()} | {process.worker for process in self.processes}
+        if workers - {streams.MASTER} and workers - {streams.MASTER} <= self.observed.lost:
             self._stop()
 
     def _senders(self) -> list[ProcessFacts]:

@@ -8,7 +8,7 @@ class ReadThread(TaskSet):
 
     @task(3)
     def read(self):
-        self.client.get("/forum/threads/%s" % uuid.uuid4())
+        self.client.get("/forum/threads/" + str(uuid.uuid4()))
 
     @task(1)
     def stop(self):
