@@ -1,7 +1,8 @@
 """Secrets out of text that is about to be kept: logs of backends and of Locust, error messages.
 
 Masks by form, not by knowledge: headers that carry credentials, `password=` and its kin in any common notation, credentials
-in URLs, tokens that can be told by their shape. Every pattern is linear in the length of the text.
+in URLs, tokens that can be told by their shape. Every pattern is linear in the length of the text; possessive
+quantifiers (`*+`) keep a mask that is there from being masked again.
 """
 
 from __future__ import annotations
@@ -26,15 +27,15 @@ _PATTERNS: tuple[tuple[re.Pattern[str], str], ...] = (
     (re.compile(r"-----BEGIN [A-Z ]*PRIVATE KEY-----[^-]*(?:-----END [A-Z ]*PRIVATE KEY-----)?"), MASK),
     # Whole header values: schemes and cookies consist of several words.
     (
-        re.compile(r"""(?i)(\b(?:proxy-)?authorization\b["']?\s*[:=]\s*["']?)(?!\*\*\*)[^"'\r\n]+"""),
+        re.compile(r"""(?i)(\b(?:proxy-)?authorization\b["']?\s*+[:=]\s*+["']?+)(?!\*\*\*)[^"'\r\n]+"""),
         rf"\1{MASK}",
     ),
-    (re.compile(r"""(?i)(\b(?:set-)?cookie\b["']?\s*:\s*["']?)(?!\*\*\*)[^"'\r\n]+"""), rf"\1{MASK}"),
-    (re.compile(r"(?i)\b(bearer)\s+(?!\*\*\*)[A-Za-z0-9._~+/=-]{8,}"), rf"\1 {MASK}"),
+    (re.compile(r"""(?i)(\b(?:set-)?cookie\b["']?\s*+:\s*+["']?+)(?!\*\*\*)[^"'\r\n]+"""), rf"\1{MASK}"),
+    (re.compile(r"(?i)\b(bearer)\s++(?!\*\*\*)[A-Za-z0-9._~+/=-]{8,}"), rf"\1 {MASK}"),
     # user:password@ of a URL, up to the last @ of its host part.
     (re.compile(r"(?i)(\b[a-z][a-z0-9+.-]{0,30}://[^\s/:@'\"]{0,200}:)[^\s/'\"]{1,500}@"), rf"\1{MASK}@"),
     (
-        re.compile(rf"""(?i)({_SECRET_NAME}[a-z0-9_-]{{0,20}}\\?["']?\s{{0,5}}[:=]\s{{0,5}})(?!\*\*\*){_VALUE}"""),
+        re.compile(rf"""(?i)({_SECRET_NAME}[a-z0-9_-]{{0,20}}\\?["']?\s{{0,5}}+[:=]\s{{0,5}}+)(?!\*\*\*){_VALUE}"""),
         rf"\1{MASK}",
     ),
     (re.compile(r"\beyJ[A-Za-z0-9_-]{5,}\.[A-Za-z0-9_-]{5,}(?:\.[A-Za-z0-9_-]*)?"), MASK),  # JSON Web Token
