@@ -74,10 +74,11 @@ def _blocking(plan: Plan, findings: Sequence[Finding], comparison: Comparison | 
     reasons = []
     if plan.scenario.criteria.baseline_required and not (comparison and comparison.compared):
         reasons.append("this scenario demands a comparison with a baseline")
-    suspects = [subject(f.endpoint) for f in findings if f.suspect]
+    suspects = list(dict.fromkeys(subject(f.endpoint) for f in findings if f.suspect))
     if suspects:
         reasons.append(f"a suspected regression was not settled by confirmation runs ({listing(suspects)})")
-    absent = [subject(f.endpoint) for f in findings if f.criterion is Criterion.TARGET and f.n == 0]
+    unseen = [f for f in findings if f.criterion is Criterion.TARGET and f.n == 0]
+    absent = list(dict.fromkeys(subject(f.endpoint) for f in unseen))
     if absent and not indicative:
         reasons.append(f"{listing(absent)} {'has a target' if len(absent) == 1 else 'have targets'} but no request")
     others = [

@@ -26,6 +26,7 @@ WRITES = ("POST", "PUT", "PATCH", "DELETE")
 TAIL_FACTOR = 2.0  # p95 rose at least this many times as much as typical latency: some requests, not all
 SLOW_COMPONENT_SHARE = 0.5
 FULL_RUNS = 8
+MOST_TIMES_LONGER = 10
 LEAST_N_FOR_UPPER = {0.50: 5, 0.90: 29, 0.95: 59, 0.99: 299}  # least n with 1 - q^n >= 0.95
 
 
@@ -260,12 +261,11 @@ def _settle_targets(facts: _Facts) -> Iterator[Recommendation]:
     if factors:
         longest = max(factors.values())
         duration = format_duration(math.ceil(longest * facts.plan.profile.duration_s / 30) * 30)
-        yield Recommendation(
-            title="Measure longer to be sure of the targets",
-            evidence=f"too few requests at {listing(sorted(factors))}",
-            next_step=f"about {longest:.1f} times the duration would do ({duration})",
-            command=f"{facts.run_command} --duration {duration}",
-        )
+        step, command = f"about {longest:.1f} times the duration would do ({duration})", f"{facts.run_command} --duration {duration}"
+        if longest > MOST_TIMES_LONGER:
+            step, command = "these requests are too rare to wait for: give them more weight in the scenario", ""
+        evidence = f"too few requests at {listing(sorted(factors))}"
+        yield Recommendation(title="Measure more to be sure of the targets", evidence=evidence, next_step=step, command=command)
 
 
 def _settle_coverage(facts: _Facts) -> Iterator[Recommendation]:

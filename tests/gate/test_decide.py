@@ -1,0 +1,215 @@
+"""The gate's stage on run folders: no baseline, a matching one, suspicion, confirmation, drift, mutes, damaged files."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from loadtest.baselines.candidates import add_run
+from loadtest.baselines.promotion import promote
+from loadtest.baselines.store import baseline_path
+from loadtest.errors import ConfigurationError
+from loadtest.gate.decide import check, summarize
+from loadtest.gate.models import RegressionReport
+from loadtest.gate.verdict import conclude
+from loadtest.load.models import HostProbe
+from loadtest.planning.models import Criteria, Mute
+from loadtest.run_folder import RunFolder
+from loadtest.vocabulary import Criterion, Outcome
+from tests.gate.run_facts import make_load, make_plan, make_worker, write_run
+
+ENDPOINTS = {f"GET /{name}": 10.0 * (number + 1) for number, name in enumerate("abcdef")}
+PROBE = HostProbe(cpu_before_s=0.1, cpu_after_s=0.1, loopback_before_s=0.05, loopback_after_s=0.05)
+
+
+@pytest.fixture(autouse=True)
+def own_project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LOADTEST_INCLUDE", str(tmp_path / "include"))
+    monkeypatch.setenv("LOADTEST_SCRATCH", str(tmp_path / "scratch"))
+    monkeypatch.setenv("LOADTEST_RUNS_ROOT", str(tmp_path / "runs"))
+
+
+def run(root: Path, number: int, *, slower: float = 1.0, run_id: str = "", **plan: object) -> RunFolder:
+    """A run of six endpoints with 2 % of noise between runs; `GET /c` is `slower` times as slow."""
+    rng = np.random.default_rng(number)
+    latencies = {
+        name: rng.lognormal(np.log(p50_ms) + rng.normal(0, 0.02) + (np.log(slower) if name == "GET /c" else 0), 0.4, 1500)
+        for name, p50_ms in ENDPOINTS.items()
+    }
+    made = make_plan(run_id=run_id or f"run-{number}", **plan)
+    made = made.model_copy(update={"trigger": made.trigger.model_copy(update={"commit": f"{number % 3}c0ffee"})})
+    total = 1500 * len(latencies)
+    load = make_load(samples=total, workers=(make_worker(samples=total),), host_probe=PROBE)
+    shift = timedelta(hours=3 * number)
+    folder = write_run(root, made, latencies, load=load)
+    moved = {name: getattr(load, name) + shift for name in ("started_at", "ended_at", "steady_started_at", "steady_ended_at")}
+    move_samples(folder, shift)
+    load.model_copy(update=moved).write(folder.load)
+    return folder
+
+
+def move_samples(folder: RunFolder, shift: timedelta) -> None:
+    import pyarrow as pa
+    import pyarrow.compute as pc
+    import pyarrow.parquet as pq
+
+    table = pq.ParquetFile(str(folder.samples)).read()
+    moved = pc.add(table.column("start_us"), pa.scalar(round(shift.total_seconds() * 1e6), pa.int64()))
+    pq.write_table(table.set_column(0, "start_us", moved), str(folder.samples))
+
+
+@pytest.fixture
+def baseline(tmp_path: Path) -> None:
+    for number in range(8):
+        folder = run(tmp_path / "runs", number)
+        check(folder)
+        conclude(folder)
+        collected = add_run(folder)
+    promote(collected, by="ada", reason="first reference", force=True)
+
+
+def test_without_a_baseline_nothing_is_compared_and_the_next_command_is_told(tmp_path: Path) -> None:
+    report = check(run(tmp_path / "runs", 1))
+    assert not report.comparison.compared
+    assert report.comparison.reason == "no baseline yet, so nothing was compared"
+    where = "--scenario shop --environment staging --profile light"
+    assert report.recommendations[0].command == (
+        f"loadtest baseline collect {where} --runs 8 --promote --by NAME --reason TEXT"
+    )
+
+
+@pytest.mark.usefixtures("baseline")
+def test_an_unchanged_run_passes_without_confirmation(tmp_path: Path) -> None:
+    folder = run(tmp_path / "runs", 20)
+    report = check(folder)
+    assert report.comparison.compared
+    assert (report.comparison.baseline_version, report.comparison.baseline_runs, report.comparison.builds) == (1, 8, 3)
+    assert Path(report.comparison.baseline_path) == baseline_path("shop", "staging", "light")
+    assert report.suspects == ()
+    assert report.detectable
+    verdict = conclude(folder)
+    assert verdict.outcome is Outcome.PASS
+    assert verdict.sentence.startswith("pass: 6 of 6 endpoints proven within 20 % of the baseline")
+    assert RegressionReport.read(folder.regression_report) == report
+
+
+@pytest.mark.usefixtures("baseline")
+def test_a_slower_endpoint_is_suspected_then_confirmed(tmp_path: Path) -> None:
+    folder = run(tmp_path / "runs", 20, slower=1.5, run_id="slow")
+    report = check(folder)
+    assert {finding.endpoint for finding in report.suspects} == {"GET /c"}
+    verdict = conclude(folder)
+    assert verdict.outcome is Outcome.INCONCLUSIVE
+    assert "not settled by confirmation runs (GET /c)" in verdict.sentence
+    confirmations = [run(tmp_path / "runs", 20 + n, slower=1.5, run_id=f"slow-confirm-{n}") for n in (1, 2)]
+    report = check(folder, confirmations)
+    assert report.confirmation_runs == ("slow-confirm-1", "slow-confirm-2")
+    assert report.comparison.candidate_runs == 3
+    verdict = conclude(folder)
+    assert verdict.outcome is Outcome.FAIL
+    assert verdict.sentence.startswith("fail: GET /c ")
+    assert "8 baseline runs" in verdict.sentence and "3 runs" in verdict.sentence
+    assert verdict.recommendations[0].title == "Look at GET /c"
+    assert verdict.recommendations[0].command.startswith("git log --oneline ")
+
+
+@pytest.mark.usefixtures("baseline")
+def test_a_suspicion_that_does_not_come_back_is_dropped(tmp_path: Path) -> None:
+    folder = run(tmp_path / "runs", 20, slower=1.2, run_id="odd")
+    assert check(folder).suspects
+    confirmations = [run(tmp_path / "runs", 20 + n, run_id=f"odd-confirm-{n}") for n in (1, 2)]
+    check(folder, confirmations)
+    assert conclude(folder).outcome in (Outcome.PASS, Outcome.INCONCLUSIVE)
+
+
+@pytest.mark.usefixtures("baseline")
+def test_confirmations_that_cannot_be_believed_confirm_nothing(tmp_path: Path) -> None:
+    folder = run(tmp_path / "runs", 20, slower=1.5, run_id="slow")
+    spoiled = run(tmp_path / "runs", 21, slower=1.5, run_id="slow-confirm-1")
+    make_load(samples=9000, workers=(make_worker(lost=True, completed=False),)).write(spoiled.load)
+    other = run(tmp_path / "runs", 22, slower=1.5, run_id="slow-confirm-2", digest="d2")
+    report = check(folder, [spoiled, other])
+    assert report.suspects
+    assert "Confirmation run slow-confirm-1 was left out: worker local/1 was lost" in report.comparison.reason
+    assert "Confirmation run slow-confirm-2 was left out: it had another plan" in report.comparison.reason
+    assert conclude(folder).outcome is Outcome.INCONCLUSIVE
+
+
+@pytest.mark.usefixtures("baseline")
+def test_a_muted_regression_is_shown_and_needs_no_confirmation(tmp_path: Path) -> None:
+    mute = Mute(endpoint="GET /c", reason="known, ticket 12", expires=datetime.now(UTC) + timedelta(days=1))
+    folder = run(tmp_path / "runs", 20, slower=1.5, criteria=Criteria(muted=(mute,)))
+    report = check(folder)
+    assert report.suspects == ()
+    assert any(finding.muted and finding.suspect for finding in report.findings)
+    assert conclude(folder).outcome is Outcome.PASS
+
+
+@pytest.mark.usefixtures("baseline")
+def test_another_plan_is_not_compared(tmp_path: Path) -> None:
+    report = check(run(tmp_path / "runs", 20, digest="d2"))
+    assert not report.comparison.compared
+    assert "another plan" in report.comparison.reason
+
+
+@pytest.mark.usefixtures("baseline")
+def test_half_the_throughput_is_an_invalid_run(tmp_path: Path) -> None:
+    folder = run(tmp_path / "runs", 20)
+    metrics = folder.metrics.read_text()
+    from loadtest.analysis.models import RunMetrics
+
+    few = RunMetrics.parse(metrics, "metrics")
+    few.model_copy(update={"total": few.total.model_copy(update={"rps": few.total.rps / 2.5})}).write(folder.metrics)
+    report = check(folder)
+    assert any("under half of the baseline's median" in finding.sentence for finding in report.findings)
+    assert conclude(folder).outcome is Outcome.INVALID
+    assert "not to be trusted" in report.comparison.reason
+
+
+@pytest.mark.usefixtures("baseline")
+def test_a_damaged_baseline_stops_the_gate_with_one_sentence(tmp_path: Path) -> None:
+    path = baseline_path("shop", "staging", "light")
+    path.write_text(path.read_text()[:500])
+    with pytest.raises(ConfigurationError, match="is not valid JSON"):
+        check(run(tmp_path / "runs", 20))
+
+
+@pytest.mark.usefixtures("baseline")
+def test_a_history_that_cannot_be_read_is_noted_and_stops_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LOADTEST_DATABASE_URL", "sqlite:////proc/nowhere/history.db")
+    folder = run(tmp_path / "runs", 20)
+    report = check(folder)
+    assert report.comparison.compared
+    assert "drift since the anchor were not considered" in report.comparison.reason
+    assert conclude(folder).outcome is Outcome.PASS
+
+
+def test_summaries_carry_what_the_server_said(tmp_path: Path) -> None:
+    folder = run(tmp_path / "runs", 1)
+    from loadtest.analysis.models import RunMetrics, ServerTime
+
+    metrics = RunMetrics.read(folder.metrics)
+    server = (ServerTime(component="db", n=9, p50_ms=4.0, p95_ms=9.0),)
+    told = tuple(row.model_copy(update={"server": server}) for row in metrics.endpoints)
+    metrics.model_copy(update={"endpoints": told}).write(folder.metrics)
+    assert {row.server_p50_ms["db"] for row in summarize(folder).endpoints} == {4.0}
+
+
+def test_a_run_without_a_steady_phase_has_no_summary(tmp_path: Path) -> None:
+    folder = run(tmp_path / "runs", 1)
+    make_load(steady_started_at=None, steady_ended_at=None).write(folder.load)
+    report = check(folder)
+    assert report.summary is None
+    assert any("ramp was not finished" in finding.sentence for finding in report.findings)
+    assert not any(finding.criterion is Criterion.TARGET for finding in report.findings)
+
+
+@pytest.mark.parametrize("missing", ["plan", "load", "metrics", "samples"])
+def test_what_the_gate_needs_is_named(tmp_path: Path, missing: str) -> None:
+    folder = run(tmp_path / "runs", 1)
+    getattr(folder, missing).unlink()
+    with pytest.raises(ConfigurationError, match=f"{missing}.* does not exist"):
+        check(folder)

@@ -1,0 +1,191 @@
+"""Each pattern of findings leads to the step that a person should take next."""
+
+from __future__ import annotations
+
+import pytest
+
+from loadtest.analysis.models import RunMetrics, ServerTime
+from loadtest.gate.models import Comparison, EndpointSummary, Finding, Recommendation, RunSummary
+from loadtest.gate.recommendations import recommend
+from loadtest.planning.models import Plan
+from loadtest.vocabulary import Criterion, Evidence, Outcome
+from tests.gate.run_facts import HOST, STARTED_AT, make_endpoint, make_metrics, make_plan
+
+COMPARED = Comparison(compared=True, baseline_version=1, baseline_runs=8, builds=3)
+NOT_COMPARED = Comparison(compared=False, reason="no baseline yet, so nothing was compared")
+
+
+def slower(endpoint: str, *, typical: float = 0.3, p95: float = 0.3, outcome: Outcome = Outcome.FAIL, **more: object) -> Finding:
+    return Finding(
+        criterion=Criterion.REGRESSION,
+        outcome=outcome,
+        sentence=f"{endpoint} p95 +30 %",
+        endpoint=endpoint,
+        metric="p95_ms",
+        effect=p95,
+        evidence={"typical_ms_effect": typical, "p95_ms_effect": p95},
+        **more,
+    )
+
+
+def unchanged(endpoint: str) -> Finding:
+    return slower(endpoint, typical=0.0, p95=0.0, outcome=Outcome.PASS)
+
+
+def advice(
+    *findings: Finding,
+    plan: Plan | None = None,
+    comparison: Comparison = COMPARED,
+    metrics: RunMetrics | None = None,
+    baseline: tuple[RunSummary, ...] = (),
+) -> tuple[Recommendation, ...]:
+    return recommend(plan or make_plan(), findings, comparison, metrics, baseline)
+
+
+def titles(*findings: Finding, **facts: object) -> list[str]:
+    return [each.title for each in advice(*findings, **facts)]
+
+
+def test_nothing_wrong_nothing_to_do() -> None:
+    assert advice(unchanged("GET /a"), unchanged("GET /b")) == ()
+
+
+@pytest.mark.parametrize(
+    ("rule", "title"),
+    [
+        ("generator_saturated", "Give the load generator more room"),
+        ("backend_unhealthy", "Find out why the backend was not healthy"),
+        ("worker_lost", "Bring the load generator's workers back"),
+        ("ramp_not_finished", "Give the ramp enough time"),
+        ("too_few_arrivals", "Let the planned arrivals out"),
+        ("crashed", "Run it again after fixing what stopped it"),
+        ("clock_step", "Steady the clock"),
+    ],
+)
+def test_a_measurement_that_cannot_be_believed_is_repaired_first(rule: str, title: str) -> None:
+    doubt = Finding(criterion=Criterion.VALIDITY, outcome=Outcome.INVALID, sentence="something broke", evidence={"rule": rule})
+    (only,) = advice(doubt, slower("GET /a"))
+    assert (only.title, only.evidence) == (title, "something broke")
+    assert only.command == "loadtest run --scenario shop --environment staging --profile light"
+
+
+def test_errors_come_before_latencies() -> None:
+    errors = Finding(
+        criterion=Criterion.ERRORS, outcome=Outcome.FAIL, sentence="errors 8 %", endpoint="GET /a", metric="error_rate"
+    )
+    found = advice(slower("GET /a"), errors, metrics=make_metrics(make_endpoint("GET /a", 100, 8), make_endpoint("GET /b", 50)))
+    assert found[0].title == "Look at the errors first"
+    assert "GET /a (8 %)" in found[0].evidence
+
+
+def test_one_endpoint_or_several_or_the_writes_or_all() -> None:
+    names = ("GET /a", "GET /b", "POST /a", "PUT /b")
+    calm = {name: unchanged(name) for name in names}
+
+    def of(*regressed: str) -> str:
+        return titles(*(calm | {name: slower(name) for name in regressed}).values())[0]
+
+    assert of("GET /a") == "Look at GET /a"
+    assert of("GET /a", "POST /a") == "Look at what 2 endpoints share"
+    assert of("POST /a", "PUT /b") == "Look at how data is written"
+    everything = Finding(criterion=Criterion.GLOBAL, outcome=Outcome.FAIL, sentence="all endpoints together +20 %")
+    assert titles(*calm.values(), everything)[0] == "Look for something that all endpoints share"
+
+
+def test_the_tail_or_every_request() -> None:
+    assert "Look at the slowest requests" in titles(slower("GET /a", typical=0.02, p95=0.5))
+    assert "Look for work added to every request" in titles(slower("GET /a", typical=0.3, p95=0.32))
+
+
+def test_the_part_of_the_server_that_explains_it() -> None:
+    before = RunSummary(
+        run_id="b1",
+        started_at=STARTED_AT,
+        duration_s=120,
+        digest="d1",
+        host_class=HOST,
+        commit="0123456789abcdef",
+        rps=5,
+        endpoints=(EndpointSummary(endpoint="GET /a", n=300, errors=0, log_p50=3.0, server_p50_ms={"db": 8.0, "app": 5.0}),),
+    )
+    row = make_endpoint("GET /a", 300, p50_ms=40.0)
+    server = tuple(ServerTime(component=name, n=300, p50_ms=p50, p95_ms=50.0) for name, p50 in (("db", 27.0), ("app", 5.0)))
+    metrics = make_metrics(row.model_copy(update={"server": server}))
+    found = advice(slower("GET /a"), metrics=metrics, baseline=(before,))
+    explained = next(each for each in found if "Most of the slowdown" in each.title)
+    assert explained.title == "Most of the slowdown of GET /a is db"
+    assert "db +19.0 ms" in explained.evidence
+    assert found[0].command == "git log --oneline 0123456789ab..c0ffee"
+
+
+def test_a_missed_target_without_a_baseline_names_the_slow_part() -> None:
+    missed = Finding(
+        criterion=Criterion.TARGET,
+        outcome=Outcome.FAIL,
+        sentence="GET /a p95 is 400 ms",
+        endpoint="GET /a",
+        metric="p95_ms",
+        effect=3.0,
+    )
+    row = make_endpoint("GET /a", 300, p50_ms=40.0)
+    metrics = make_metrics(row.model_copy(update={"server": (ServerTime(component="db", n=300, p50_ms=30.0, p95_ms=50.0),)}))
+    first, second = advice(missed, comparison=NOT_COMPARED, metrics=metrics)
+    assert first.title == "Bring GET /a under its target"
+    assert "30.0 ms or more of 40.0 ms in 'db'" in first.next_step
+    assert second.title == "Collect a baseline, so that regressions can be judged"
+    assert second.command.endswith("--runs 8 --promote --by NAME --reason TEXT")
+
+
+def test_a_slow_host_is_no_reason_to_read_code() -> None:
+    host = Finding(criterion=Criterion.GLOBAL, outcome=Outcome.INCONCLUSIVE, sentence="the host was slower")
+    assert titles(unchanged("GET /a"), host) == ["The host was slower, not the build"]
+
+
+def test_drift_points_to_the_commits_since_its_onset() -> None:
+    drift = Finding(
+        criterion=Criterion.DRIFT,
+        outcome=Outcome.WARN,
+        sentence="GET /a regressed since the anchor",
+        endpoint="GET /a",
+        evidence={"commit_before_onset": "aaaabbbbccccdddd"},
+    )
+    (only,) = advice(drift)
+    assert only.title == "Find what has slowed GET /a down since the anchor"
+    assert only.command == "git log --oneline aaaabbbbcccc..c0ffee"
+
+
+def test_how_much_longer_settles_targets() -> None:
+    unsure = Finding(
+        criterion=Criterion.TARGET, outcome=Outcome.INCONCLUSIVE, sentence="met, but", endpoint="GET /a", metric="p95_ms", n=20
+    )
+    (only,) = advice(unsure)
+    assert only.next_step == "about 3.0 times the duration would do (6m30s)"
+    assert only.command.endswith("--duration 6m30s")
+    assert advice(unsure, plan=make_plan(evidence=Evidence.INDICATIVE)) == ()
+    (only,) = advice(unsure.model_copy(update={"n": 1}))
+    assert "more weight in the scenario" in only.next_step
+
+
+def test_how_many_runs_settle_what_is_open() -> None:
+    open_one = slower("GET /a", p95=0.05, outcome=Outcome.INCONCLUSIVE, interval=(-0.15, 0.30))
+    (only,) = advice(open_one)
+    assert only.title == "More runs would settle what is open"
+    assert only.next_step.startswith("about 3 runs of this build")
+    hopeless = slower("GET /a", p95=0.25, outcome=Outcome.INCONCLUSIVE, interval=(0.0, 0.5))
+    assert advice(hopeless) == ()
+
+
+def test_an_unsettled_suspicion_asks_for_the_same_build_again() -> None:
+    assert titles(slower("GET /a", outcome=Outcome.INCONCLUSIVE, suspect=True)) == ["Settle the suspicion"]
+
+
+def test_a_weak_baseline_is_widened() -> None:
+    reason = "The baseline has only 4 runs, so a regression is at most a warning."
+    weak = Comparison(compared=True, baseline_runs=4, reason=reason)
+    (only,) = advice(unchanged("GET /a"), comparison=weak)
+    assert only.title == "Widen the baseline"
+    assert only.command.endswith("--runs 4 --extend")
+
+
+def test_muted_matters_ask_for_nothing() -> None:
+    assert advice(slower("GET /a", muted=True)) == ()
