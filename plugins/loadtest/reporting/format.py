@@ -57,7 +57,7 @@ def headline(sentence: str, outcome: Outcome | None) -> str:
     """The verdict's sentence without the outcome in front, for where a badge or heading already says it."""
     start = rf"^(?:{outcome.value if outcome else 'not run'})(?: \(indicative\))?: "
     rest = re.sub(start, "", sentence)
-    return rest[:1].upper() + rest[1:] if rest[:2].islower() else rest
+    return rest[:1].upper() + rest[1:] if rest[:2].isalpha() and rest[:2].islower() else rest
 
 
 def outcome_sign(outcome: Outcome | None) -> str:

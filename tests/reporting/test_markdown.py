@@ -1,0 +1,66 @@
+"""summary.md on a real Markdown parser: complete, and harmless whatever the endpoints are called."""
+
+from __future__ import annotations
+
+import pytest
+from markdown_it import MarkdownIt
+
+from loadtest.reporting.markdown import MOST_ENDPOINTS, render_summary
+
+PARSER = MarkdownIt("commonmark", {"html": True}).enable(["table", "strikethrough"])
+
+
+def flat(text):
+    for token in PARSER.parse(text):
+        yield token
+        yield from token.children or ()
+
+
+def test_verdict_steps_findings_and_endpoints_are_there(view_of):
+    text = render_summary(view_of(outcome="fail"))
+    assert text.startswith("## ✗ Fail: example on staging, medium\n")
+    assert "### What to do" in text
+    assert "| `GET /api/v1/students/{id}` | ✗ Fail | 5,400 |" in text
+    assert text.endswith("\n")
+
+
+@pytest.mark.parametrize("outcome", ["pass", "warn", "fail", "inconclusive", "invalid", None])
+def test_every_outcome_is_in_the_heading(view_of, outcome):
+    view = view_of(outcome=outcome)
+    assert view.outcome_label in render_summary(view).splitlines()[0]
+
+
+def test_hostile_texts_are_neither_markup_nor_links(view_of):
+    text = render_summary(view_of(hostile=True, failures=2_000, failure_causes=5))
+    html = [token.content.strip() for token in flat(text) if token.type in ("html_block", "html_inline")]
+    assert html == ["<details><summary>How to reproduce</summary>", "</details>"]
+    assert not [token for token in flat(text) if token.type in ("link_open", "image")]
+    assert "@everyone" not in "".join(token.content for token in flat(text) if token.type == "text")
+    assert "\x1b" not in text
+    assert "\u202e" not in text
+
+
+def test_every_table_row_has_all_its_cells(view_of):
+    tokens = PARSER.parse(render_summary(view_of(hostile=True)))
+    cells = 0
+    counts = set()
+    for token in tokens:
+        if token.type == "tr_open":
+            cells = 0
+        elif token.type in ("td_open", "th_open"):
+            cells += 1
+        elif token.type == "tr_close":
+            counts.add(cells)
+    assert counts == {10, 3}  # endpoints, failures
+
+
+def test_very_many_endpoints_are_cut_worst_kept(view_of):
+    text = render_summary(view_of(endpoints=500, outcome="fail"))
+    assert len(text) < 60_000
+    assert "`GET /api/v1/students/{id}` | ✗ Fail" in text
+    assert f"{500 - MOST_ENDPOINTS} more in metrics.json." in text
+
+
+def test_a_run_without_files_has_a_summary(view_of):
+    text = render_summary(view_of(without=("plan", "load", "metrics", "analysis", "regression_report", "verdict")))
+    assert "No verdict" in text

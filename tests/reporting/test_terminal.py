@@ -1,0 +1,64 @@
+"""What a person sees at the end of `loadtest run`."""
+
+from __future__ import annotations
+
+import io
+
+import pytest
+from rich.console import Console
+
+from loadtest.reporting.terminal import MOST_ENDPOINTS, print_run, print_view
+from tests.support.run_folders import build_run_folder
+
+
+def printed(folder, *, width=140, color=False):
+    out = io.StringIO()
+    print_run(folder, console=Console(file=out, width=width, force_terminal=color, color_system="truecolor" if color else None))
+    return out.getvalue()
+
+
+def test_table_verdict_reasons_steps_and_paths(tmp_path):
+    folder = build_run_folder(tmp_path, outcome="fail")
+    text = printed(folder)
+    row = next(line for line in text.splitlines() if "GET /api/v1/students/{id}" in line)
+    assert row.split()[2:] == ["5,400", "30.0", "11.8", "31.6", "47.6", "0.74", "%", "p95", "≤", "72.0", "ms", "✗", "Fail"]
+    assert "✗ FAIL" in text
+    assert "loadtest explain" in text
+    assert str(folder.report) in text
+
+
+def test_paths_are_not_broken_by_a_narrow_terminal(tmp_path):
+    folder = build_run_folder(tmp_path)
+    assert f"{folder.path}\n" in printed(folder, width=60)
+
+
+@pytest.mark.parametrize("outcome", ["pass", "inconclusive", "invalid", None])
+def test_every_outcome_is_said(tmp_path, outcome):
+    words = {"pass": "PASS", "inconclusive": "INCONCLUSIVE", "invalid": "INVALID", None: "NOT RUN"}
+    assert words[outcome] in printed(build_run_folder(tmp_path, outcome=outcome))
+
+
+def test_hostile_names_send_no_terminal_codes_and_are_no_markup(tmp_path):
+    text = printed(build_run_folder(tmp_path, endpoints=["[bold red]x[/bold red]", "[/]", "GET /a"], hostile=True))
+    assert "\x1b" not in text
+    assert "[bold red]x[/bold red]" in text
+    assert "\u202e" not in text
+
+
+def test_with_colors_only_our_own_codes(tmp_path):
+    plain, colored = (printed(build_run_folder(tmp_path, hostile=True), color=color) for color in (False, True))
+    assert "\x1b]8;" not in colored
+    assert "\x1b[31mred" not in colored
+    assert len(colored) > len(plain)
+
+
+def test_very_many_endpoints_are_cut(view_of):
+    out = io.StringIO()
+    print_view(view_of(endpoints=500), Console(file=out, width=140))
+    assert out.getvalue().count("GET /api") <= MOST_ENDPOINTS + 5
+    assert "460 more endpoints in the report." in out.getvalue()
+
+
+def test_a_run_without_files_still_prints(tmp_path):
+    folder = build_run_folder(tmp_path, without=("plan", "load", "metrics", "analysis", "regression_report", "verdict"))
+    assert "NO VERDICT" in printed(folder)
