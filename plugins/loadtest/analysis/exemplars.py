@@ -1,7 +1,10 @@
-"""The slowest requests that the recorder kept (`exemplars.json`): `{"schema_version": 1, "exemplars": [Exemplar, ...]}`."""
+"""The slowest requests that the load stage kept (`exemplars.json`)."""
 
 from __future__ import annotations
 
+import json
+
+from loadtest.errors import ConfigurationError
 from loadtest.files import AnyPath, FileModel
 from loadtest.load.models import Exemplar
 from loadtest.masking import mask_secrets
@@ -15,6 +18,22 @@ class Exemplars(FileModel):
 
 
 def read_exemplars(path: AnyPath) -> tuple[Exemplar, ...]:
-    """Sorted by endpoint, slowest first; error texts masked and capped. Raises ConfigurationError for a damaged file."""
-    found = sorted(Exemplars.read(path).exemplars, key=lambda one: (one.endpoint, -one.latency_ms))
+    """Sorted by endpoint, slowest first; error texts masked and capped.
+
+    The file is `{"schema_version": 1, "exemplars": [...]}` or the list alone. Raises ConfigurationError when damaged.
+    """
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigurationError(f"{path} cannot be read: {error}.") from None
+    if text.lstrip().startswith("["):
+        text = json.dumps({"exemplars": _list_of(text)})
+    found = sorted(Exemplars.parse(text, str(path)).exemplars, key=lambda one: (one.endpoint, -one.latency_ms))
     return tuple(one.model_copy(update={"error": mask_secrets(one.error)[:ERROR_LENGTH]}) for one in found[:MOST_EXEMPLARS])
+
+
+def _list_of(text: str) -> object:
+    try:
+        return json.loads(text)
+    except json.JSONDecodeError:
+        return None  # the model says what is wrong
