@@ -18,45 +18,52 @@ FOLDER = "_alerts"
 LOCK_WAIT_S = 60.0
 
 
+@contextlib.contextmanager
+def one_writer(path: UPath, wait_s: float = LOCK_WAIT_S) -> Iterator[None]:
+    """Keep other writers of `path` out; raises InfrastructureError after `wait_s`. On object storage there is no lock:
+    there, one run at a time (the DAG's own rule) is what keeps two writers apart."""
+    if not is_local(path):
+        yield
+        return
+    lock_file = Path(str(path)).with_suffix(".lock")
+    lock_file.parent.mkdir(parents=True, exist_ok=True)
+    with lock_file.open("w") as stream:
+        deadline = time.monotonic() + wait_s
+        while True:
+            try:
+                fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                break
+            except BlockingIOError:
+                if time.monotonic() >= deadline:
+                    raise InfrastructureError(f"Another notifier has held {lock_file} for {wait_s:.0f} s.") from None
+                time.sleep(0.1)
+        yield
+
+
+def put_aside(path: UPath) -> None:
+    """Move a damaged file out of the way (`.damaged`), if it is there."""
+    if path.exists():
+        path.rename(path.with_name(path.name + ".damaged"))
+
+
 class AlertStore:
-    """The alert state of one scenario on one environment. On object storage there is no lock: there, one run at a time per
-    scenario and environment (the DAG's own rule) is what keeps two writers apart."""
+    """The alert state of one scenario on one environment."""
 
     def __init__(self, runs_root: UPath | Path | str, scenario: str, environment: str) -> None:
         self._scenario, self._environment = scenario, environment
         self.path = UPath(runs_root) / FOLDER / scenario / f"{environment}.json"
 
     def read(self) -> AlertState:
-        """The state; an empty one if there is none yet. A damaged file is put aside (`.damaged`) and forgotten: issues and
-        comments are found again by their markers, at worst an alert is repeated."""
+        """The state; an empty one if there is none yet. A damaged file is put aside and forgotten: issues and comments are
+        found again by their markers, at worst an alert is repeated."""
         try:
             return AlertState.read(self.path)
         except ConfigurationError:
-            if self.path.exists():
-                self.path.rename(self.path.with_name(self.path.name + ".damaged"))
+            put_aside(self.path)
             return AlertState(scenario=self._scenario, environment=self._environment)
 
     def write(self, state: AlertState) -> None:
         state.write(self.path)
 
-    @contextlib.contextmanager
-    def lock(self, wait_s: float = LOCK_WAIT_S) -> Iterator[None]:
-        """Keep other notifiers of this scenario and environment out; raises InfrastructureError after `wait_s`."""
-        if not is_local(self.path):
-            yield
-            return
-        lock_file = Path(str(self.path)).with_suffix(".lock")
-        lock_file.parent.mkdir(parents=True, exist_ok=True)
-        with lock_file.open("w") as stream:
-            deadline = time.monotonic() + wait_s
-            while True:
-                try:
-                    fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                    break
-                except BlockingIOError:
-                    if time.monotonic() >= deadline:
-                        raise InfrastructureError(
-                            f"Another notifier of {self._scenario} on {self._environment} held {lock_file} for {wait_s:.0f} s."
-                        ) from None
-                    time.sleep(0.1)
-            yield
+    def lock(self) -> contextlib.AbstractContextManager[None]:
+        return one_writer(self.path)

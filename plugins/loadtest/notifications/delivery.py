@@ -15,13 +15,13 @@ from upath import UPath
 
 from loadtest.errors import ConfigurationError
 from loadtest.gate.models import Verdict
+from loadtest.history.models import Acknowledgement
 from loadtest.notifications import messages
 from loadtest.notifications.alert_store import AlertStore
 from loadtest.notifications.github_delivery import GitHubSender
 from loadtest.notifications.github_texts import Telling
 from loadtest.notifications.messages import Links
 from loadtest.notifications.models import (
-    Acknowledgement,
     ActionKind,
     AlertState,
     Delivery,

@@ -30,26 +30,6 @@ class NotificationConfig(Record):
     assignees: tuple[str, ...] = ()
 
 
-class AcknowledgementKind(StrEnum):
-    """`mute`: known, say nothing until it expires. `accept`: the new level is wanted. `false_alarm`: it was none."""
-
-    MUTE = "mute"
-    ACCEPT = "accept"
-    FALSE_ALARM = "false_alarm"
-
-
-class Acknowledgement(Record):
-    """What a person said about a regression. `endpoint` None: every endpoint; `run_id` None: every run since `at`."""
-
-    kind: AcknowledgementKind
-    by: str
-    reason: str
-    at: datetime
-    endpoint: str | None = None
-    run_id: str | None = None
-    expires_at: datetime | None = None
-
-
 class Symptom(Record):
     """One endpoint that is worse than it should be, as last seen with one profile. `effect` is relative, None if unknown."""
 
@@ -88,12 +68,15 @@ class Incident(Record):
     symptoms: tuple[Symptom, ...]
     told: tuple[Symptom, ...] = ()
     sightings: int = 1
+    runs: tuple[str, ...]  # the first, and the last few that it was seen in
+    accepted: bool = False  # a person accepted this level: silent until it gets worse
     first_run: str
     first_commit: str | None = None
     opened_at: datetime
     last_run: str
     last_commit: str | None = None
     last_at: datetime
+    closed_at: datetime | None = None
     slack: SlackReference | None = None
     slack_told: bool = False
     issue: int | None = None

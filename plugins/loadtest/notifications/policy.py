@@ -14,11 +14,11 @@ from datetime import datetime, timedelta
 from itertools import groupby
 
 from loadtest.gate.models import Finding, Verdict
+from loadtest.history.models import Acknowledgement, AcknowledgementKind
+from loadtest.history.text import endpoint_key
 from loadtest.notifications.models import (
     MAIN_LINE,
     WHOLE_RUN,
-    Acknowledgement,
-    AcknowledgementKind,
     Action,
     ActionKind,
     AlertState,
@@ -33,7 +33,7 @@ from loadtest.vocabulary import Criterion, Outcome, RunStatus
 NEWS_RATIO = 1.15  # an effect that moved by more than this factor is news
 NEWS_SIGHTINGS = frozenset({2, 5, 10, 20, 50, 100})  # seen again that often is news too
 FORGET_SIDE_LINES_AFTER = timedelta(days=60)
-KEEP_CLOSED, KEEP_RUNS = 20, 200
+KEEP_CLOSED, KEEP_RUNS, KEEP_RUNS_OF_INCIDENT = 20, 200, 50
 NOT_OF_AN_ENDPOINT = (Criterion.VALIDITY, Criterion.CONTRACT)
 
 
@@ -172,28 +172,29 @@ class _Incidents:
     # --- what people said
 
     def follow_acknowledgements(self) -> None:
-        """Close what someone accepted or called a false alarm since the incident opened."""
-        for incident in list(self.open):
+        """Close what was called a false alarm; what was accepted stays known, but is not talked about unless it gets worse."""
+        for incident in self._regressions():
             said = [self._said(incident, endpoint) for endpoint in incident.endpoints]
-            if incident.kind is IncidentKind.REGRESSION and said and all(said):
-                word = "accepted" if said[-1].kind is AcknowledgementKind.ACCEPT else "marked as a false alarm"
-                self._close(incident, f"{word} by {said[-1].by}: {said[-1].reason}")
+            if incident.accepted or not all(said):
+                continue
+            word = "accepted" if said[-1].kind is AcknowledgementKind.ACCEPT else "marked as a false alarm"
+            self._close(incident, f"{word} by {said[-1].by}: {said[-1].reason}")
+            if said[-1].kind is AcknowledgementKind.ACCEPT:
+                self.closed.pop()
+                self.open.append(incident.model_copy(update={"accepted": True, "told": incident.symptoms}))
 
     def _said(self, incident: Incident, endpoint: str) -> Acknowledgement | None:
-        runs = (incident.first_run, incident.last_run)
-        for one in reversed(self.acknowledgements):
+        for one in self.acknowledgements:
             ends = one.kind in (AcknowledgementKind.ACCEPT, AcknowledgementKind.FALSE_ALARM)
-            about = one.endpoint in (None, endpoint) and (one.run_id is None or one.run_id in runs)
-            if ends and about and one.at >= incident.opened_at:
+            if ends and one.withdrawn_at is None and one.run_id in incident.runs and _covers(one, endpoint):
                 return one
         return None
 
     def _muted(self, endpoint: str) -> bool:
         return any(
-            one.kind is AcknowledgementKind.MUTE
-            and one.endpoint in (None, endpoint)
-            and (one.expires_at is None or one.expires_at > self.now)
+            one.kind is AcknowledgementKind.MUTE and one.active(self.now) and one.metric is None and _covers(one, endpoint)
             for one in self.acknowledgements
+            if one.profile in (None, self.verdict.profile)
         )
 
     # --- what the run shows
@@ -245,7 +246,9 @@ class _Incidents:
             else:
                 kept.append(symptom)
         remaining = (*seen, *kept)
-        if not remaining:
+        if incident.accepted:
+            self._update_accepted(incident, remaining, seen=bool(seen))
+        elif not remaining:
             self._close(incident, f"{_names(incident.endpoints)} well again")
         elif seen:
             self._sighted(incident, remaining, changed=_is_news(incident.told, remaining))
@@ -255,6 +258,13 @@ class _Incidents:
             self._tell(
                 partly, ActionKind.FOLLOW_UP, f"{_names(cured)} well again, {_names(_endpoints(remaining))} not yet", changed=True
             )
+
+    def _update_accepted(self, incident: Incident, remaining: tuple[Symptom, ...], *, seen: bool) -> None:
+        """Nobody is told that an accepted level goes on or ends; a worse one is a new matter."""
+        if not remaining or (seen and _is_worse(incident.told, remaining)):
+            self.open.remove(incident)
+        if remaining and incident not in self.open:
+            self._open(IncidentKind.REGRESSION, incident.endpoints, remaining)
 
     # --- what follows from it
 
@@ -268,6 +278,7 @@ class _Incidents:
             endpoints=endpoints,
             symptoms=symptoms,
             told=symptoms,
+            runs=(self.verdict.run_id,),
             first_run=self.verdict.run_id,
             first_commit=self.verdict.commit,
             opened_at=when,
@@ -285,6 +296,7 @@ class _Incidents:
                 "symptoms": symptoms,
                 "told": symptoms if changed else incident.told,
                 "sightings": sightings,
+                "runs": (incident.first_run, *(*incident.runs[1:], self.verdict.run_id)[-KEEP_RUNS_OF_INCIDENT:]),
                 "last_run": self.verdict.run_id,
                 "last_commit": self.verdict.commit,
                 "last_at": self.verdict.ended_at or self.verdict.created_at,
@@ -301,7 +313,7 @@ class _Incidents:
 
     def _close(self, incident: Incident, note: str) -> None:
         self.open.remove(incident)
-        self.closed.append(incident)
+        self.closed.append(incident.model_copy(update={"closed_at": self.verdict.ended_at or self.verdict.created_at}))
         self._tell(incident, ActionKind.RECOVERED, note)
 
     def _replace(self, incident: Incident) -> None:
@@ -340,6 +352,22 @@ def _is_news(told: Sequence[Symptom], now: Sequence[Symptom]) -> bool:
     if before.keys() != after.keys():
         return True
     return any(before[name].level is not one.level or _moved(before[name].effect, one.effect) for name, one in after.items())
+
+
+def _is_worse(told: Sequence[Symptom], now: Sequence[Symptom]) -> bool:
+    """Another endpoint, a warning that became a failure, or an effect that grew by more than NEWS_RATIO."""
+    before, after = _worst_by_endpoint(told), _worst_by_endpoint(now)
+    for name, one in after.items():
+        known = before.get(name)
+        if known is None or (one.level is Outcome.FAIL and known.level is not Outcome.FAIL):
+            return True
+        if _moved(known.effect, one.effect) and (one.effect or 0) > (known.effect or 0):
+            return True
+    return False
+
+
+def _covers(item: Acknowledgement, endpoint: str) -> bool:
+    return item.endpoint is None or item.endpoint == endpoint_key(endpoint)
 
 
 def _worst_by_endpoint(symptoms: Sequence[Symptom]) -> dict[str, Symptom]:

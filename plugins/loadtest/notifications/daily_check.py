@@ -1,0 +1,37 @@
+"""The daily check of the pipeline itself, from inside an Airflow task: did the weekly run start, and has it ended?
+
+A run that was never created raises no alarm by itself, so something else has to look. If the whole Airflow is down, nothing
+in it can tell: for that, `LOADTEST_HEARTBEAT_URL` names an outside watchdog that alarms when the heartbeat stays away.
+"""
+
+from __future__ import annotations
+
+import os
+from datetime import UTC, datetime
+from typing import Any
+
+from loadtest.notifications.airflow_connections import connected
+from loadtest.notifications.pipeline_alerts import PipelineAlerts, ScheduledRun, check_weekly_run, last_due, send_heartbeat
+from loadtest.settings import settings
+
+STATES = ("success", "failed", "running", "queued")
+
+
+def check_pipeline(task_instance: Any, dag_id: str = "load_test", now: datetime | None = None) -> str:
+    """Look for the week's scheduled run of `dag_id`, tell what is wrong, send the heartbeat; returns what was found.
+
+    `task_instance`: the running task's (`context["ti"]`), which may ask Airflow about other DAGs' runs. Raises DeliveryError
+    when a message or the heartbeat cannot be delivered: the task's retry tries again, and sends nothing twice.
+    """
+    now = now or datetime.now(UTC)
+    due = last_due(now)
+    state = next(
+        (one for one in STATES if task_instance.get_dr_count(dag_id=dag_id, logical_dates=[due], states=[one])),
+        None,
+    )
+    runs = [ScheduledRun(run_id=f"scheduled for {due:%Y-%m-%d %H:%M} UTC", due=due, state=state)] if state else []
+    channels, _ = connected()
+    sentence = check_weekly_run(PipelineAlerts(settings().runs_root, channels.slack), runs, dag_id=dag_id, now=now)
+    if heartbeat := os.environ.get("LOADTEST_HEARTBEAT_URL"):
+        send_heartbeat(heartbeat)
+    return sentence

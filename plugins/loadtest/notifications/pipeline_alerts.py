@@ -1,0 +1,224 @@
+"""When the pipeline itself breaks: a task failed for good, the weekly run never started or did not end. Told once each.
+
+State: `<runs root>/_alerts/_pipeline.json`. A problem has a key; the same key is told once, and its end once.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import httpx
+from upath import UPath
+
+from loadtest.errors import ConfigurationError
+from loadtest.files import FileModel, Record
+from loadtest.notifications import messages
+from loadtest.notifications.alert_store import FOLDER, one_writer, put_aside
+from loadtest.notifications.messages import Message
+from loadtest.notifications.models import SlackReference
+from loadtest.notifications.retrying import DeliveryError, RetryPolicy, repeat
+from loadtest.notifications.slack_delivery import SlackSender
+from loadtest.reporting import format as show
+
+log = logging.getLogger(__name__)
+
+KEEP_TOLD = 300
+MONDAY, NIGHT = 0, 2
+
+
+class Told(Record):
+    """A message about the pipeline that went out. `over`: its end was told too."""
+
+    key: str
+    at: datetime
+    slack: SlackReference | None = None
+    over: bool = False
+
+
+class PipelineState(FileModel):
+    """`_pipeline.json`. `watching_since`: when the daily check first ran; runs due before are not missed."""
+
+    told: tuple[Told, ...] = ()
+    watching_since: datetime | None = None
+
+    def find(self, key: str) -> Told | None:
+        return next((one for one in self.told if one.key == key), None)
+
+
+@dataclass(frozen=True)
+class Problem:
+    """Something that broke. `key` names it for ever: a task of a run, a week's run."""
+
+    key: str
+    title: str
+    sentence: str
+    url: str | None = None
+    facts: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass(frozen=True)
+class ScheduledRun:
+    """One scheduled run of the weekly DAG, as Airflow knows it."""
+
+    run_id: str
+    due: datetime
+    state: str
+
+
+class PipelineAlerts:
+    """Tells problems of the pipeline to Slack, once. Without a Slack connection they are logged, once too."""
+
+    def __init__(self, runs_root: UPath | Path | str, slack: SlackSender | None) -> None:
+        self._path = UPath(runs_root) / FOLDER / "_pipeline.json"
+        self._slack = slack
+
+    def read(self) -> PipelineState:
+        try:
+            return PipelineState.read(self._path)
+        except ConfigurationError:
+            put_aside(self._path)
+            return PipelineState()
+
+    def watching_since(self, now: datetime) -> datetime:
+        """When these checks began; the first call begins them."""
+        with one_writer(self._path):
+            state = self.read()
+            if state.watching_since is None:
+                state = state.model_copy(update={"watching_since": now})
+                state.write(self._path)
+        return state.watching_since or now
+
+    def report(self, problem: Problem) -> bool:
+        """Tell a problem, unless it was told; returns whether a message went out. Raises DeliveryError."""
+        log.error("%s: %s", problem.title, problem.sentence)
+        blocks = [
+            messages.header(f"! {problem.title}"),
+            messages.paragraph(problem.sentence),
+            *([messages.fields(problem.facts)] if problem.facts else []),
+            *messages.buttons([("Open in Airflow", "airflow", problem.url)]),
+        ]
+        return self.once(problem.key, messages.message(f"{problem.title}: {problem.sentence}", blocks))
+
+    def resolve(self, key: str, sentence: str) -> bool:
+        """Tell that a problem is over, if it was told and its end was not; returns whether a message went out."""
+        with one_writer(self._path):
+            state = self.read()
+            told = state.find(key)
+            if told is None or told.over:
+                return False
+            if self._slack is not None:
+                message = messages.message(sentence, [messages.paragraph(f"✓ {sentence}")])
+                self._slack.post(message, key=f"{key}/over", thread=told.slack)
+            self._keep(state, told.model_copy(update={"over": True}))
+        return self._slack is not None
+
+    def once(self, key: str, message: Message) -> bool:
+        """Send a message under a key, once for ever; returns whether it went out now. Raises DeliveryError."""
+        with one_writer(self._path):
+            state = self.read()
+            if state.find(key):
+                return False
+            if self._slack is None:
+                log.info("No Slack connection: %s is not told.", key)
+                return False
+            reference = self._slack.post(message, key=key)
+            self._keep(state, Told(key=key, at=datetime.now(UTC), slack=reference))
+        return True
+
+    def _keep(self, state: PipelineState, told: Told) -> None:
+        others = tuple(one for one in state.told if one.key != told.key)
+        state.model_copy(update={"told": (*others, told)[-KEEP_TOLD:]}).write(self._path)
+
+
+def task_failed(*, dag_id: str, run_id: str, task_id: str, error: str, tries: int, url: str | None = None) -> Problem:
+    """A task that will not be tried again. One message per DAG run: what fails after it is its consequence."""
+    return Problem(
+        key=f"task/{dag_id}/{run_id}",
+        title=f"Load test pipeline: {task_id} failed",
+        sentence=error or "It left no explanation; see its log.",
+        url=url,
+        facts=(("DAG", dag_id), ("Run", run_id), ("Task", task_id), ("Tries", str(tries))),
+    )
+
+
+def last_due(now: datetime, *, weekday: int = MONDAY, hour: int = NIGHT) -> datetime:
+    """The last moment at or before `now` at which the weekly run was due (UTC)."""
+    today = now.astimezone(UTC).replace(hour=hour, minute=0, second=0, microsecond=0)
+    due = today - timedelta(days=(today.weekday() - weekday) % 7)
+    return due if due <= now else due - timedelta(days=7)
+
+
+def weekly_run_problem(
+    now: datetime,
+    runs: Sequence[ScheduledRun],
+    *,
+    dag_id: str,
+    watching_since: datetime,
+    paused: bool = False,
+    start_within: timedelta = timedelta(hours=1),
+    end_within: timedelta = timedelta(hours=6),
+    url: str | None = None,
+) -> tuple[str, Problem | None] | None:
+    """The key of the week's run and what is wrong with it (None: it ended); None altogether if nothing can be said yet.
+
+    A run that failed is no problem here: its failed task has been told. Runs due before the checks began are not missed.
+    """
+    due = last_due(now)
+    if due < watching_since:
+        return None
+    key = f"weekly/{dag_id}/{due:%Y-%m-%d}"
+    run = next((one for one in runs if abs(one.due - due) < timedelta(hours=12)), None)
+    when = show.moment(due)
+    if run is None:
+        if now < due + start_within:
+            return None
+        why = "the DAG is paused" if paused else "no run was created: is the scheduler running?"
+        sentence = f"The weekly load test of {when} never started: {why}."
+        return key, Problem(key, "Weekly load test is missing", sentence, url)
+    if run.state in ("success", "failed"):
+        return key, None
+    if now < due + end_within:
+        return None
+    sentence = f"The weekly load test of {when} ({run.run_id}) is still {run.state}."
+    return key, Problem(key, "Weekly load test is late", sentence, url)
+
+
+def check_weekly_run(
+    alerts: PipelineAlerts,
+    runs: Sequence[ScheduledRun],
+    *,
+    dag_id: str = "load_test",
+    now: datetime | None = None,
+    paused: bool = False,
+    url: str | None = None,
+) -> str:
+    """The daily check: tells a missing or late weekly run, and its end when it has come after all; returns a sentence."""
+    now = now or datetime.now(UTC)
+    found = weekly_run_problem(now, runs, dag_id=dag_id, watching_since=alerts.watching_since(now), paused=paused, url=url)
+    if found is None:
+        return "The weekly run is not due yet."
+    key, problem = found
+    if problem is None:
+        alerts.resolve(key, f"The weekly load test of {key.rsplit('/', 1)[1]} has ended after all.")
+        return "The weekly run has ended."
+    alerts.report(problem)
+    return problem.sentence
+
+
+def send_heartbeat(url: str, policy: RetryPolicy = RetryPolicy()) -> None:
+    """Tell an outside watchdog that the daily check ran. The address may hold a secret: it is never logged.
+    Raises DeliveryError."""
+
+    def once() -> None:
+        try:
+            response = httpx.get(url, timeout=10)
+        except (httpx.HTTPError, httpx.InvalidURL) as error:
+            raise DeliveryError(f"The heartbeat did not arrive ({type(error).__name__}).", again=True) from None
+        if response.status_code >= 400:
+            raise DeliveryError(f"The heartbeat was refused (HTTP {response.status_code}).", again=response.status_code >= 500)
+
+    repeat(once, policy)
