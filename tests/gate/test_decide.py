@@ -207,6 +207,14 @@ def test_a_run_without_a_steady_phase_has_no_summary(tmp_path: Path) -> None:
     assert not any(finding.criterion is Criterion.TARGET for finding in report.findings)
 
 
+def test_a_load_that_sent_nothing_has_no_samples_to_miss(tmp_path: Path) -> None:
+    folder = run(tmp_path / "runs", 1)
+    make_load(samples=0).write(folder.load)
+    folder.samples.unlink()
+    check(folder)
+    assert conclude(folder).sentence.startswith("invalid: no request was recorded in 2m5s of load")
+
+
 @pytest.mark.parametrize("missing", ["plan", "load", "metrics", "samples"])
 def test_what_the_gate_needs_is_named(tmp_path: Path, missing: str) -> None:
     folder = run(tmp_path / "runs", 1)

@@ -79,7 +79,7 @@ def _read(folder: RunFolder) -> _Run:
     from loadtest.gate.summary import summarize_run
 
     plan, load, metrics = Plan.read(folder.plan), LoadResult.read(folder.load), RunMetrics.read(folder.metrics)
-    samples = read_steady_samples(folder.samples, load)
+    samples = read_steady_samples(folder.samples, load) if load.samples else None
     if samples is None or len(samples.latency_ms) == 0 or metrics.duration_s <= 0:
         return _Run(plan, load, metrics, samples, None)
     summary = summarize_run(

@@ -261,7 +261,8 @@ def _settle_targets(facts: _Facts) -> Iterator[Recommendation]:
     if factors:
         longest = max(factors.values())
         duration = format_duration(math.ceil(longest * facts.plan.profile.duration_s / 30) * 30)
-        step, command = f"about {longest:.1f} times the duration would do ({duration})", f"{facts.run_command} --duration {duration}"
+        step = f"about {longest:.1f} times the duration would do ({duration})"
+        command = f"{facts.run_command} --duration {duration}"
         if longest > MOST_TIMES_LONGER:
             step, command = "these requests are too rare to wait for: give them more weight in the scenario", ""
         evidence = f"too few requests at {listing(sorted(factors))}"
