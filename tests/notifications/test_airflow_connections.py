@@ -1,0 +1,150 @@
+"""Airflow's connections and the DAG's entry point, with real connections from the environment and real HTTP."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from loadtest.errors import ConfigurationError, InfrastructureError
+from loadtest.notifications import slack_delivery
+from loadtest.notifications.airflow_connections import connected, notification_config
+from loadtest.notifications.notify import links_to, notify_about
+from loadtest.notifications.slack_delivery import SlackBot, SlackWebhook
+from loadtest.planning.models import Plan, TriggerKind
+from tests.notifications.github_stub import GitHubStub
+from tests.notifications.http_server import Answer
+from tests.notifications.slack_stub import SlackStub, shown
+from tests.support.run_folders import build_run_folder
+
+
+@pytest.fixture(autouse=True)
+def own_places(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LOADTEST_DATABASE_URL", f"sqlite:///{tmp_path / 'history.db'}")
+    monkeypatch.setenv("LOADTEST_RUNS_ROOT", str(tmp_path / "runs"))
+    for name in ("LOADTEST_SLACK", "LOADTEST_GITHUB"):
+        monkeypatch.delenv(f"AIRFLOW_CONN_{name}", raising=False)
+
+
+def connect(monkeypatch: pytest.MonkeyPatch, name: str, **fields: object) -> None:
+    monkeypatch.setenv(f"AIRFLOW_CONN_{name}", json.dumps(fields))
+
+
+@pytest.fixture
+def slack_connection(monkeypatch: pytest.MonkeyPatch, slack: SlackStub) -> None:
+    extra = {"channel": "#perf", "base_url": f"{slack.url}/api/"}
+    connect(monkeypatch, "LOADTEST_SLACK", conn_type="slack", password="xoxb-test", extra=extra)
+
+
+def test_no_connection_is_said_and_nothing_fails(runs_root: Path) -> None:
+    result = notify_about(build_run_folder(runs_root, outcome="fail"))
+    assert result["delivered"] == 0
+
+
+def test_a_bot_and_github_are_told(
+    runs_root: Path, slack: SlackStub, github: GitHubStub, slack_connection: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    connect(
+        monkeypatch, "LOADTEST_GITHUB", conn_type="github", password="ghp_test", host=github.url, extra={"assignees": ["ada"]}
+    )
+    url = "https://airflow.example/base/dags/load_test/runs/manual__1"
+    folder = build_run_folder(runs_root, outcome="fail", airflow_url=url)
+    assert notify_about(folder)["delivered"] == 3
+    assert f"https://airflow.example/base/loadtest/runs/{folder.run_id}/report.html" in shown(slack.messages[0])
+    assert github.regression_issues[0]["assignees"] == [{"login": "ada"}] and len(github.statuses) == 1
+    before = len(slack.requests) + len(github.requests)
+    notify_about(folder)
+    assert len(slack.requests) + len(github.requests) == before
+
+
+def test_a_webhook_connection(runs_root: Path, slack: SlackStub, monkeypatch: pytest.MonkeyPatch) -> None:
+    connect(monkeypatch, "LOADTEST_SLACK", conn_type="slackwebhook", schema="http", host=slack.url, password="/services/T/B/X")
+    assert isinstance(connected()[0].slack, SlackWebhook)
+    notify_about(build_run_folder(runs_root, outcome="fail"))
+    assert len(slack.webhook_messages) == 1
+
+
+def test_the_scheduled_run_brings_the_digest(runs_root: Path, slack: SlackStub, slack_connection: None) -> None:
+    folder = build_run_folder(runs_root, outcome="pass")
+    plan = Plan.read(folder.plan)
+    trigger = plan.trigger.model_copy(update={"kind": TriggerKind.SCHEDULED})
+    plan.model_copy(update={"trigger": trigger}).write(folder.plan)
+    notify_about(folder)
+    notify_about(folder)
+    assert len(slack.messages) == 1 and "Load tests, " in shown(slack.messages[0])
+
+
+def test_what_is_undelivered_makes_the_task_retry(
+    runs_root: Path, slack: SlackStub, slack_connection: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tenacity.nap.time.sleep", lambda _: None)
+    slack.trouble.extend([Answer(500, b"no")] * 9)
+    folder = build_run_folder(runs_root, outcome="fail")
+    with pytest.raises(InfrastructureError, match="HTTP 500"):
+        notify_about(folder)
+    slack.trouble.clear()
+    assert notify_about(folder)["delivered"] == 1
+
+
+def test_what_a_person_must_change_fails_at_once(runs_root: Path, slack: SlackStub, slack_connection: None) -> None:
+    slack.trouble.append(Answer(200, {"ok": False, "error": "not_in_channel"}))
+    with pytest.raises(ConfigurationError, match="invite it"):
+        notify_about(build_run_folder(runs_root, outcome="fail"))
+
+
+def test_a_commit_that_github_does_not_know_fails_nothing(
+    runs_root: Path, github: GitHubStub, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    connect(monkeypatch, "LOADTEST_GITHUB", conn_type="github", password="ghp_test", host=github.url)
+    github.trouble.append(Answer(422, {"message": "No commit found for SHA"}))
+    assert "No commit found" in notify_about(build_run_folder(runs_root, outcome="pass"))["sentence"]
+
+
+@pytest.mark.parametrize(
+    ("fields", "words"),
+    [
+        ({"conn_type": "http", "password": "xoxb-secret"}, "it is slack or slackwebhook"),
+        ({"conn_type": "slack", "password": "xoxb-secret"}, "names no channel"),
+        ({"conn_type": "slack"}, "has no password"),
+    ],
+)
+def test_an_unusable_connection_says_why(
+    runs_root: Path, monkeypatch: pytest.MonkeyPatch, fields: dict[str, str], words: str
+) -> None:
+    connect(monkeypatch, "LOADTEST_SLACK", **fields)
+    folder = build_run_folder(runs_root, outcome="fail")
+    with pytest.raises(ConfigurationError, match=words):
+        notify_about(folder)
+    assert "secret" not in folder.deliveries.read_text()
+
+
+def test_an_unusable_github_connection(runs_root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    connect(monkeypatch, "LOADTEST_GITHUB", conn_type="github")
+    with pytest.raises(ConfigurationError, match="cannot be used"):
+        notify_about(build_run_folder(runs_root, outcome="fail"))
+
+
+def test_the_clients_are_bounded(slack: SlackStub, slack_connection: None) -> None:
+    bot = connected()[0].slack
+    assert isinstance(bot, SlackBot)
+    assert bot._client.retry_handlers == [] and bot._client.timeout == slack_delivery.TIMEOUT_S
+
+
+def test_extras_win_over_variables(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LOADTEST_SLACK_CHANNEL", "#everyone")
+    monkeypatch.setenv("LOADTEST_GITHUB_ASSIGNEES", "ada, example-org/performance")
+    monkeypatch.setenv("LOADTEST_SLACK_WARN_ALERTS", "false")
+    config = notification_config({"channel": "#perf", "timeout": 5}, {})
+    assert (config.channel, config.warn_alerts) == ("#perf", False)
+    assert config.assignees == ("ada", "example-org/performance")
+    monkeypatch.setenv("LOADTEST_SLACK_WARN_ALERTS", "sometimes")
+    with pytest.raises(ConfigurationError, match="warn_alerts"):
+        notification_config()
+
+
+def test_links_without_an_airflow(runs_root: Path) -> None:
+    from loadtest.gate.models import Verdict
+
+    verdict = Verdict.read(build_run_folder(runs_root, outcome="pass").verdict)
+    assert links_to(verdict).report is None
