@@ -3,8 +3,12 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 from tests.support.http_server import counting_server
+
+settings.register_profile("load", deadline=None)  # time is for benchmarks
+settings.load_profile("load")
 
 
 @pytest.fixture

@@ -86,6 +86,7 @@ def test_a_normal_end_records_what_the_server_answered(tmp_path: Path, server: C
     assert not list(Path(str(folder.path)).rglob(".*")), "no half-written file stays behind"
 
 
+@pytest.mark.slow
 def test_requests_in_flight_at_the_planned_end_are_waited_for(tmp_path: Path, server: CountingServer) -> None:
     server.control.latency_s = 0.7
     result = load(tmp_path, server, users=6, duration_s=2)
@@ -120,6 +121,7 @@ def test_a_caller_that_died_rejoins_the_same_load(tmp_path: Path, server: Counti
     assert run.find_live_load(first.folder) is None
 
 
+@pytest.mark.slow
 def test_a_load_of_another_host_is_never_doubled(tmp_path: Path, server: CountingServer) -> None:
     handle = start(tmp_path, server, duration_s=1)
     run.wait_for_load(handle)
@@ -162,6 +164,7 @@ def test_a_lost_worker_is_noticed_while_the_load_runs(tmp_path: Path, server: Co
     assert server.total - 3 * per_second - 20 <= result.samples <= server.total
 
 
+@pytest.mark.slow
 def test_two_workers_together_count_what_the_server_answered(tmp_path: Path, server: CountingServer) -> None:
     result = load(tmp_path, server, users=4, workers=2, duration_s=3)
     assert result.stop_reason is StopReason.COMPLETED and result.error == ""
@@ -196,6 +199,7 @@ def test_an_open_loop_shows_a_stopped_server_in_full(tmp_path: Path, server: Cou
     assert (frame.latency_us >= frame.late_us).all()
 
 
+@pytest.mark.slow
 def test_an_open_loop_drops_and_counts_what_exceeds_its_concurrency(tmp_path: Path, server: CountingServer) -> None:
     server.control.latency_s = 1.0
     result = load(tmp_path, server, load_model="open", users=0, arrivals_per_s=40, duration_s=3, max_concurrency=5)
@@ -205,6 +209,7 @@ def test_an_open_loop_drops_and_counts_what_exceeds_its_concurrency(tmp_path: Pa
     assert result.arrivals.started == result.samples == server.total <= 25
 
 
+@pytest.mark.slow
 def test_staged_users_rise_and_the_steady_phase_is_the_highest_hold(tmp_path: Path, server: CountingServer) -> None:
     stages = ({"duration": 1, "users": 2, "ramp": False}, {"duration": 3, "users": 6, "ramp": False}, {"duration": 1, "users": 1})
     result = load(tmp_path, server, stages=stages, duration_s=5)
@@ -246,6 +251,7 @@ def test_a_missing_host_is_refused_before_anything_starts(tmp_path: Path) -> Non
     assert not (tmp_path / "runs").exists()
 
 
+@pytest.mark.slow
 def test_no_load_goes_to_a_host_that_the_run_does_not_name(tmp_path: Path, server: CountingServer) -> None:
     text = """
 from locust import HttpUser, constant, task
@@ -275,7 +281,7 @@ FOREIGN = Path(__file__).parent / "foreign"
         ("custom_protocol", {"queue publish grades", "queue publish broken", "GET /status/{id}", "CALC think"}),
     ],
 )
-@pytest.mark.parametrize("load_model", ["closed", "open"])
+@pytest.mark.parametrize("load_model", ["closed", pytest.param("open", marks=pytest.mark.slow)])
 def test_locust_files_of_strangers_run_unchanged(
     tmp_path: Path, server: CountingServer, name: str, endpoints: set[str], load_model: str
 ) -> None:
@@ -293,6 +299,7 @@ def test_locust_files_of_strangers_run_unchanged(
         assert set(frame[frame.endpoint == "queue publish broken"].error) == {"TimeoutError: timed out"}
 
 
+@pytest.mark.slow
 def test_remote_workers_send_their_samples_through_the_master(
     tmp_path: Path, server: CountingServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -323,6 +330,7 @@ def test_remote_workers_send_their_samples_through_the_master(
     assert set(frame.endpoint) == {"GET /api/v1/students/{id}", "GET /api/v1/courses"}
 
 
+@pytest.mark.slow
 def test_remote_workers_that_do_not_come_are_waited_for_only_so_long(
     tmp_path: Path, server: CountingServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:

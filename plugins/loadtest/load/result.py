@@ -110,16 +110,16 @@ def steady_phase(job: LoadJob, processes: Sequence[ProcessFacts]) -> tuple[float
 
 
 def reached_users(senders: Sequence[ProcessFacts]) -> int:
-    """Most users at one time: per second, summed over the processes."""
-    by_second: dict[int, dict[str, int]] = {}
-    for process in senders:
-        for fact in process.seconds:
-            by_second.setdefault(round(fact["t"]), {})[process.worker] = fact["users"]
-    return (
-        max((sum(users.values()) for users in by_second.values()), default=0)
-        if len(senders) > 1
-        else max((process.max_users for process in senders), default=0)
-    )
+    """Most users at one time: the latest count of each process, summed whenever one of them reports."""
+    if len(senders) == 1:
+        return senders[0].max_users
+    reports = sorted((fact["t"], process.worker, fact["users"]) for process in senders for fact in process.seconds)
+    latest: dict[str, int] = {}
+    most = 0
+    for _, worker, users in reports:
+        latest[worker] = users
+        most = max(most, sum(latest.values()))
+    return most
 
 
 def grouping_warning(endpoints: Sequence[str], limit: int) -> str:

@@ -68,7 +68,7 @@ def supervise(scratch: Scratch) -> None:
         watch.until_end()
     finally:
         locust_command.kill_all(processes)
-    watch.afterwards(capture.lines)
+    watch.afterwards(capture.last_lines)
     after = host_probe.probe() if job.plan.profile.host_probe else None
     observed.host_probe = host_probe.joined(before, after)
     capture.close()
