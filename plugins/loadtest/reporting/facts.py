@@ -152,11 +152,11 @@ def _load_sentence(plan: Plan) -> str:
 def reproduce(files: RunFiles) -> Facts:
     """What for, and the exact command line."""
     plan = files.plan
-    folder = shlex.quote(plain(files.folder, 400))
+    run = shlex.quote(plain(files.run_id, 200))
     again = [
         (
             "Recompute every number of this report, without load",
-            " && ".join(f"loadtest {stage} {folder}" for stage in ("analyze", "check", "report")),
+            " && ".join(f"loadtest {stage} {run}" for stage in ("analyze", "check", "report")),
         )
     ]
     if plan is None:
