@@ -39,6 +39,7 @@ def create_app(database: Database, slowdown: Iterable[Slowdown] = ()) -> FastAPI
 
     app.add_exception_handler(IntegrityError, _conflict)
     app.add_exception_handler(SQLAlchemyError, _database_failed)
+    app.add_exception_handler(Exception, _failed)
     return app
 
 
@@ -49,3 +50,8 @@ async def _conflict(_request: Request, _error: Exception) -> JSONResponse:
 async def _database_failed(request: Request, error: Exception) -> JSONResponse:
     _log.error("%s %s: %s: %s", request.method, request.url.path, type(error).__name__, getattr(error, "orig", error))
     return JSONResponse({"detail": "the database did not answer"}, 503)
+
+
+async def _failed(_request: Request, _error: Exception) -> JSONResponse:
+    """The framework has logged the traceback."""
+    return JSONResponse({"detail": "something went wrong"}, 500)

@@ -208,7 +208,8 @@ def _insert(connection: Connection, table: type[Base], columns: tuple[str, ...],
     if connection.dialect.name != "postgresql":
         connection.exec_driver_sql(f"INSERT INTO {into} VALUES ({', '.join('?' * len(columns))})", rows)
         return
-    with connection.connection.cursor() as cursor, cursor.copy(f"COPY {into} FROM STDIN") as copy:
+    driver: Any = connection.connection
+    with driver.cursor() as cursor, cursor.copy(f"COPY {into} FROM STDIN") as copy:
         for row in rows:
             copy.write_row(row)
 

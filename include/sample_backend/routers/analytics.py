@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from fastapi import APIRouter
 from pydantic import BaseModel
-from sqlalchemy import case, func, select
+from sqlalchemy import FromClause, case, func, select
+from sqlalchemy.orm import Session
 
 from sample_backend.auth import AccessDep
-from sample_backend.models import Attendance, Course, Enrollment, Grade, Student
+from sample_backend.models import Attendance, Base, Course, Enrollment, Grade, Student
 
 router = APIRouter(prefix="/analytics", tags=["analytics"])
 
@@ -52,15 +53,19 @@ def dashboard(access: AccessDep) -> Dashboard:
     per_level = select(Student.grade_level, func.count()).group_by(Student.grade_level).order_by(Student.grade_level)
     with access.session() as session:
         return Dashboard(
-            students=session.scalar(select(func.count()).select_from(Student)),
-            courses=session.scalar(select(func.count()).select_from(Course)),
-            enrollments=session.scalar(select(func.count()).select_from(Enrollment)),
+            students=_rows(session, Student),
+            courses=_rows(session, Course),
+            enrollments=_rows(session, Enrollment),
             average_score=session.scalar(select(func.avg(Grade.score))),
             attendance_rate=session.scalar(select(present)),
-            students_at_risk=session.scalar(select(func.count()).select_from(failing)),
+            students_at_risk=_rows(session, failing),
             levels=[LevelSummary(grade_level=level, students=count) for level, count in session.execute(per_level)],
             best_courses=[
                 CourseResult(course_id=row.id, title=row.title, average_score=row.average, grades=row.grades)
                 for row in session.execute(per_course)
             ],
         )
+
+
+def _rows(session: Session, source: type[Base] | FromClause) -> int:
+    return session.scalars(select(func.count()).select_from(source)).one()

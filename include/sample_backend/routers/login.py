@@ -69,12 +69,15 @@ def refresh(database: DatabaseDep, signer: SignerDep, body: RefreshIn) -> Tokens
     new_id = secrets.token_hex(16)
     alive = (LoginSession.id == claims["sid"], LoginSession.revoked_at.is_(None))
     with database.session() as session:
-        rotated = session.execute(
-            update(LoginSession).where(*alive, LoginSession.refresh_id == claims["jti"]).values(refresh_id=new_id)
-        ).rowcount
-        if not rotated:
+        rotated = session.scalar(
+            update(LoginSession)
+            .where(*alive, LoginSession.refresh_id == claims["jti"])
+            .values(refresh_id=new_id)
+            .returning(LoginSession.id)
+        )
+        if rotated is None:
             session.execute(update(LoginSession).where(*alive).values(revoked_at=_now()))
-    if not rotated:
+    if rotated is None:
         raise unauthorized("the refresh token was used before or its session has ended")
     return _tokens(signer, claims["sid"], new_id)
 

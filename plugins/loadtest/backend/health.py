@@ -23,6 +23,7 @@ from loadtest.run_folder import RunFolder
 
 CHECK_TIMEOUT_S = 2.0
 CHECK_EVERY_S = 1.0
+_BODY_SHOWN = 2_000  # bytes; what follows is not even read
 
 
 class BackendDiedError(InfrastructureError):
@@ -170,21 +171,25 @@ class _Answer:
 
 
 def _client(base_url: str) -> httpx.Client:
-    # Straight to the backend, as the load goes: no proxy of the environment, no redirect to another host.
-    return httpx.Client(base_url=base_url, trust_env=False, follow_redirects=False)
+    # Straight to the backend, as the load goes: no proxy of the environment, no redirect to another host. Each check connects
+    # anew: a backend that hangs up on idle connections is not ill, one that takes no new ones is.
+    return httpx.Client(base_url=base_url, trust_env=False, follow_redirects=False, headers={"Connection": "close"})
 
 
 def _ask(client: httpx.Client, path: str, *, timeout_s: float) -> _Answer:
     try:
-        response = client.get(path, timeout=timeout_s)
+        with client.stream("GET", path, timeout=timeout_s) as response:
+            if response.is_success:
+                return _Answer(response.status_code, "")
+            body = next(response.iter_bytes(_BODY_SHOWN), b"")[:_BODY_SHOWN].decode("utf-8", errors="replace")
     except httpx.TimeoutException:
         return _Answer(0, f"no answer within {timeout_s:.3g} s")
     except httpx.ConnectError:
         return _Answer(0, "connection refused")
     except (httpx.HTTPError, httpx.InvalidURL) as error:
         return _Answer(0, f"no valid answer: {mask_secrets(str(error))[:200] or type(error).__name__}")
-    body = " ".join(mask_secrets(response.text[:2000]).split())[:200]
-    return _Answer(response.status_code, f"answered {response.status_code}{f' ({body})' if body else ''}")
+    shown = " ".join(mask_secrets(body).split())[:200]
+    return _Answer(response.status_code, f"answered {response.status_code}{f' ({shown})' if shown else ''}")
 
 
 def _never_healthy(base_url: str, path: str, timeout_s: float, answers: list[_Answer]) -> str:
