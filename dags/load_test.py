@@ -6,7 +6,7 @@ from datetime import timedelta
 
 from airflow.sdk import DAG, AssetAlias, CronTriggerTimetable, TaskGroup
 
-from loadtest.notifications.airflow_callbacks import LoadTestFailureNotifier
+from loadtest.notifications.failure_notifier import LoadTestFailureNotifier
 from loadtest.operators.backend import CheckHealthOperator, StartBackendOperator, StopBackendOperator
 from loadtest.operators.judgment import (
     VERDICT_ASSETS,

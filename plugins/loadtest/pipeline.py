@@ -16,7 +16,7 @@ from loadtest.backend.start import start_backend
 from loadtest.backend.stop import stop_backend
 from loadtest.errors import ConfigurationError, LoadTestError, NotRunError
 from loadtest.files import write_text
-from loadtest.gate.models import Verdict
+from loadtest.gate.models import RegressionReport, Verdict
 from loadtest.load.models import LoadResult, Progress
 from loadtest.planning.models import Plan, Trigger, TriggerKind
 from loadtest.planning.request import Request
@@ -135,6 +135,15 @@ def confirmation_folders(folder: RunFolder) -> list[RunFolder]:
     return [sibling for sibling in siblings if sibling.metrics.exists()]
 
 
+def judge(folder: RunFolder) -> RegressionReport:
+    """Findings of a run, with its measured confirmations, what people muted, and earlier accepted runs for the drift."""
+    from loadtest.gate.decide import check
+    from loadtest.history.context import known_of
+
+    known = known_of(Plan.read(folder.plan))
+    return check(folder, confirmations=confirmation_folders(folder), mutes=known.mutes, earlier=known.earlier)
+
+
 def run_once(
     request: Request,
     settings: Settings,
@@ -145,29 +154,38 @@ def run_once(
     """One whole run, from request to report. Raises ConfigurationError or NotRunError when nothing was started.
 
     `approve` is asked before load goes to an environment that wants a person's approval; it raises NotRunError to refuse.
-    Whatever breaks after the plan stands ends in a verdict (`invalid`), clean-up and a report.
     """
-    from loadtest.analysis.contract_process import ContractProcess
-    from loadtest.gate.decide import check
-    from loadtest.gate.verdict import conclude, not_run
-
     watcher = watcher or SilentWatcher()
     watcher.stage("set-up")
     plan, folder = open_run(request, settings)
+    return run_planned(plan, folder, watcher, before_start=lambda: _check_before_start(plan, approve))
+
+
+def run_planned(
+    plan: Plan,
+    folder: RunFolder,
+    watcher: Watcher,
+    *,
+    before_start: Callable[[], None] = lambda: None,
+    confirm: bool = True,
+) -> Outcome:
+    """Measure, judge and report a planned run. Whatever breaks after load went out ends in a verdict (`invalid`), clean-up
+    and a report; before that, in a `not_run` verdict and the error."""
+    from loadtest.analysis.contract_process import ContractProcess
+    from loadtest.gate.verdict import conclude, not_run
+
     failure: str | None = None
     with ContractProcess() as contract:
         try:
-            _check_approval(plan, approve)
-            _check_users(plan)
+            before_start()
             measure(plan, folder, watcher, before_load=contract.wait_ready)
             watcher.stage("gate")
-            report = check(folder)
-            if report.suspects:
+            if judge(folder).suspects and confirm:
                 for number in range(1, CONFIRMATIONS + 1):
                     watcher.stage(f"confirmation {number} of {CONFIRMATIONS}")
                     measure(*plan_confirmation(plan, folder, number), watcher)
                 watcher.stage("gate")
-                check(folder, confirmations=confirmation_folders(folder))
+                judge(folder)
         except KeyboardInterrupt:
             if not folder.attempts():
                 not_run(folder, "it was canceled before any load went out.")
@@ -187,6 +205,23 @@ def run_once(
     return Outcome(folder, verdict, tuple(publish(folder)))
 
 
+def plan_repeat(plan: Plan, folder: RunFolder, number: int) -> tuple[Plan, RunFolder]:
+    """The `number`-th of several runs of one plan, counted from 1; the first is the plan itself, the others siblings."""
+    if number == 1:
+        return plan, folder
+    run_id = f"{plan.run_id}-repeat-{number}"
+    repeat, sibling = plan.model_copy(update={"run_id": run_id}), RunFolder(folder.path.parent / run_id)
+    repeat.write(sibling.plan)
+    return repeat, sibling
+
+
+def _check_before_start(plan: Plan, approve: Callable[[Plan], None] | None) -> None:
+    from loadtest.load.scenario_check import check_scenario
+
+    _check_approval(plan, approve)
+    check_scenario(plan.scenario)
+
+
 def _check_approval(plan: Plan, approve: Callable[[Plan], None] | None) -> None:
     if not plan.environment.needs_approval:
         return
@@ -194,8 +229,3 @@ def _check_approval(plan: Plan, approve: Callable[[Plan], None] | None) -> None:
         raise NotRunError(f"Environment {plan.environment.name!r} wants a person's approval and there is nobody to ask.")
     approve(plan)
 
-
-def _check_users(plan: Plan) -> None:
-    from loadtest.load.scenario_check import check_scenario
-
-    check_scenario(plan.scenario)

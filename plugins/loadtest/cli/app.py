@@ -43,13 +43,12 @@ def analyze(run: RunArgument, output: FormatOption = Format.TEXT) -> None:
 def check(run: RunArgument, output: FormatOption = Format.TEXT, strict: bool = False) -> None:
     """Judge a run again: findings and verdict. Exits by the verdict."""
     from loadtest.cli.folders import find_run
-    from loadtest.gate.decide import check as check_folder
     from loadtest.gate.verdict import conclude
-    from loadtest.pipeline import confirmation_folders
+    from loadtest.pipeline import judge
     from loadtest.vocabulary import exit_code
 
     folder = find_run(run)
-    check_folder(folder, confirmations=confirmation_folders(folder))
+    judge(folder)
     verdict = conclude(folder)
     if output is Format.JSON:
         print(verdict.model_dump_json(indent=2))

@@ -135,6 +135,16 @@ def _drift(baseline: Baseline, run: _Run, past: Past, comparison: Comparison) ->
     return list(drift_findings(baseline.runs, (*past.since_anchor, run.summary)))
 
 
+def _drift(baseline: Baseline, run: _Run, earlier: Sequence[RunSummary]) -> tuple[Finding, ...]:
+    """Slow regressions since the anchor: too small for a single comparison, sure over many runs."""
+    from loadtest.gate.drift import drift_findings
+
+    if run.summary is None:
+        return ()
+    anchored = max(each.started_at for each in baseline.runs)
+    return drift_findings(baseline.runs, [*(each for each in earlier if each.started_at > anchored), run.summary])
+
+
 def _confirming(run: _Run, confirmations: Sequence[RunFolder]) -> tuple[list[RunSummary], list[str]]:
     """Summaries of the confirmation runs that can be believed, and a sentence for each that cannot."""
     summaries, problems = [], []

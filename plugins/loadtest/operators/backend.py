@@ -43,13 +43,12 @@ class CheckHealthOperator(StageOperator):
 
 
 class StopBackendOperator(StageOperator):
-    """Stops the backends of this run and of its confirmations and drops their databases; harmless when there are none."""
+    """Stops the backends of this run, its confirmations and repeats, and drops their databases; harmless without any."""
 
     def run_stage(self, folder: RunFolder, context: Context) -> None:
         from loadtest.backend.stop import stop_backend
-        from loadtest.pipeline import CONFIRMATIONS
 
-        siblings = [folder.path.parent / f"{folder.run_id}-confirm-{n}" for n in range(1, CONFIRMATIONS + 1)]
+        siblings = folder.path.parent.glob(f"{folder.run_id}-*")
         for each in (folder, *(RunFolder(path) for path in siblings)):
             if each.backend_state.exists():
                 stop_backend(each)

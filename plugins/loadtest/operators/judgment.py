@@ -33,9 +33,9 @@ class JudgeOperator(StageOperator, SkipMixin):
     inherits_from_skipmixin = True
 
     def run_stage(self, folder: RunFolder, context: Context) -> dict[str, Any]:
-        from loadtest.gate.decide import check
+        from loadtest.pipeline import judge
 
-        report = check(folder)
+        report = judge(folder)
         for finding in report.findings:
             if finding.outcome is not Outcome.PASS:
                 self.log.info("%s: %s", finding.outcome, finding.sentence)
@@ -49,10 +49,9 @@ class JudgeConfirmedOperator(StageOperator):
     """Judges the suspect run together with its confirmations."""
 
     def run_stage(self, folder: RunFolder, context: Context) -> dict[str, Any]:
-        from loadtest.gate.decide import check
-        from loadtest.pipeline import confirmation_folders
+        from loadtest.pipeline import judge
 
-        report = check(folder, confirmations=confirmation_folders(folder))
+        report = judge(folder)
         return {"findings": len(report.findings), "confirmations": len(report.confirmation_runs)}
 
 

@@ -29,7 +29,8 @@ class StageOperator(BaseOperator):
     """One stage of a run. Subclasses implement `run_stage`, which takes the run folder and returns a small dict.
 
     Only trouble from outside (`InfrastructureError`, OSError) is retried; a user's mistake and a defect of ours would
-    fail again in the same way, so they fail the task at once. The last failure of each stage is kept in the run folder, so that the verdict can say what broke even if this task is gone.
+    fail again in the same way, so they fail the task at once. The last failure of each stage is kept in the run folder,
+    so that the verdict can say what broke even if this task is gone.
 
     :param run_folder: path of the run folder; see `run_folder_of`.
     """

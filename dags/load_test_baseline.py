@@ -1,0 +1,76 @@
+"""The DAG `load_test_baseline`: repeats a load test until there are enough runs for a baseline; a person accepts it."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from airflow.sdk import DAG, Param
+
+from loadtest.notifications.failure_notifier import LoadTestFailureNotifier
+from loadtest.operators.backend import StopBackendOperator
+from loadtest.operators.baseline import AcceptBaselineOperator, CollectBaselineOperator, PromoteBaselineOperator
+from loadtest.operators.params import run_params
+from loadtest.operators.setup import EnvironmentApprovalOperator, PrepareRunOperator, ResolvePlanOperator
+from loadtest.operators.stage import run_folder_of
+
+DOC = """
+### Baseline
+
+Runs one load test several times on this host and offers the runs as the reference that later runs are compared with.
+Best spread over hours and builds: a baseline of one hour knows too little of the noise and only warns.
+
+A person accepts the candidate under *Required Actions*, with a reason; the new version is a file under
+`include/baselines/` to be committed. See `docs/baselines.md`.
+"""
+
+FOLDER = run_folder_of("resolve_plan")
+
+with DAG(
+    dag_id="load_test_baseline",
+    description="Collect and accept a baseline",
+    schedule=None,
+    catchup=False,
+    max_active_runs=1,
+    params={
+        "runs": Param(8, type="integer", minimum=3, maximum=50, title="Runs", section="Baseline"),
+        "spacing": Param(
+            "0s",
+            type="string",
+            title="Spacing",
+            section="Baseline",
+            description_md="Time between two runs, for example `30m`.",
+        ),
+    }
+    | run_params(),
+    tags=["load test"],
+    doc_md=DOC,
+    default_args={"on_failure_callback": LoadTestFailureNotifier()},
+) as dag:
+    resolve_plan = ResolvePlanOperator(task_id="resolve_plan", retries=1, execution_timeout=timedelta(minutes=2))
+    approve = EnvironmentApprovalOperator(
+        task_id="approve", run_folder=FOLDER, response_timeout=timedelta(hours=24), retries=0
+    )
+    prepare_run = PrepareRunOperator(
+        task_id="prepare_run", run_folder=FOLDER, retries=1, execution_timeout=timedelta(minutes=2)
+    )
+    collect = CollectBaselineOperator(
+        task_id="collect",
+        run_folder=FOLDER,
+        runs="{{ params.runs }}",
+        spacing="{{ params.spacing }}",
+        pool="load_generator",
+        retries=1,
+        execution_timeout=timedelta(hours=48),
+    )
+    stop_backend = StopBackendOperator(
+        task_id="stop_backend", run_folder=FOLDER, retries=2, execution_timeout=timedelta(minutes=2)
+    ).as_teardown(setups=[prepare_run], on_failure_fail_dagrun=True)
+    accept = AcceptBaselineOperator(
+        task_id="accept", run_folder=FOLDER, response_timeout=timedelta(days=7), retries=0
+    )
+    promote = PromoteBaselineOperator(
+        task_id="promote", run_folder=FOLDER, accepted_by_task="accept", retries=0, execution_timeout=timedelta(minutes=5)
+    )
+
+    resolve_plan >> approve >> prepare_run >> collect >> [stop_backend, accept]
+    accept >> promote
