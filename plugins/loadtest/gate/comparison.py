@@ -46,12 +46,14 @@ def compare(
     criteria: Criteria,
     tolerance: float,
     confirmed: bool,
+    refresh: Sequence[RunSummary] = (),
 ) -> ComparisonResult:
     """Judge `candidates` (the run, then its confirmations if there are any; ordered by start) against the baseline.
 
     `tolerance` is the run's resolved one (criteria or profile), relative; endpoints may override it in `criteria`.
     `confirmed`: the confirmation runs are done, so that a decision is due. Until then nobody fails: a suspicious
-    endpoint is an `inconclusive` finding with `suspect` set, which says that it is not confirmed.
+    endpoint is an `inconclusive` finding with `suspect` set, which says that it is not confirmed. `refresh`: accepted
+    runs since the baseline; they sharpen what is known of the noise and never move the baseline's location.
     """
     if not candidates:
         raise ValueError("compare needs at least one run to judge")
@@ -73,7 +75,7 @@ def compare(
         least_effect=_per_endpoint(known, criteria, "least_effect", criteria.least_effect),
         false_alarm_level=criteria.false_alarm_level,
     )
-    judgement = judge(list(basis.runs), runs, known, judging.least_effect)
+    judgement = judge(list(basis.runs), runs, known, judging.least_effect, _alike(refresh, runs[0]))
     factor = common_factor(judgement.fits[TYPICAL], judgement.scores[TYPICAL], basis.runs, runs)
     findings = [
         *endpoint_findings(judging, judgement),
@@ -91,6 +93,19 @@ def compare(
         judged=known,
         proven=proven,
     )
+
+
+def _alike(refresh: Sequence[RunSummary], candidate: RunSummary) -> list[RunSummary]:
+    """Refreshing runs of the same plan and host class, oldest first, without the judged run itself."""
+    alike = [run for run in refresh if (run.digest, run.host_class) == (candidate.digest, candidate.host_class)]
+    return sorted((run for run in alike if run.run_id != candidate.run_id), key=lambda run: (run.started_at, run.run_id))
+
+
+def _since(basis: Basis, later: Sequence[RunSummary]) -> list[RunSummary]:
+    """Comparable accepted runs that are not in the baseline itself, in order of time."""
+    anchor, members = basis.runs[0], {run.run_id for run in basis.runs}
+    alike = [run for run in later if run.digest == anchor.digest and run.host_class == anchor.host_class]
+    return sorted((run for run in alike if run.run_id not in members), key=lambda run: (run.started_at, run.run_id))
 
 
 def known_endpoints(baseline: Sequence[RunSummary]) -> tuple[str, ...]:

@@ -14,13 +14,16 @@ import numpy as np
 from scipy.special import digamma, polygamma
 
 LEAST_BASELINE_RUNS = 3  # of an endpoint, before it has a location and a variance of its own
+LEAST_TREND_RUNS = 4  # later runs, before their spread around a line says anything
 LEAST_NOISE = 0.01  # between runs, log scale: nothing is quieter than 1 %
 HUBER = 1.5
 HUBER_STEPS = 5
-# Run effects have heavier tails than the normal distribution behind a t test. Judging them with at most 10 degrees of
-# freedom keeps the far tail honest where decisions are made (chosen in the simulator: docs/gate.md).
-MOST_DF = 10.0
-WITHIN_DF = 19.0  # within-run variances come from 20 blocks
+# Run effects have heavier tails than the normal distribution behind a t test, and shrinking makes an estimated variance
+# look better known than its tails are. No more degrees of freedom than eight runs of one endpoint give keep the far
+# tail honest, where decisions are made; the like for within-run variances, which a few slow phases dominate. Both were
+# chosen in the simulator (docs/gate.md).
+MOST_DF = 7.0
+WITHIN_DF = 8.0
 MOST_PRIOR_DF = 60.0
 
 
@@ -31,6 +34,7 @@ class MetricFit:
     runs: np.ndarray  # baseline runs that have this endpoint's metric
     mu: np.ndarray
     mu_variance: np.ndarray
+    within: np.ndarray  # mean within-run variance of the baseline's runs
     between: np.ndarray  # variance between runs beyond the within-run part
     df: np.ndarray  # of the between-run variance
     host: np.ndarray  # per baseline run, mean 0
@@ -53,8 +57,11 @@ class Score:
     host_error_variance: float  # of that mean, from the endpoints' noise alone
 
 
-def fit_metric(value: np.ndarray, variance: np.ndarray) -> MetricFit:
-    """Fit K baseline runs x E endpoints (NaN: missing). `variance` is the within-run variance of each value."""
+def fit_metric(value: np.ndarray, variance: np.ndarray, later: np.ndarray | None = None) -> MetricFit:
+    """Fit K baseline runs x E endpoints (NaN: missing). `variance` is the within-run variance of each value.
+
+    `later`: accepted runs since, R x E in order of time. They tell how much runs differ, never where the baseline is.
+    """
     value = np.where(np.isfinite(value).sum(axis=0) >= LEAST_BASELINE_RUNS, value, np.nan)
     present = np.isfinite(value)
     runs = present.sum(axis=0)
@@ -65,7 +72,11 @@ def fit_metric(value: np.ndarray, variance: np.ndarray) -> MetricFit:
     # the host factors use up one degree of freedom per run, shared by the endpoints
     df = np.where(usable, (runs - 1) * (1 - 1 / max(endpoints, 1) if endpoints > 1 else 1.0), np.nan)
     within = _mean(np.where(present, variance, np.nan), axis=0)
-    observed = _sum(residual**2, axis=0) / np.where(usable, df, 1.0)
+    squares = _sum(residual**2, axis=0)
+    if later is not None and len(later):
+        more_squares, more_df = spread_around_trend(later)
+        squares, df = squares + np.where(usable, more_squares, 0.0), df + more_df
+    observed = squares / np.where(usable, df, 1.0)
     total, total_df = shrink_variances(np.where(usable, observed, np.nan), df, within)
     between = np.where(usable, np.maximum(total - within, LEAST_NOISE**2), np.nan)
     error = _mean_error(between + within, usable)
@@ -74,12 +85,31 @@ def fit_metric(value: np.ndarray, variance: np.ndarray) -> MetricFit:
         runs=runs,
         mu=np.where(usable, mu, np.nan),
         mu_variance=np.where(usable, (between + within) / np.maximum(runs, 1), np.nan),
+        within=within,
         between=between,
         df=total_df,
         host=host,
         host_variance=host_variance,
         host_df=max(len(host) - 1, 1),
     )
+
+
+def spread_around_trend(value: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Sum of squares and degrees of freedom per endpoint of runs (rows, in order of time) around their own straight line,
+    the runs' common factors removed: a drift must not pass for noise. 0 and 0 for endpoints in fewer than 4 runs."""
+    _, host = _locations(value)
+    clean = value - host[:, None]
+    present = np.isfinite(clean)
+    count = present.sum(axis=0)
+    order = np.arange(len(value), dtype=float)[:, None]
+    time = np.where(present, order - _mean(np.where(present, order, np.nan), axis=0), 0.0)
+    level = np.where(present, clean - _mean(clean, axis=0), 0.0)
+    slope = (time * level).sum(axis=0) / np.maximum((time**2).sum(axis=0), 1e-12)
+    enough = count >= LEAST_TREND_RUNS
+    endpoints = max(int(enough.sum()), 1)
+    shared = 1 - 1 / endpoints if endpoints > 1 else 1.0
+    squares = (np.where(present, level - slope * time, 0.0) ** 2).sum(axis=0)
+    return np.where(enough, squares, 0.0), np.where(enough, (count - 2) * shared, 0.0)
 
 
 def _locations(value: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -168,6 +198,8 @@ def score(fit: MetricFit, value: np.ndarray, variance: np.ndarray, session_share
     averaging them therefore does not remove.
     """
     judged = np.isfinite(value) & fit.judged
+    # one run's own estimate of its within-run variance may be small by luck; the baseline's mean over its runs is steadier
+    variance = np.maximum(variance, fit.within)
     difference = np.where(judged, value - fit.mu, np.nan)
     noise = np.where(judged, fit.between + variance, np.nan)
     host, host_error, run_host, run_error = _candidate_host(fit, difference, noise)

@@ -8,7 +8,7 @@ alone must agree with it.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -34,6 +34,7 @@ class Judgement:
     endpoints: tuple[str, ...]
     fits: dict[JudgedMetric, MetricFit]
     scores: dict[JudgedMetric, Score]  # all candidate runs together
+    intervals: dict[JudgedMetric, tuple[np.ndarray, np.ndarray]]
     first: dict[JudgedMetric, Score]  # the first run alone
     slower: np.ndarray  # tested metrics x endpoints: adjusted p, one-sided
     faster: np.ndarray
@@ -46,16 +47,21 @@ class Judgement:
 
     def interval(self, metric: JudgedMetric) -> tuple[np.ndarray, np.ndarray]:
         """Two-sided 90 % interval; its upper end is the one-sided 95 % bound."""
-        result = self.scores[metric]
-        half = stdtrit(result.df, (1 + INTERVAL_LEVEL) / 2) * result.standard_error
-        return result.difference - half, result.difference + half
+        return self.intervals[metric]
 
 
 def judge(
-    baseline: list[RunSummary], candidates: list[RunSummary], endpoints: tuple[str, ...], least_effect: np.ndarray
+    baseline: list[RunSummary],
+    candidates: list[RunSummary],
+    endpoints: tuple[str, ...],
+    least_effect: np.ndarray,
+    later: Sequence[RunSummary] = (),
 ) -> Judgement:
-    """`candidates`: the run to judge first, then its confirmations. `least_effect` per endpoint, relative."""
-    fits = {metric: fit_metric(*values(baseline, endpoints, metric)) for metric in METRICS}
+    """`candidates`: the run to judge first, then its confirmations. `least_effect` per endpoint, relative. `later`:
+    accepted runs since the baseline, in order of time, which refresh the variances only."""
+    fits = {
+        metric: fit_metric(*values(baseline, endpoints, metric), values(later, endpoints, metric)[0]) for metric in METRICS
+    }
     arrays = {metric: values(candidates, endpoints, metric) for metric in METRICS}
     first = {metric: score(fits[metric], *_rows(arrays[metric], slice(0, 1)), SESSION_SHARE) for metric in METRICS}
     slower = over_metrics_and_endpoints(_tested(first, p_slower))
@@ -69,7 +75,13 @@ def judge(
         agree = (_tested(fresh, p_slower) < AGREE_LEVEL) & _large(fresh, least_effect) & _large(together, least_effect)
         alarming = agree & alarming.any()
     faster = over_metrics_and_endpoints(1 - _tested(together, p_slower))
-    return Judgement(endpoints, fits, together, first, slower, faster, alarming, decided)
+    intervals = {metric: _interval(result) for metric, result in together.items()}
+    return Judgement(endpoints, fits, together, intervals, first, slower, faster, alarming, decided)
+
+
+def _interval(result: Score) -> tuple[np.ndarray, np.ndarray]:
+    half = stdtrit(result.df, (1 + INTERVAL_LEVEL) / 2) * result.standard_error
+    return result.difference - half, result.difference + half
 
 
 def _tested(scores: dict[JudgedMetric, Score], number: Callable[[Score], np.ndarray]) -> np.ndarray:
