@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from loadtest.analysis import tally as tally_module
 from loadtest.analysis.analyze import analyze
 from loadtest.analysis.models import QUANTILES, Analysis, RunMetrics
-from loadtest.errors import ConfigurationError
+from loadtest.errors import ConfigurationError, InfrastructureError
 from tests.analysis.builders import START, START_US, make_load, random_table, sample_table, write_run
 
 QUANTILE_FIELDS = {"p50_ms": 0.5, "p90_ms": 0.9, "p95_ms": 0.95, "p99_ms": 0.99, "p999_ms": 0.999, "min_ms": 0, "max_ms": 1}
@@ -103,6 +103,8 @@ def test_any_samples_give_valid_files(tmp_path: Path, rows: list[tuple[int, int,
     steady = [row for row in rows if 2_000_000 <= row[0] < 29_000_000]
     assert metrics.total.n == len(steady)
     assert metrics.total.errors == sum(failed for *_, failed in steady)
+    good = [float(row[1]) for row in steady if not row[3]]
+    assert metrics.total.p95_ms == (np.quantile(good, 0.95) / 1000 if good else None)
     assert RunMetrics.read(folder.metrics) == metrics
     assert sum(group.count for group in Analysis.read(folder.analysis).failures) == sum(failed for *_, failed in rows)
 
@@ -206,3 +208,18 @@ def test_names_from_another_dictionary_in_each_row_group_stay_apart(tmp_path: Pa
     table = sample_table(start_us=START_US + 3_000_000 + np.arange(1_000), latency_us=np.arange(1_000), endpoint=names)
     metrics = analyze(write_run(tmp_path, table, row_group_size=64))
     assert {endpoint.endpoint: endpoint.n for endpoint in metrics.endpoints} == dict.fromkeys(names, 10)
+
+
+def test_files_that_cannot_be_written_are_one_sentence_and_leave_no_metrics(tmp_path: Path) -> None:
+    folder = write_run(tmp_path, random_table(np.random.default_rng(9), 100))
+    folder.stats_csv.mkdir()
+    with pytest.raises(InfrastructureError, match="cannot be written"):
+        analyze(folder)
+    assert not folder.metrics.exists()
+
+
+def test_a_log_that_cannot_be_read_is_said(tmp_path: Path) -> None:
+    folder = write_run(tmp_path, random_table(np.random.default_rng(9), 100))
+    folder.backend_log.mkdir()
+    analyze(folder)
+    assert any("backend.log cannot be read" in warning for warning in Analysis.read(folder.analysis).warnings)

@@ -69,6 +69,7 @@ def test_equal_values_are_merged_so_that_a_narrow_distribution_costs_no_memory(m
     row = np.zeros(len(values), np.int32)
     selection = GroupedQuantiles(1, {"each": View(np.zeros(1, np.int64), 1, LEVELS)}, max_bits=3)
     selection.count(row, values)
+    selection.plan()
     for part in np.array_split(values, 50):
         selection.collect(row[: len(part)], part)
     assert np.array_equal(selection.result("each")[0], np.quantile(values.astype(np.float64), LEVELS))

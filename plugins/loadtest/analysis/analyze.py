@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import UTC, datetime
+from functools import partial
 from typing import TypeVar
 
 from loadtest.analysis.csv_files import write_csv_files
@@ -18,7 +19,7 @@ from loadtest.analysis.samples import SampleFile
 from loadtest.analysis.tally import MOST_TIMELINES, Tally, tally
 from loadtest.analysis.time_grid import TimeGrid, make_grid
 from loadtest.analysis.timeline import endpoint_timelines, run_timeline
-from loadtest.errors import ConfigurationError
+from loadtest.errors import ConfigurationError, InfrastructureError
 from loadtest.files import write_bytes
 from loadtest.load.models import LoadResult
 from loadtest.planning.models import Plan
@@ -32,7 +33,7 @@ def analyze(folder: RunFolder, *, bin_s: float | None = None) -> RunMetrics:
 
     `bin_s`: width of the timeline's bins in seconds; None: the narrowest round width with at most 120 bins.
     A run without samples, load or steady phase gives zeros and None, never an error: the gate calls it invalid.
-    Raises ConfigurationError only when plan.json is missing or damaged.
+    Raises ConfigurationError only when plan.json is missing or damaged, InfrastructureError when a file cannot be written.
     """
     plan = Plan.read(folder.plan)
     warnings: list[str] = []
@@ -45,10 +46,13 @@ def analyze(folder: RunFolder, *, bin_s: float | None = None) -> RunMetrics:
     errors = file.errors.all if file else ()
     metrics = run_metrics(plan, load, counted, _base_url(folder))
     analysis = _analysis(plan, folder, load, counted, errors, warnings)
-    metrics.write(folder.metrics)
-    analysis.write(folder.analysis)
-    write_csv_files(folder.stats_csv, folder.failures_csv, counted, errors)
-    write_bytes(folder.prometheus, prometheus_text(metrics))
+    try:
+        analysis.write(folder.analysis)
+        write_csv_files(folder.stats_csv, folder.failures_csv, counted, errors)
+        write_bytes(folder.prometheus, prometheus_text(metrics))
+        metrics.write(folder.metrics)  # last: where it is, all are
+    except OSError as error:
+        raise InfrastructureError(f"The analysis cannot be written to {folder.path}: {error.strerror or error}.") from error
     push_otlp(metrics)
     return metrics
 
@@ -72,7 +76,7 @@ def _analysis(
 ) -> Analysis:
     groups, omitted = group_failures(counted.failures.raw(), counted.endpoints, errors) if counted else ((), 0)
     exemplars = _optional(lambda: read_exemplars(folder.exemplars), warnings) if folder.exemplars.exists() else ()
-    logs = [digest_log(folder.backend_log, "backend.log"), digest_log(folder.locust_log, "locust.log")]
+    logs = [_optional(partial(digest_log, path, path.name), warnings) for path in (folder.backend_log, folder.locust_log)]
     if counted is not None:
         warnings += _doubts(counted)
     if load is not None and load.grouping_warning:

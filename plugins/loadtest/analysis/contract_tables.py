@@ -82,7 +82,7 @@ def _view(file: SampleFile, load: LoadResult) -> tuple[pd.DataFrame, _Seen]:
             }
         )
     columns = ("start_s", "latency_ms", "endpoint", "failed", "status")
-    joined = {name: np.concatenate([part[name] for part in parts]) if parts else [] for name in columns}
+    joined: dict[str, Any] = {name: np.concatenate([part[name] for part in parts]) if parts else [] for name in columns}
     names = [harmless(name) for name in file.endpoints]
     joined["endpoint"] = [names[code] for code in joined["endpoint"]]
     return pd.DataFrame(joined), seen

@@ -9,7 +9,7 @@ from __future__ import annotations
 import io
 import re
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from loadtest.analysis.failures import RawFailures, moment
 from loadtest.analysis.tally import LOCUST_PERCENTILES, Tally
@@ -116,8 +116,12 @@ def percentile_name(level: float) -> str:
 
 def _to_csv(table: pd.DataFrame) -> str:
     buffer = io.StringIO()
-    table.to_csv(buffer, index=False, float_format=lambda value: f"{round(value, 4):.10g}", lineterminator="\r\n")
+    table.to_csv(buffer, index=False, float_format=_decimal, lineterminator="\r\n")
     return buffer.getvalue()
+
+
+def _decimal(value: Any) -> str:
+    return f"{round(float(value), 4):.12g}"
 
 
 def _utc(us: int) -> str:

@@ -9,7 +9,7 @@ import contextlib
 import os
 import tempfile
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from loadtest.analysis.contract_rules import Rule, rules
 from loadtest.analysis.contract_tables import ContractTables, build_tables
@@ -20,9 +20,6 @@ from loadtest.errors import ConfigurationError
 from loadtest.load.models import LoadResult
 from loadtest.planning.models import Plan
 from loadtest.run_folder import RunFolder
-
-if TYPE_CHECKING:
-    from great_expectations.core import ExpectationSuiteValidationResult
 
 _TABLES = ("run", "metrics", "samples")
 
@@ -68,10 +65,12 @@ def _check(folder: RunFolder) -> DataContract:
     with tempfile.TemporaryDirectory(prefix="loadtest-contract-") as site:
         results = _validate(tables, applied, Path(site))
         checks = tuple(_judge(rule, results[rule.name]) for rule in applied)
+        docs: str | None = None
+        notes: tuple[str, ...] = ()
         try:
-            docs, notes = publish_docs(Path(site), folder.data_docs), ()
+            docs = publish_docs(Path(site), folder.data_docs)
         except OSError as error:
-            docs, notes = None, (f"The Data Docs could not be written: {error}.",)
+            notes = (f"The Data Docs could not be written: {error}.",)
     return DataContract(run_id=run_id, passed=all(check.passed for check in checks), checks=checks, data_docs=docs, notes=notes)
 
 
@@ -113,7 +112,7 @@ def import_great_expectations() -> Any:
     return great_expectations
 
 
-def _by_rule(validation: ExpectationSuiteValidationResult) -> dict[str, Any]:
+def _by_rule(validation: Any) -> dict[str, Any]:
     return {result.expectation_config.meta["rule"]: result for result in validation.results}
 
 

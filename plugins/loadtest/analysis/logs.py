@@ -6,6 +6,7 @@ import re
 from collections import deque
 
 from loadtest.analysis.models import LogDigest
+from loadtest.errors import ConfigurationError
 from loadtest.files import AnyPath
 from loadtest.masking import mask_secrets
 
@@ -17,10 +18,10 @@ _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f]")
 
 
 def digest_log(path: AnyPath, name: str) -> LogDigest | None:
-    """None where there is no such log. Reads line by line, so a large log costs no memory; long lines are cut.
+    """None where there is no such log; raises ConfigurationError for one that cannot be read.
 
-    A line counts as an error by its level word (ERROR, CRITICAL, FATAL), as `error:`/`fatal:`/`panic:`, or as the
-    head of a Python traceback.
+    Reads line by line, so a large log costs no memory; long lines are cut. A line counts as an error by its level word
+    (ERROR, CRITICAL, FATAL), as `error:`/`fatal:`/`panic:`, or as the head of a Python traceback.
     """
     errors = 0
     tail: deque[bytes] = deque(maxlen=TAIL_LINES)
@@ -29,8 +30,10 @@ def digest_log(path: AnyPath, name: str) -> LogDigest | None:
             for line in iter(lambda: stream.readline(1 << 16), b""):
                 errors += _ERROR.search(line) is not None
                 tail.append(line[: LINE_LENGTH * 8])
-    except (FileNotFoundError, IsADirectoryError):
+    except FileNotFoundError:
         return None
+    except OSError as error:
+        raise ConfigurationError(f"{path} cannot be read: {error.strerror or error}.") from None
     return LogDigest(name=name, errors=errors, tail=tuple(_readable(line) for line in tail))
 
 

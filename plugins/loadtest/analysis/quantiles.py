@@ -77,8 +77,8 @@ class GroupedQuantiles:
     def collect(self, row: NDArray[np.integer], values: NDArray[np.uint32]) -> None:
         """Pass 2, over the same data in any order."""
         if self._wanted is None:
-            self.plan()
-        marks = self._wanted[self._cells(row, values)]  # type: ignore[index]
+            raise RuntimeError("plan() comes before collect()")
+        marks = self._wanted[self._cells(row, values)]
         hits = np.flatnonzero(marks)
         if not len(hits):
             return
@@ -88,15 +88,11 @@ class GroupedQuantiles:
             self._selections[name].add(view.group_of_row[row[mine]], values[mine])
 
     def group_sizes(self, view: str) -> NDArray[np.int64]:
-        """How many values each group has, shape (groups,)."""
-        if self._wanted is None:
-            self.plan()
+        """How many values each group has, shape (groups,). After `plan`."""
         return self._selections[view].n
 
     def result(self, view: str) -> NDArray[np.float64]:
-        """Quantiles, shape (groups, quantiles), in the unit of the values; NaN for empty groups."""
-        if self._wanted is None:
-            self.plan()
+        """Quantiles, shape (groups, quantiles), in the unit of the values; NaN for empty groups. After `collect`."""
         return self._selections[view].result()
 
     def _cells(self, row: NDArray[np.integer], values: NDArray[np.uint32]) -> NDArray[np.int32]:
@@ -120,25 +116,24 @@ class _Selection:
     """Which ranks one view wants, the buckets they lie in, and the values collected from these."""
 
     def __init__(self, histogram: NDArray[np.int64], view: View) -> None:
-        groups = view.groups
+        groups, buckets = histogram.shape
         self.n = histogram.sum(axis=1)
         self._low, self._high, self._share = _ranks(self.n, view.quantiles)
-        below = np.cumsum(histogram, axis=1)
-        self.wanted = np.zeros(histogram.shape, np.bool_)
-        self._bucket_low = np.zeros((groups, len(view.quantiles)), np.int64)
-        self._bucket_high = np.zeros_like(self._bucket_low)
-        for group in np.flatnonzero(self.n):
-            self._bucket_low[group] = np.searchsorted(below[group], self._low[group], side="right")
-            self._bucket_high[group] = np.searchsorted(below[group], self._high[group], side="right")
-            self.wanted[group, self._bucket_low[group]] = True
-            self.wanted[group, self._bucket_high[group]] = True
-        group_column = np.arange(groups)[:, None]
-        # position of a rank among the collected values = what is collected before its bucket + its rank inside it
-        collected = np.where(self.wanted, histogram, 0).ravel()
-        collected_before = (np.cumsum(collected) - collected).reshape(histogram.shape)
-        shift = collected_before - (below - histogram)
-        self._position_low = self._low + shift[group_column, self._bucket_low]
-        self._position_high = self._high + shift[group_column, self._bucket_high]
+        # all groups on one axis, one after the other: a rank's position there tells its bucket
+        upto = np.cumsum(histogram)
+        group_start = (np.cumsum(self.n) - self.n)[:, None]
+        present = self.n > 0
+        cells = [np.searchsorted(upto, (group_start + rank)[present], side="right") for rank in (self._low, self._high)]
+        wanted = np.zeros(groups * buckets, np.bool_)
+        for cell in cells:
+            wanted[cell] = True
+        self.wanted = wanted.reshape(histogram.shape)
+        # what is not collected before a rank's cell moves its position among the collected values
+        skipped = np.cumsum(np.where(wanted, 0, histogram.ravel()))
+        self._positions = [
+            (group_start + rank)[present] - skipped[cell] for rank, cell in zip((self._low, self._high), cells, strict=True)
+        ]
+        self._present = present
         self._keys: list[NDArray[np.uint64]] = []
         self._merged = (np.zeros(0, np.uint64), np.zeros(0, np.int64))
         self._pending = 0
@@ -169,11 +164,9 @@ class _Selection:
         values = (keys & np.uint64(0xFFFFFFFF)).astype(np.float64)
         after = np.cumsum(counts)
         out = np.full(self._low.shape, np.nan)
-        present = self.n > 0
-        if present.any():
-            low = values[np.searchsorted(after, self._position_low[present], side="right")]
-            high = values[np.searchsorted(after, self._position_high[present], side="right")]
-            out[present] = _interpolate(low, high, self._share[present])
+        if self._present.any():
+            low, high = (values[np.searchsorted(after, position, side="right")] for position in self._positions)
+            out[self._present] = _interpolate(low, high, self._share[self._present])
         return out
 
 

@@ -31,21 +31,21 @@ class Samples:
     """Requests as arrays of equal length n; codes index the name tuples of the `SampleFile` they come from.
 
     `start_us` int64, `latency_us` uint32, `endpoint`/`error`/`worker` uint16 codes, `failed` bool, `status` uint16,
-    `late_us`, `response_bytes` uint32, `users` uint16; columns that were not asked for are None.
+    `late_us`, `response_bytes` uint32, `users` uint16; columns that were not asked for are empty.
     `server` holds per component (values in microseconds, whether reported).
     """
 
     n: int
-    start_us: NDArray[np.int64] | None = None
-    latency_us: NDArray[np.uint32] | None = None
-    endpoint: NDArray[np.uint16] | None = None
-    error: NDArray[np.uint16] | None = None
-    failed: NDArray[np.bool_] | None = None
-    late_us: NDArray[np.uint32] | None = None
-    status: NDArray[np.uint16] | None = None
-    response_bytes: NDArray[np.uint32] | None = None
-    users: NDArray[np.uint16] | None = None
-    worker: NDArray[np.uint16] | None = None
+    start_us: NDArray[np.int64] = field(default_factory=lambda: np.zeros(0, np.int64))
+    latency_us: NDArray[np.uint32] = field(default_factory=lambda: np.zeros(0, np.uint32))
+    endpoint: NDArray[np.uint16] = field(default_factory=lambda: np.zeros(0, np.uint16))
+    error: NDArray[np.uint16] = field(default_factory=lambda: np.zeros(0, np.uint16))
+    failed: NDArray[np.bool_] = field(default_factory=lambda: np.zeros(0, np.bool_))
+    late_us: NDArray[np.uint32] = field(default_factory=lambda: np.zeros(0, np.uint32))
+    status: NDArray[np.uint16] = field(default_factory=lambda: np.zeros(0, np.uint16))
+    response_bytes: NDArray[np.uint32] = field(default_factory=lambda: np.zeros(0, np.uint32))
+    users: NDArray[np.uint16] = field(default_factory=lambda: np.zeros(0, np.uint16))
+    worker: NDArray[np.uint16] = field(default_factory=lambda: np.zeros(0, np.uint16))
     server: dict[str, tuple[NDArray[np.uint32], NDArray[np.bool_]]] = field(default_factory=dict)
 
 
