@@ -12,7 +12,7 @@ from loadtest.gate.models import EndpointSummary, RunSummary
 from loadtest.gate.verdict import conclude
 from loadtest.planning.models import Plan, Target
 from loadtest.run_folder import RunFolder
-from tests.gate.run_facts import HOST, STARTED_AT, make_load, make_plan, make_worker, write_run
+from tests.gate.run_facts import HOST, make_load, make_plan, make_worker, write_run
 
 WHERE = ("shop", "staging", "light")
 TARGETS = (Target(endpoint="GET /a", metric="p95_ms", limit=100),)
@@ -56,9 +56,8 @@ def judged_run(
     changes = {"run_id": f"run-{number}", "digest": "d1" if users is None else f"d-{users}"}
     plan = (plan or make_plan(targets=TARGETS)).model_copy(update=changes)
     worker = make_worker(samples=400, lost=lost, completed=not lost)
-    load = make_load(samples=400, workers=(worker,), started_at=STARTED_AT + timedelta(hours=number))
-    load = load.model_copy(update={"ended_at": load.started_at + timedelta(seconds=load.planned_duration_s)})
-    folder = write_run(root, plan, {"GET /a": values}, load=load)
+    load = make_load(samples=400, workers=(worker,))
+    folder = write_run(root, plan, {"GET /a": values}, load=load, shift=timedelta(hours=number))
     check(folder)
     conclude(folder)
     return folder

@@ -126,12 +126,14 @@ def make_metrics(*endpoints: EndpointMetrics, plan: Plan | None = None) -> RunMe
     )
 
 
-def write_samples(path: Path, latencies_ms: dict[str, np.ndarray], errors: dict[str, int] | None = None) -> None:
+def write_samples(
+    path: Path, latencies_ms: dict[str, np.ndarray], errors: dict[str, int] | None = None, shift: timedelta = timedelta()
+) -> None:
     """Samples spread evenly over the steady phase; the first `errors[endpoint]` of each endpoint failed."""
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    first_us = round((STARTED_AT.timestamp() + RAMP_S) * 1e6)
+    first_us = round(((STARTED_AT + shift).timestamp() + RAMP_S) * 1e6)
     rows = []
     for endpoint, values in latencies_ms.items():
         failed = (errors or {}).get(endpoint, 0)
@@ -159,13 +161,17 @@ def write_run(
     *,
     load: LoadResult | None = None,
     contract: bool = True,
+    shift: timedelta = timedelta(),
 ) -> RunFolder:
-    """A run folder as far as analysis and data contract leave it, numbers agreeing with the samples."""
+    """A run folder as far as analysis and data contract leave it, numbers agreeing with the samples; `shift` later."""
     folder = RunFolder.of(root, plan.scenario.name, plan.environment.name, plan.profile.name, plan.run_id)
     Path(str(folder.path)).mkdir(parents=True)
     plan.write(folder.plan)
     total = sum(len(values) for values in latencies_ms.values())
-    (load or make_load(samples=total, workers=(make_worker(samples=total),))).write(folder.load)
+    load = load or make_load(samples=total, workers=(make_worker(samples=total),))
+    edges = ("started_at", "ended_at", "steady_started_at", "steady_ended_at")
+    moved = {name: moment + shift for name in edges if (moment := getattr(load, name)) is not None}
+    load.model_copy(update=moved).write(folder.load)
     rows = []
     for name, values in latencies_ms.items():
         failed = (errors or {}).get(name, 0)
@@ -173,7 +179,7 @@ def write_run(
         p50_ms, p95_ms = (float(np.quantile(good, q)) for q in (0.5, 0.95)) if len(good) else (1.0, 1.0)
         rows.append(make_endpoint(name, len(values), failed, p50_ms=p50_ms, p95_ms=p95_ms))
     make_metrics(*rows, plan=plan).write(folder.metrics)
-    write_samples(Path(str(folder.samples)), latencies_ms, errors)
+    write_samples(Path(str(folder.samples)), latencies_ms, errors, shift)
     if contract:
         DataContract(run_id=plan.run_id, passed=True, checks=()).write(folder.data_contract)
     return folder

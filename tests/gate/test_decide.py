@@ -16,7 +16,7 @@ from loadtest.gate.decide import check, summarize
 from loadtest.gate.models import RegressionReport
 from loadtest.gate.verdict import conclude
 from loadtest.load.models import HostProbe
-from loadtest.planning.models import Criteria, Mute
+from loadtest.planning.models import Criteria, Mute, Plan
 from loadtest.run_folder import RunFolder
 from loadtest.vocabulary import Criterion, Outcome
 from tests.gate.run_facts import make_load, make_plan, make_worker, write_run
@@ -43,22 +43,7 @@ def run(root: Path, number: int, *, slower: float = 1.0, run_id: str = "", **pla
     made = made.model_copy(update={"trigger": made.trigger.model_copy(update={"commit": f"{number % 3}c0ffee"})})
     total = 1500 * len(latencies)
     load = make_load(samples=total, workers=(make_worker(samples=total),), host_probe=PROBE)
-    shift = timedelta(hours=3 * number)
-    folder = write_run(root, made, latencies, load=load)
-    moved = {name: getattr(load, name) + shift for name in ("started_at", "ended_at", "steady_started_at", "steady_ended_at")}
-    move_samples(folder, shift)
-    load.model_copy(update=moved).write(folder.load)
-    return folder
-
-
-def move_samples(folder: RunFolder, shift: timedelta) -> None:
-    import pyarrow as pa
-    import pyarrow.compute as pc
-    import pyarrow.parquet as pq
-
-    table = pq.ParquetFile(str(folder.samples)).read()
-    moved = pc.add(table.column("start_us"), pa.scalar(round(shift.total_seconds() * 1e6), pa.int64()))
-    pq.write_table(table.set_column(0, "start_us", moved), str(folder.samples))
+    return write_run(root, made, latencies, load=load, shift=timedelta(hours=3 * number))
 
 
 @pytest.fixture
@@ -178,13 +163,25 @@ def test_a_damaged_baseline_stops_the_gate_with_one_sentence(tmp_path: Path) -> 
 
 
 @pytest.mark.usefixtures("baseline")
-def test_a_history_that_cannot_be_read_is_noted_and_stops_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("LOADTEST_DATABASE_URL", "sqlite:////proc/nowhere/history.db")
-    folder = run(tmp_path / "runs", 20)
-    report = check(folder)
-    assert report.comparison.compared
-    assert "drift since the anchor were not considered" in report.comparison.reason
-    assert conclude(folder).outcome is Outcome.PASS
+def test_a_slow_drift_is_seen_over_the_runs_since_the_anchor(tmp_path: Path) -> None:
+    earlier = [summarize(run(tmp_path / "runs", 20 + week, slower=1.03**week)) for week in range(8)]
+    folder = run(tmp_path / "runs", 30, slower=1.03**8)
+    assert not any(finding.criterion is Criterion.DRIFT for finding in check(folder).findings)
+    report = check(folder, earlier=earlier)
+    drifted = [finding for finding in report.findings if finding.criterion is Criterion.DRIFT]
+    assert [(finding.endpoint, finding.outcome) for finding in drifted] == [("GET /c", Outcome.WARN)]
+    assert any("since the anchor" in each.title for each in report.recommendations)
+    slowed = run(tmp_path / "runs", 31, slower=1.03**8).plan
+    plan = Plan.read(slowed).model_copy(update={"slowdown": "GET /c=x1.3"})
+    plan.write(folder.plan)
+    assert not any(finding.criterion is Criterion.DRIFT for finding in check(folder, earlier=earlier).findings)
+
+
+@pytest.mark.usefixtures("baseline")
+def test_what_people_muted_counts_like_the_criteria(tmp_path: Path) -> None:
+    mute = Mute(endpoint="GET /c", reason="known, ticket 12", expires=datetime.now(UTC) + timedelta(days=1))
+    report = check(run(tmp_path / "runs", 20, slower=1.5), mutes=[mute])
+    assert report.suspects == ()
 
 
 def test_summaries_carry_what_the_server_said(tmp_path: Path) -> None:

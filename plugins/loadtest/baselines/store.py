@@ -10,6 +10,7 @@ from loadtest.baselines.locking import locked_folder
 from loadtest.baselines.models import LEAST_RUNS, Baseline, BaselineFile
 from loadtest.errors import ConfigurationError, InfrastructureError
 from loadtest.files import write_text
+from loadtest.gate.models import RunSummary
 from loadtest.planning.models import HostClass, Plan
 from loadtest.settings import settings
 
@@ -72,6 +73,11 @@ def matching_baseline(plan: Plan) -> tuple[Baseline | None, str]:
     if len(anchor.runs) < LEAST_RUNS:
         return None, f"{name} has {len(anchor.runs)} of at least {LEAST_RUNS} runs, so nothing was compared"
     return anchor, ""
+
+
+def refreshing_runs(plan: Plan) -> tuple[RunSummary, ...]:
+    """Accepted runs since the anchor that tell how much runs differ (gate.md: the variances, never the location)."""
+    return read_baselines(plan.scenario.name, plan.environment.name, plan.profile.name).refresh
 
 
 def collect_command(scenario: str, environment: str, profile: str) -> str:

@@ -8,16 +8,15 @@ from statistics import median
 
 from loadtest.analysis.models import RunMetrics
 from loadtest.baselines.models import Baseline
-from loadtest.baselines.store import baseline_path, matching_baseline
+from loadtest.baselines.store import baseline_path, matching_baseline, refreshing_runs
 from loadtest.gate.criteria import apply_mutes, judge_required
 from loadtest.gate.models import Comparison, Detectable, Finding, RegressionReport, RunSummary
-from loadtest.gate.past import Past, ask_history
 from loadtest.gate.recommendations import recommend
 from loadtest.gate.steady_samples import SteadySamples, read_steady_samples
 from loadtest.gate.targets import judge_targets
 from loadtest.gate.validity import judge_validity
 from loadtest.load.models import LoadResult, StopReason
-from loadtest.planning.models import Plan
+from loadtest.planning.models import Mute, Plan
 from loadtest.run_folder import RunFolder
 from loadtest.vocabulary import Outcome
 
@@ -33,17 +32,22 @@ class _Run:
     summary: RunSummary | None
 
 
-def check(folder: RunFolder, confirmations: Sequence[RunFolder] = ()) -> RegressionReport:
+def check(
+    folder: RunFolder,
+    confirmations: Sequence[RunFolder] = (),
+    mutes: Sequence[Mute] = (),
+    earlier: Sequence[RunSummary] = (),
+) -> RegressionReport:
     """Judge a run and write its regression_report.json.
 
     A report with `suspects` asks the caller for confirmation runs of the same build; call again with their folders, which
-    must be analyzed. Mutes come from criteria.yaml and from the history. Raises ConfigurationError with one sentence when
-    plan, load, metrics, samples or the baseline file are missing or damaged; a history that cannot be asked is only noted.
+    must be analyzed. `mutes`: what people muted, beside criteria.yaml. `earlier`: accepted runs of this plan and host class,
+    for the drift since the anchor. Raises ConfigurationError with one sentence when plan, load, metrics, samples or the
+    baseline file are missing or damaged.
     """
     run = _read(folder)
     baseline, reason = matching_baseline(run.plan)
     history = baseline.runs if baseline else ()
-    past = ask_history(run.plan, baseline)
     findings = judge_validity(run.plan, run.load, run.metrics, median(each.rps for each in history) if history else None)
     comparison, detectable = Comparison(compared=False, reason=reason), ()
     if any(finding.outcome is Outcome.INVALID for finding in findings):
@@ -53,10 +57,8 @@ def check(folder: RunFolder, confirmations: Sequence[RunFolder] = ()) -> Regress
         findings += judge_targets(run.plan, run.metrics, run.samples.successes_by_endpoint() if run.samples else None, history)
         if baseline is not None:
             comparison, regressions, detectable = _compare(baseline, run, confirmations)
-            findings += [*regressions, *_drift(baseline, run, past, comparison)]
-    if past.problem:
-        comparison = comparison.model_copy(update={"reason": f"{comparison.reason} {past.problem}".strip()})
-    muted = apply_mutes(findings, (*run.plan.scenario.criteria.muted, *past.mutes))
+            findings += [*regressions, *(_drift(baseline, run, earlier) if comparison.compared else ())]
+    muted = apply_mutes(findings, (*run.plan.scenario.criteria.muted, *mutes))
     report = RegressionReport(
         run_id=run.plan.run_id,
         summary=run.summary,
@@ -117,7 +119,9 @@ def _compare(
         return Comparison(compared=False, reason=f"{why}, so nothing was compared"), [], ()
     confirming, problems = _confirming(run, confirmations)
     criteria, tolerance = run.plan.scenario.criteria, run.plan.profile.tolerance
-    result = compare(baseline.runs, [run.summary, *confirming], criteria, tolerance, confirmed=bool(confirming))
+    runs = [run.summary, *confirming]
+    refresh = refreshing_runs(run.plan)
+    result = compare(baseline.runs, runs, criteria, tolerance, confirmed=bool(confirming), refresh=refresh)
     found = {
         "baseline_version": baseline.version,
         "baseline_path": str(baseline_path(run.plan.scenario.name, run.plan.environment.name, run.plan.profile.name)),
@@ -126,23 +130,15 @@ def _compare(
     return result.comparison.model_copy(update=found), list(result.findings), result.detectable
 
 
-def _drift(baseline: Baseline, run: _Run, past: Past, comparison: Comparison) -> list[Finding]:
-    """Slow regressions since the anchor, over the accepted runs and this one."""
-    from loadtest.gate.drift import drift_findings
-
-    if run.summary is None or not comparison.compared or run.plan.slowdown or past.problem:
-        return []
-    return list(drift_findings(baseline.runs, (*past.since_anchor, run.summary)))
-
-
-def _drift(baseline: Baseline, run: _Run, earlier: Sequence[RunSummary]) -> tuple[Finding, ...]:
+def _drift(baseline: Baseline, run: _Run, earlier: Sequence[RunSummary]) -> list[Finding]:
     """Slow regressions since the anchor: too small for a single comparison, sure over many runs."""
     from loadtest.gate.drift import drift_findings
 
-    if run.summary is None:
-        return ()
-    anchored = max(each.started_at for each in baseline.runs)
-    return drift_findings(baseline.runs, [*(each for each in earlier if each.started_at > anchored), run.summary])
+    if run.summary is None or run.plan.slowdown:
+        return []
+    anchored, members = max(each.started_at for each in baseline.runs), {each.run_id for each in baseline.runs}
+    since = [each for each in earlier if each.started_at >= anchored and each.run_id not in members]
+    return list(drift_findings(baseline.runs, [*since, run.summary]))
 
 
 def _confirming(run: _Run, confirmations: Sequence[RunFolder]) -> tuple[list[RunSummary], list[str]]:
