@@ -10,7 +10,7 @@ import numpy as np
 from loadtest.gate.decide import check
 from loadtest.gate.models import EndpointSummary, RunSummary
 from loadtest.gate.verdict import conclude
-from loadtest.planning.models import Plan, Target
+from loadtest.planning.models import Plan, Target, TriggerKind
 from loadtest.run_folder import RunFolder
 from tests.gate.run_facts import HOST, make_load, make_plan, make_worker, write_run
 
@@ -49,12 +49,20 @@ def summary(number: int = 1, *, digest: str = "d1", commit: str | None = None, l
 
 
 def judged_run(
-    root: Path, number: int, *, p50_ms: float = 20.0, users: int | None = None, plan: Plan | None = None, lost: bool = False
+    root: Path,
+    number: int,
+    *,
+    p50_ms: float = 20.0,
+    users: int | None = None,
+    plan: Plan | None = None,
+    lost: bool = False,
+    kind: TriggerKind = TriggerKind.SCHEDULED,
 ) -> RunFolder:
     """A run that went all the way to its verdict: passes at 20 ms, fails at 400 ms, is invalid when a worker is lost."""
     values = np.random.default_rng(number).lognormal(np.log(p50_ms), 0.4, 400)
+    plan = plan or make_plan(targets=TARGETS)
     changes = {"run_id": f"run-{number}", "digest": "d1" if users is None else f"d-{users}"}
-    plan = (plan or make_plan(targets=TARGETS)).model_copy(update=changes)
+    plan = plan.model_copy(update=changes | {"trigger": plan.trigger.model_copy(update={"kind": kind})})
     worker = make_worker(samples=400, lost=lost, completed=not lost)
     load = make_load(samples=400, workers=(worker,))
     folder = write_run(root, plan, {"GET /a": values}, load=load, shift=timedelta(hours=number))

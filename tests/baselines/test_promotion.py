@@ -14,6 +14,7 @@ from loadtest.baselines.store import read_baselines
 from loadtest.errors import ConfigurationError
 from loadtest.gate.decide import check
 from loadtest.gate.verdict import conclude
+from loadtest.planning.models import TriggerKind
 from tests.baselines.summaries import TARGETS, WHERE, judged_run, summary
 from tests.gate.run_facts import make_plan
 
@@ -174,6 +175,8 @@ def test_failed_slowed_and_strange_runs_refresh_nothing(tmp_path: Path) -> None:
     passing_baseline(tmp_path)
     assert not refresh(judged_run(tmp_path, 30, p50_ms=400))
     assert not refresh(judged_run(tmp_path, 31, users=99))
+    for kind in (TriggerKind.MANUAL, TriggerKind.PUSH, TriggerKind.CONFIRMATION):
+        assert not refresh(judged_run(tmp_path / kind, 33, kind=kind))
     slowed = make_plan(targets=TARGETS).model_copy(update={"slowdown": "GET /a=+1ms"})
     assert not refresh(judged_run(tmp_path, 32, plan=slowed))
     assert read_baselines(*WHERE).refresh == ()

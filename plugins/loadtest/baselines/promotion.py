@@ -71,14 +71,15 @@ def rollback(
 
 
 def refresh(folder: RunFolder) -> bool:
-    """Let a run that raised no alarm tell how much runs differ. It never moves the anchor. Returns whether it was taken.
+    """Let a scheduled run tell how much runs differ. It never moves the anchor. Returns whether it was taken.
 
-    Taken are ordinary runs with the anchor's plan and host class, without a fail, a warning or a suspicion. Inconclusive
+    Taken are scheduled runs with the anchor's plan and host class, without a fail, a warning or a suspicion. Inconclusive
     ones too: taking only those close enough to pass would make the noise look smaller than it is. The newest 12 are kept.
+    Other runs are not: they come in bursts and measure unmerged code.
     """
     plan, verdict = Plan.read(folder.plan), Verdict.read(folder.verdict)
     calm = verdict.outcome in (Outcome.PASS, Outcome.INCONCLUSIVE) and not any(finding.suspect for finding in verdict.findings)
-    if not calm or objection_to(plan, verdict) or plan.trigger.kind is TriggerKind.CONFIRMATION:
+    if not calm or objection_to(plan, verdict) or plan.trigger.kind is not TriggerKind.SCHEDULED:
         return False
     report = RegressionReport.read(folder.regression_report)
     summary = report.summary

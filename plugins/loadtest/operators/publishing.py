@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from airflow.sdk.exceptions import AirflowFailException
 
+from loadtest.errors import LoadTestError
 from loadtest.operators.judgment import failed_tasks
 from loadtest.operators.stage import StageOperator
 from loadtest.run_folder import RunFolder
@@ -23,6 +24,17 @@ class RecordHistoryOperator(StageOperator):
 
         if folder.verdict.exists() and folder.plan.exists():
             record_run(folder)
+            self._refresh_baseline(folder)
+
+    def _refresh_baseline(self, folder: RunFolder) -> None:
+        """A calm scheduled run refreshes what the baseline knows of the noise; include/ may be read-only here."""
+        from loadtest.baselines.promotion import refresh
+
+        try:
+            if refresh(folder):
+                self.log.info("This run refreshes the variances of its baseline.")
+        except LoadTestError as error:
+            self.log.warning("The baseline's variances were not refreshed: %s", error)
 
 
 class WriteReportOperator(StageOperator):
