@@ -8,6 +8,7 @@ import socket
 import subprocess
 import sys
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import httpx
@@ -28,7 +29,7 @@ from tests.support.postgres import PostgresServer
 
 
 def files_in(folder: Path) -> list[str]:
-    return sorted(path.name for path in folder.rglob("*") if path.is_file())
+    return sorted(path.name for path in folder.rglob("*") if path.is_file() and path.suffix != ".lock")
 
 
 def test_the_sample_backend_runs_on_a_fresh_file_that_goes_with_it(
@@ -65,6 +66,12 @@ def test_a_retry_keeps_the_live_backend(folder: RunFolder) -> None:
     first = start_backend(tiny(), folder)
     assert start_backend(tiny(), folder) == first
     assert len(processes_of(folder)) == 1
+
+
+def test_two_tries_at_once_start_one_backend(folder: RunFolder) -> None:
+    with ThreadPoolExecutor(4) as pool:
+        states = list(pool.map(lambda _: start_backend(tiny(), folder), range(4)))
+    assert len({state.identity.pid for state in states}) == len(processes_of(folder)) == 1
 
 
 def test_a_retry_replaces_a_dead_backend_and_its_database(folder: RunFolder, scratch: Path) -> None:
@@ -202,12 +209,14 @@ def test_a_command_that_ends_at_once_is_one_sentence(
     folder: RunFolder, command: tuple[str, ...], error: type[Exception], words: str
 ) -> None:
     with pytest.raises(error, match=words) as caught:
-        start_backend(command_plan(*command), folder)
+        start_backend(command_plan(*command, base_url="http://127.0.0.1:{port}"), folder)
     assert "\n" not in str(caught.value)
 
 
 def test_a_database_of_a_failed_start_goes_with_stop(folder: RunFolder, scratch: Path) -> None:
-    plan = command_plan("{python}", "-c", "import os; open(os.environ['D'][10:], 'w'); exit(1)", env={"D": "{database_url}"})
+    plan = command_plan(
+        "{python}", "-c", "import os; open(os.environ['D'][10:], 'w'); exit(1)", env={"D": "{database_url}", "P": "{port}"}
+    )
     with pytest.raises(InfrastructureError):
         start_backend(plan, folder)
     stop_backend(folder)
@@ -227,6 +236,7 @@ def test_a_fixed_port_that_is_in_use_is_refused_before_anything_starts(folder: R
     ("plan", "words"),
     [
         (tiny(slowdown="GET /=+1ms"), "does not hand slow-downs to its backend"),
+        (command_plan("{python}", "-V"), "does not say where its backend listens"),
         (tiny(working_dir="no/such/folder"), "working directory .*no/such/folder .* does not exist"),
         (tiny(env={"TOKEN": "${NOT_SET_ANYWHERE}"}), "needs the environment variable NOT_SET_ANYWHERE"),
     ],

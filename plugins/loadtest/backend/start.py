@@ -18,6 +18,7 @@ from urllib.parse import urlsplit
 import psutil
 
 from loadtest.backend.databases import DATABASE_MARK, create_database, database_url
+from loadtest.backend.exclusive import one_at_a_time
 from loadtest.backend.models import BackendState, DatabaseRef
 from loadtest.backend.stop import RUN_MARK, clean_up, require_this_host, run_mark
 from loadtest.errors import ConfigurationError, InfrastructureError
@@ -45,15 +46,21 @@ def start_backend(plan: Plan, folder: RunFolder) -> BackendState:
     backend = plan.environment.backend
     if backend is None:
         raise ConfigurationError(f"The environment {plan.environment.name} starts no backend; give it a `backend` section.")
-    if folder.backend_state.exists():
-        earlier = BackendState.read(folder.backend_state)
-        if earlier.stopped_at is None:
-            require_this_host(earlier)
-            if earlier.identity is not None and earlier.identity.is_alive:
-                return earlier
-            clean_up(earlier, folder)
-
     _check(backend, plan)
+    with one_at_a_time(folder):
+        if folder.backend_state.exists():
+            earlier = BackendState.read(folder.backend_state)
+            if earlier.stopped_at is None:
+                require_this_host(earlier)
+                if earlier.identity is not None and earlier.identity.is_alive:
+                    return earlier
+                clean_up(earlier, folder)
+        state, process = _launch(plan, backend, folder)
+    _watch(process, plan, state, backend.start_timeout_s)
+    return state
+
+
+def _launch(plan: Plan, backend: BackendCommand, folder: RunFolder) -> tuple[BackendState, subprocess.Popen[bytes]]:
     port = _free_port()
     base_url = _base_url(plan, port)
     if _listens(base_url):
@@ -61,28 +68,27 @@ def start_backend(plan: Plan, folder: RunFolder) -> BackendState:
             f"Something else already listens on {base_url}, where the backend of {plan.environment.name} is to be started; "
             "stop it, or use {port} in the command."
         )
-    database = create_database(folder.run_id) if _uses(backend, "{database_url}") else None
-    log = settings().scratch.resolve() / "logs" / f"{folder.run_id}-{secrets.token_hex(4)}.backend.log"
-    log.parent.mkdir(parents=True, exist_ok=True)
     state = BackendState(
         run_id=folder.run_id,
         host=socket.gethostname(),
         base_url=base_url,
-        database=database,
-        log_path=str(log),
+        database=create_database(folder.run_id) if _uses(backend, "{database_url}") else None,
+        log_path=str(_new_log(folder.run_id)),
         started_at=datetime.now(UTC),
     )
+    # Before the process exists, so that whatever comes of it can be cleaned up.
     state.write(folder.backend_state)
-
-    process = _spawn(backend, _values(plan, port, database), database, folder, log)
-    try:
+    process = _spawn(backend, _values(plan, port, state.database), state, folder)
+    with contextlib.suppress(psutil.NoSuchProcess):  # ended already: the watch will tell
         state = state.model_copy(update={"identity": ProcessIdentity.of(process.pid)})
-    except psutil.NoSuchProcess:
-        pass  # ended already, which the next lines report
-    else:
         state.write(folder.backend_state)
-    _watch(process, plan, base_url, log, backend.start_timeout_s)
-    return state
+    return state, process
+
+
+def _new_log(run_id: str) -> Path:
+    folder = settings().scratch.resolve() / "logs"
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder / f"{run_id}-{secrets.token_hex(4)}.backend.log"
 
 
 def _check(backend: BackendCommand, plan: Plan) -> None:
@@ -94,6 +100,11 @@ def _check(backend: BackendCommand, plan: Plan) -> None:
     folder = _working_dir(backend)
     if not folder.is_dir():
         raise ConfigurationError(f"The working directory {folder} of the environment {plan.environment.name} does not exist.")
+    if plan.environment.base_url is None and not _uses(backend, "{port}"):
+        raise ConfigurationError(
+            f"The environment {plan.environment.name} does not say where its backend listens; "
+            "use {port} in its command or a variable, or name its base_url."
+        )
 
 
 def _uses(backend: BackendCommand, placeholder: str) -> bool:
@@ -133,17 +144,16 @@ def _passed_on(text: str) -> str:
     return re.sub(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}", value, text)
 
 
-def _spawn(
-    backend: BackendCommand, values: dict[str, str], database: DatabaseRef | None, folder: RunFolder, log: Path
-) -> subprocess.Popen[bytes]:
+def _spawn(backend: BackendCommand, values: dict[str, str], state: BackendState, folder: RunFolder) -> subprocess.Popen[bytes]:
     environment = {name: os.environ[name] for name in _INHERITED if name in os.environ}
     environment |= {"PYTHONUNBUFFERED": "1", RUN_MARK: run_mark(folder)}
-    if database:
-        environment[DATABASE_MARK] = database.name
+    if state.database:
+        environment[DATABASE_MARK] = state.database.name
     # Passed-on values are filled in last: whatever they hold is left alone.
     environment |= {name: _passed_on(_fill(text, values)) for name, text in backend.env.items()}
     command = [_fill(part, values) for part in backend.command]
-    descriptor = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)  # may hold secrets until it is masked
+    # Readable by nobody else, as it may hold secrets until it is masked.
+    descriptor = os.open(state.log_path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
     try:
         process = subprocess.Popen(
             command,
@@ -163,7 +173,7 @@ def _spawn(
     return process
 
 
-def _watch(process: subprocess.Popen[bytes], plan: Plan, base_url: str, log: Path, timeout_s: float) -> None:
+def _watch(process: subprocess.Popen[bytes], plan: Plan, state: BackendState, timeout_s: float) -> None:
     """Wait until the backend listens; raise when it ends before or takes too long."""
     give_up = time.monotonic() + timeout_s
     while True:
@@ -171,18 +181,20 @@ def _watch(process: subprocess.Popen[bytes], plan: Plan, base_url: str, log: Pat
             code = process.wait(timeout=0.05)
             # 2, 126 and 127: by convention a command that was called wrongly, may not or cannot be run.
             kind = ConfigurationError if code in (2, 126, 127) else InfrastructureError
-            raise kind(f"The backend of {plan.environment.name} ended with exit code {code} while starting; {_last_words(log)}.")
-        if _listens(base_url):
+            raise kind(
+                f"The backend of {plan.environment.name} ended with exit code {code} while starting; {_last_words(state)}."
+            )
+        if _listens(state.base_url):
             return
         if time.monotonic() >= give_up:
             raise InfrastructureError(
-                f"The backend of {plan.environment.name} does not listen on {base_url} after {timeout_s:.3g} s "
-                f"(start_timeout_s); {_last_words(log)}."
+                f"The backend of {plan.environment.name} does not listen on {state.base_url} after {timeout_s:.3g} s "
+                f"(start_timeout_s); {_last_words(state)}."
             )
 
 
-def _last_words(log: Path) -> str:
-    line = last_line(log).rstrip(".")
+def _last_words(state: BackendState) -> str:
+    line = last_line(Path(state.log_path)).rstrip(".")
     return f"its last words: {line}" if line else "it said nothing"
 
 

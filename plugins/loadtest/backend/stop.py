@@ -6,12 +6,14 @@ import contextlib
 import logging
 import os
 import socket
+import time
 from datetime import UTC, datetime
 from pathlib import Path
 
 import psutil
 
 from loadtest.backend.databases import drop_database
+from loadtest.backend.exclusive import one_at_a_time
 from loadtest.backend.models import BackendState
 from loadtest.errors import InfrastructureError, LoadTestError
 from loadtest.files import AnyPath
@@ -30,12 +32,13 @@ def stop_backend(folder: RunFolder) -> None:
     nothing was started or all is gone. Raises InfrastructureError, with nothing done, when it was started on another host."""
     if not folder.backend_state.exists():
         return
-    state = BackendState.read(folder.backend_state)
-    if state.stopped_at is not None:
-        return
-    require_this_host(state)
-    clean_up(state, folder)
-    state.model_copy(update={"stopped_at": datetime.now(UTC)}).write(folder.backend_state)
+    with one_at_a_time(folder):
+        state = BackendState.read(folder.backend_state)
+        if state.stopped_at is not None:
+            return
+        require_this_host(state)
+        clean_up(state, folder)
+        state.model_copy(update={"stopped_at": datetime.now(UTC)}).write(folder.backend_state)
 
 
 def require_this_host(state: BackendState) -> None:
@@ -68,17 +71,30 @@ def run_mark(folder: RunFolder) -> str:
 
 def _stop_marked(mark: str, *, grace_s: float = 5.0) -> None:
     """End processes of the backend that are not in its group, or whose pid nobody wrote down."""
-    alive = []
+    alive = _marked(mark)
+    for end in (psutil.Process.terminate, psutil.Process.kill):
+        for process in alive:
+            with contextlib.suppress(psutil.Error):
+                end(process)
+        give_up = time.monotonic() + grace_s
+        while (alive := [process for process in alive if _runs(process)]) and time.monotonic() < give_up:
+            time.sleep(0.02)
+
+
+def _marked(mark: str) -> list[psutil.Process]:
+    found = []
     for process in psutil.process_iter():
         with contextlib.suppress(psutil.Error, OSError):
             if process.environ().get(RUN_MARK) == mark:
-                process.terminate()
-                alive.append(process)
-    _, alive = psutil.wait_procs(alive, timeout=grace_s)
-    for process in alive:
-        with contextlib.suppress(psutil.Error):
-            process.kill()
-    psutil.wait_procs(alive, timeout=grace_s)
+                found.append(process)
+    return found
+
+
+def _runs(process: psutil.Process) -> bool:
+    """Orphans stay zombies where nobody reaps them, as in many containers: they run no more."""
+    with contextlib.suppress(psutil.Error):
+        return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
+    return False
 
 
 def _reap(identity: ProcessIdentity) -> None:
