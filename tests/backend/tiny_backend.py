@@ -15,10 +15,10 @@ import time
 
 port, statuses, flags = int(sys.argv[1]), sys.argv[2].split(",") if len(sys.argv) > 2 else ["200"], sys.argv[3:]
 
-if "stubborn" in flags:
-    signal.signal(signal.SIGTERM, signal.SIG_IGN)
 if "child" in flags:
     subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"], start_new_session=True)
+if "stubborn" in flags:
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
 if "talkative" in flags:
     print("connecting to postgresql://me:hunter2@db/school", flush=True)
     print("Authorization: Bearer abcdefghijk", flush=True)
