@@ -1,0 +1,167 @@
+"""A made-up past gives the trends that were put into it."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from loadtest.errors import ConfigurationError
+from loadtest.history.acknowledgements import false_alarm
+from loadtest.planning.models import Target
+from loadtest.trends.compute import compute_trends
+from loadtest.trends.models import Direction, TrendsReport
+from loadtest.trends.proposals import propose_targets, round_up
+from loadtest.trends.report import write_trends
+from loadtest.trends.words import summary_lines
+from loadtest.vocabulary import Outcome
+
+from .conftest import ENDPOINTS, UNTIL
+
+SLOW = ENDPOINTS[2]
+
+
+def trends(**options) -> TrendsReport:
+    return compute_trends(until=UNTIL, since=UNTIL - timedelta(weeks=60), **options)
+
+
+def p95(report: TrendsReport) -> dict[str | None, Direction]:
+    return {trend.endpoint: trend.slope.direction for trend in report.series[0].metrics if trend.metric == "p95_ms"}
+
+
+def test_an_unchanged_service_has_no_trend(past):
+    past(40)
+    (series,) = (report := trends()).series
+    assert not {Direction.DEGRADING, Direction.IMPROVING} & set(p95(report).values())
+    assert series.changes == ()
+    assert "No endpoint of 6 is shown to be getting slower" in series.sentence
+
+
+def test_a_slow_drift_of_one_endpoint_is_named_with_its_size(past):
+    past(26, lambda week, endpoint: 1.03**week if endpoint == SLOW else 1.0)
+    report = trends()
+    directions = p95(report)
+    assert directions.pop(SLOW) is Direction.DEGRADING
+    assert Direction.DEGRADING not in directions.values()
+    slope = next(trend.slope for trend in report.series[0].metrics if trend.endpoint == SLOW)
+    assert slope.interval[0] < 0.03 < slope.interval[1]
+    assert SLOW in report.series[0].sentence
+
+
+def test_an_improvement_is_called_one(past):
+    past(26, lambda week, endpoint: 0.97**week)
+    assert set(p95(trends()).values()) == {Direction.IMPROVING}
+
+
+def test_a_jump_names_runs_and_commits(past):
+    past(30, lambda week, endpoint: 1.4 if endpoint == SLOW and week >= 18 else 1.0)
+    (series,) = trends().series
+    (change,) = series.changes
+    assert (change.endpoint, change.run_before, change.run_after) == (SLOW, "medium-017", "medium-018")
+    assert change.effect == pytest.approx(0.4, abs=0.08)
+    assert "git log 0000001100..0000001200" in change.sentence
+    assert change.sentence.startswith(f"{SLOW} p95: +3")
+
+
+def test_a_jump_of_all_is_told_once_and_not_per_endpoint(past):
+    past(30, lambda week, endpoint: 1.5 if week >= 15 else 1.0)
+    (series,) = trends().series
+    assert [change.endpoint for change in series.changes] == [None]
+
+
+def test_a_jump_without_a_new_commit_points_elsewhere(past):
+    past(30, lambda week, endpoint: 1.5 if endpoint == SLOW and week >= 15 else 1.0, change=lambda week: {"commit": "f" * 40})
+    assert "look at the host, the data or the environment" in trends().series[0].changes[0].sentence
+
+
+def test_another_plan_or_host_is_no_trend(past):
+    past(40, lambda week, endpoint: 3.0 if week >= 20 else 1.0, change=lambda week: {"digest": "d2" if week >= 20 else "d1"})
+    (series,) = (report := trends()).series
+    assert series.changes == ()
+    assert not {Direction.DEGRADING, Direction.IMPROVING} & set(p95(report).values())
+    assert any("plan or the host changed" in note for note in series.notes)
+
+
+def test_too_few_runs_are_said(past):
+    past(5)
+    (series,) = trends().series
+    assert series.sentence.startswith("Too few runs for a trend: 5 runs")
+    assert {trend.slope.direction for trend in series.metrics} == {Direction.TOO_FEW}
+
+
+def test_no_run_at_all_is_said(installation):
+    assert summary_lines(trends())[-1] == "No run in this time."
+    with pytest.raises(ConfigurationError, match="no time between"):
+        compute_trends(since=UNTIL, until=UNTIL - timedelta(days=1))
+
+
+def test_the_pipeline_itself_is_judged(past):
+    outcomes = {3: Outcome.INVALID, 7: Outcome.FAIL, 9: Outcome.WARN}
+    past(20, change=lambda week: {"outcome": outcomes.get(week, Outcome.PASS)})
+    past(1, profile="smoke", change=lambda week: {"trigger_kind": "manual", "status": "not_run", "outcome": None})
+    false_alarm("medium-007", reason="noisy neighbor", by="ada")
+    found = trends().availability
+    assert (found.runs, found.expected, found.scheduled_seen, found.alarms, found.false_alarms) == (21, 20, 20, 2, 1)
+    assert found.sentence == (
+        "21 runs; 20 of 20 weekly runs came; 1 sent no load; 1 invalid; 2 alarms, 1 of them marked as false."
+    )
+
+
+def test_missing_weeks_are_counted(past):
+    past(20, change=lambda week: {"trigger_kind": "manual"} if week in (5, 6) else {})
+    found = trends().availability
+    assert (found.expected, found.scheduled_seen) == (20, 18)
+
+
+def test_targets_that_say_nothing_are_proposed_anew(past, installation):
+    targets = installation / "include" / "scenarios" / "example" / "targets.yaml"
+    past(26)
+    limits = ((ENDPOINTS[0], 500), (ENDPOINTS[1], 45), (SLOW, 30))
+    targets.write_text("endpoints:\n" + "".join(f'  "{name}": {{p95_ms: {limit}}}\n' for name, limit in limits))
+    proposals = {(item.endpoint, item.kind): item for item in trends().series[0].proposals}
+    assert set(proposals) == {(ENDPOINTS[0], "tighter"), (SLOW, "looser")}
+    assert proposals[ENDPOINTS[0], "tighter"].proposed < 50
+    assert "x20" in proposals[ENDPOINTS[0], "tighter"].reason
+
+
+def test_a_degrading_endpoint_gets_no_looser_target():
+    target = Target(endpoint="GET /", metric="p95_ms", limit=100)
+    values = {("GET /", "p95_ms"): [120.0 + number for number in range(10)]}
+    assert propose_targets([target], values, {"GET /": Direction.DEGRADING}) == []
+    (proposal,) = propose_targets([target], values, {"GET /": Direction.STEADY})
+    assert proposal.kind == "looser"
+    assert proposal.proposed >= 129
+
+
+@pytest.mark.parametrize(("value", "rounded"), [(183, 190), (190, 190), (0.0123, 0.013), (999, 1000), (5, 5)])
+def test_proposals_are_round_numbers(value, rounded):
+    assert round_up(value) == pytest.approx(rounded)
+
+
+HOSTILE = "<script>alert(1)</script>\u202e\x1b[31m"
+
+
+def test_the_report_is_complete_self_contained_and_harmless(past, installation):
+    names = (HOSTILE, *ENDPOINTS)
+    past(30, lambda week, endpoint: 1.5 if endpoint == HOSTILE and week >= 15 else 1.0, endpoints=names)
+    report = trends()
+    folder = write_trends(report)
+    assert Path(str(folder)) == installation / "runs" / "_trends" / "2026-11"
+    assert TrendsReport.read(folder / "trends.json") == report
+    page = Path(str(folder / "trends.html")).read_text()
+    assert "alert(1)" in page
+    assert "<script>alert" not in page
+    assert "\u202e" not in page
+    assert "\x1b" not in page
+    assert "Content-Security-Policy" in page
+    assert 'src="http' not in page
+    assert ENDPOINTS[0] in page
+    assert "Pipeline: 30 runs" in Path(str(folder / "trends.txt")).read_text()
+
+
+def test_series_are_told_apart_and_can_be_chosen(past):
+    past(10)
+    past(10, profile="smoke")
+    assert [series.profile for series in trends().series] == ["medium", "smoke"]
+    assert [series.profile for series in trends(profile="smoke").series] == ["smoke"]
