@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
-from loadtest.reporting.escape import cap, markdown, markdown_code, plain, plain_block, shorten
+from loadtest.reporting.escape import cap, markdown, markdown_code, plain, plain_block, shorten, shorten_endpoint
 from tests.support.run_folders import HOSTILE_TEXTS
 
 NASTY = st.one_of(
@@ -80,6 +80,19 @@ def test_short_names_are_left_alone_and_long_ones_keep_both_ends():
     assert len(short) == 20
     assert short.startswith("GET /api")
     assert short.endswith("ments")
+
+
+def test_an_endpoint_that_does_not_fit_keeps_its_method_and_its_last_segments():
+    name = "GET /api/v1/students/{id}/enrollments"
+    assert shorten_endpoint(name, 40) == name
+    assert shorten_endpoint(name, 30) == "GET …/{id}/enrollments"
+    assert shorten_endpoint(name, 14) == "GET …rollments"
+    assert shorten_endpoint("no path in this name at all", 10) == shorten("no path in this name at all", 10)
+
+
+@given(NASTY, st.integers(min_value=12, max_value=80))
+def test_shortened_names_fit(text, limit):
+    assert len(shorten_endpoint(text, limit)) <= limit
 
 
 def test_cap_counts_what_it_leaves_out():

@@ -13,7 +13,8 @@ from tests.support.run_folders import build_run_folder
 
 def printed(folder, *, width=140, color=False):
     out = io.StringIO()
-    print_run(folder, console=Console(file=out, width=width, force_terminal=color, color_system="truecolor" if color else None))
+    colors = "truecolor" if color else None
+    print_run(folder, console=Console(file=out, width=width, force_terminal=color, color_system=colors))
     return out.getvalue()
 
 
@@ -21,7 +22,7 @@ def test_table_verdict_reasons_steps_and_paths(tmp_path):
     folder = build_run_folder(tmp_path, outcome="fail")
     text = printed(folder)
     row = next(line for line in text.splitlines() if "GET /api/v1/students/{id}" in line)
-    assert row.split()[2:] == ["5,400", "30.0", "11.8", "31.6", "47.6", "0.74", "%", "p95", "≤", "72.0", "ms", "✗", "Fail"]
+    assert row.split()[2:] == ["5,400", "30.0", "11.8", "31.6", "47.6", "0.74", "%", "p95", "≤", "72.0", "✗", "Fail"]
     assert "✗ FAIL" in text
     assert "loadtest explain" in text
     assert str(folder.report) in text
@@ -30,6 +31,20 @@ def test_table_verdict_reasons_steps_and_paths(tmp_path):
 def test_paths_are_not_broken_by_a_narrow_terminal(tmp_path):
     folder = build_run_folder(tmp_path)
     assert f"{folder.path}\n" in printed(folder, width=60)
+
+
+def test_a_narrow_terminal_keeps_the_ends_of_names(tmp_path):
+    folder = build_run_folder(tmp_path, endpoints=["GET /api/v1/students/{id}/enrollments", "GET /api/v1/students/{id}/grades"])
+    lines = printed(folder, width=80).splitlines()
+    assert max(len(line) for line in lines[:6]) <= 80
+    assert sum("GET …/{id}/grades " in line for line in lines) == 1
+
+
+def test_a_log_that_nobody_watches_keeps_whole_names(tmp_path, capsys, monkeypatch):
+    monkeypatch.delenv("COLUMNS", raising=False)
+    name = "GET /api/v1/students/{id}/enrollments/{id}/grades"
+    print_run(build_run_folder(tmp_path, endpoints=[name, "GET /b"], outcome="pass"))
+    assert f"{name} " in capsys.readouterr().out
 
 
 @pytest.mark.parametrize("outcome", ["pass", "inconclusive", "invalid", None])

@@ -11,7 +11,7 @@ from loadtest.analysis.models import QUANTILES, EndpointMetrics, TimelinePoint
 from loadtest.gate.models import EndpointSummary, Finding
 from loadtest.gate.wording import plural
 from loadtest.reporting import format
-from loadtest.reporting.escape import NAME_LIMIT, plain, shorten
+from loadtest.reporting.escape import NAME_LIMIT, plain, shorten_endpoint
 from loadtest.reporting.inputs import RunFiles
 from loadtest.vocabulary import SEVERITY, Criterion, Outcome
 
@@ -40,7 +40,7 @@ def important_endpoints(files: RunFiles, most: int) -> list[str]:
 
 
 def label(endpoint: str) -> str:
-    return shorten(plain(endpoint, NAME_LIMIT), LABEL_LENGTH)
+    return shorten_endpoint(plain(endpoint, NAME_LIMIT), LABEL_LENGTH)
 
 
 def labels(endpoints: Sequence[str]) -> dict[str, str]:

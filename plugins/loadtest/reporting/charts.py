@@ -213,9 +213,9 @@ def _change_axis() -> alt.Axis:
 
 
 def _endpoint_axis(order: list[str]) -> alt.Y:
-    """Endpoint names, shortened in the middle on a narrow screen: they differ at their ends."""
+    """Endpoint names; on a narrow screen the method and the end, as in `escape.shorten_endpoint`."""
     narrow = "containerSize()[0] < 400 && length(datum.label) > 22"
-    short = "slice(datum.label, 0, 8) + '…' + slice(datum.label, -13)"
+    short = "slice(datum.label, 0, indexof(datum.label, ' ') + 1) + '…' + slice(datum.label, -17)"
     return alt.Y("endpoint:N", sort=order, title=None, axis=alt.Axis(labelExpr=f"{narrow} ? {short} : datum.label"))
 
 

@@ -63,6 +63,18 @@ def shorten(text: str, limit: int) -> str:
     return f"{text[:head]}…{text[len(text) - (limit - 1 - head) :]}"
 
 
+def shorten_endpoint(name: str, limit: int) -> str:
+    """`GET …/students/{id}` for a name that does not fit: the method and as much of the path's end as fits, in whole
+    segments where possible; paths of one service begin alike."""
+    if len(name) <= limit:
+        return name
+    method, space, path = name.partition(" ")
+    if not space or not path.startswith("/") or len(method) > 8:
+        return shorten(name, limit)
+    tail = path[-(limit - len(method) - 2) :]
+    return f"{method} …{tail[tail.index('/') :] if '/' in tail else tail}"
+
+
 def markdown(text: object, limit: int = TEXT_LIMIT) -> str:
     """Text for GitHub-flavored Markdown, table cells included: nothing in it is markup, a link, a mention or a reference."""
     escaped = plain(text, limit).replace("&", "&amp;").replace("<", "&lt;")

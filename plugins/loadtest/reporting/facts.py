@@ -65,7 +65,7 @@ def notices(files: RunFiles) -> tuple[str, ...]:
     if files.load and files.load.grouping_warning:
         sentences.append(plain(files.load.grouping_warning))
     if files.analysis:
-        sentences.extend(plain(warning) for warning in files.analysis.warnings[:10])
+        sentences.extend(plain(warning.replace(f"{files.folder}/", "")) for warning in files.analysis.warnings[:10])
     if files.contract and files.contract.error:
         sentences.append(f"The data contract could not be checked: {plain(files.contract.error)}")
     return tuple(sentences)

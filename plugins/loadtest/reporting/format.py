@@ -30,6 +30,8 @@ OUTCOME_SIGNS = {
     Outcome.INVALID: "⊘",
     None: "–",
 }
+# Findings whose effect and interval are relative changes (0.31 = +31 %).
+COMPARISONS = (Criterion.REGRESSION, Criterion.GLOBAL, Criterion.DRIFT)
 CRITERION_LABELS = {
     Criterion.VALIDITY: "Validity",
     Criterion.CONTRACT: "Data contract",
@@ -56,8 +58,18 @@ def verdict_label(outcome: Outcome | None, evidence: Evidence) -> str:
 def headline(sentence: str, outcome: Outcome | None) -> str:
     """The verdict's sentence without the outcome in front, for where a badge or heading already says it."""
     start = rf"^(?:{outcome.value if outcome else 'not run'})(?: \(indicative\))?: "
-    rest = re.sub(start, "", sentence)
-    return rest[:1].upper() + rest[1:] if rest[:2].isalpha() and rest[:2].islower() else rest
+    return capitalized(re.sub(start, "", sentence))
+
+
+def capitalized(text: str) -> str:
+    """The first letter in upper case, unless it starts a name such as `p95`."""
+    return text[:1].upper() + text[1:] if text[:2].isalpha() and text[:2].islower() else text
+
+
+def sentence(text: str) -> str:
+    """Starts with a capital and ends with a stop, so that it can stand beside others."""
+    text = capitalized(text.strip())
+    return text if not text or text.endswith((".", "!", "?", ":", "…", ")")) else f"{text}."
 
 
 def outcome_sign(outcome: Outcome | None) -> str:
@@ -154,8 +166,8 @@ def commit(value: str | None) -> str:
 
 
 def finding_numbers(finding: Finding) -> str:
-    """Effect and interval of one finding in short: `+31 % (+14 to +50 %)`, `93 ms of 250 ms`; empty if it has none."""
-    if finding.effect is not None:
+    """Effect and interval of a comparison: `+31 % (+14 to +50 %)`; value and limit of a target: `93 ms of 250 ms`; else empty."""
+    if finding.criterion in COMPARISONS and finding.effect is not None:
         return change(finding.effect) + (f" ({change_interval(finding.interval)})" if finding.interval else "")
     if finding.observed is not None and finding.reference is not None and _has_unit(finding.metric):
         return f"{quantity(finding.metric, finding.observed)} of {quantity(finding.metric, finding.reference)}"
@@ -171,7 +183,9 @@ def metric(name: str | None) -> str:
     return wording.metric_label(name) if name else ""
 
 
-def target(metric_name: str, limit: float) -> str:
-    """`p95 ≤ 250 ms`; throughput has a lower limit."""
-    sign = "≥" if metric_name == "rps" else "≤"
-    return f"{metric(metric_name)} {sign} {quantity(metric_name, limit)}"
+def target(metric_name: str, limit: float, value: float | None = None) -> str:
+    """`p95 ≤ 250 ms`, and `(exceeded)` when `value` is beyond it, surely or not; throughput has a lower limit."""
+    least = metric_name == "rps"
+    beyond = value is not None and (value < limit if least else value > limit)
+    note = f" ({'missed' if least else 'exceeded'})" if beyond else ""
+    return f"{metric(metric_name)} {'≥' if least else '≤'} {quantity(metric_name, limit)}{note}"

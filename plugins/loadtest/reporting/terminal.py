@@ -3,9 +3,12 @@ text: no terminal codes, no rich markup."""
 
 from __future__ import annotations
 
+import os
+import sys
 from typing import TYPE_CHECKING
 
 from loadtest.reporting import format
+from loadtest.reporting.escape import shorten_endpoint
 from loadtest.reporting.view import EndpointRow, ReportView
 from loadtest.run_folder import RunFolder
 from loadtest.vocabulary import Outcome
@@ -16,6 +19,12 @@ if TYPE_CHECKING:
     from rich.text import Text
 
 MOST_ENDPOINTS = 40
+LOG_WIDTH = 140  # where nobody looks at a screen, such as a CI log, nothing needs to be shortened
+WIDE = 110
+NARROW_TARGET = 12
+LEAST_NAME = 18
+HEADINGS = ("n", "rps", "p50", "p95", "p99", "errors", "target", "outcome")
+CAPTION = "latencies in ms"
 STYLES = {
     Outcome.PASS: "green",
     Outcome.WARN: "yellow",
@@ -33,30 +42,29 @@ def print_run(folder: RunFolder, *, console: Console | None = None, outside_s: f
     from loadtest.reporting.inputs import read_run
     from loadtest.reporting.view import build_view
 
-    print_view(build_view(read_run(folder)), console or Console(), folder=folder, outside_s=outside_s)
+    if console is None:
+        watched = sys.stdout.isatty() or "COLUMNS" in os.environ
+        console = Console(width=None if watched else LOG_WIDTH)
+    print_view(build_view(read_run(folder)), console, folder=folder, outside_s=outside_s)
 
 
 def print_view(view: ReportView, console: Console, *, folder: RunFolder | None = None, outside_s: float | None = None) -> None:
     from rich.text import Text
 
     if view.endpoints:
-        console.print(endpoint_table(view))
+        console.print(endpoint_table(view, console.width))
         hidden = len(view.endpoints) - MOST_ENDPOINTS
         if hidden > 0:
             console.print(Text(f"{hidden:,} more endpoints in the report.", "dim"))
-    console.print(
-        Text.assemble(
-            (f"{format.outcome_sign(view.outcome)} {view.outcome_label.upper()}", STYLES[view.outcome]),
-            "  ",
-            (view.sentence, "bold"),
-        )
-    )
+        console.print()
+    outcome = f"{format.outcome_sign(view.outcome)} {view.outcome_label.upper()}"
+    console.print(Text.assemble((outcome, STYLES[view.outcome]), "  ", (view.sentence, "bold")))
     for reason in view.reasons:
-        console.print(Text(f"  - {reason}"))
+        console.print(_item("-", reason))
     for notice in view.notices + view.missing:
-        console.print(Text(f"  ! {notice}", "yellow"))
+        console.print(_item("!", notice, "yellow"))
     for step in view.steps:
-        console.print(Text(f"  > {step.title}. {step.next_step}".rstrip()))
+        console.print(_item(">", f"{step.title} {step.next_step}".rstrip()))
         if step.command:
             console.print(Text(f"    {step.command}", "cyan"), soft_wrap=True)
     if folder is not None:
@@ -67,22 +75,43 @@ def print_view(view: ReportView, console: Console, *, folder: RunFolder | None =
         console.print(Text(f"Time outside the load itself: {outside_s:.1f} s"))
 
 
-def endpoint_table(view: ReportView) -> Table:
-    """Per endpoint n, rps, p50, p95, p99, error rate, target, outcome; worst first."""
+def _item(sign: str, text: str, style: str = "") -> Table:
+    """One line of a list, its continuation indented."""
+    from rich.table import Table
+    from rich.text import Text
+
+    grid = Table.grid(padding=(0, 1, 0, 0))
+    grid.add_column(no_wrap=True)
+    grid.add_column(overflow="fold")
+    grid.add_row(Text(f"  {sign}", style), Text(text, style))
+    return grid
+
+
+def endpoint_table(view: ReportView, width: int) -> Table:
+    """Per endpoint n, rps, p50, p95, p99, error rate, target, outcome; worst first.
+
+    Fits `width` columns, 80 or more: names that do not fit keep their ends.
+    """
     from rich import box
     from rich.table import Table
+    from rich.text import Text
 
-    table = Table(box=box.SIMPLE_HEAD, show_footer=False, pad_edge=False)
-    table.add_column("Endpoint", overflow="fold", min_width=16)
-    for heading in ("n", "rps", "p50 ms", "p95 ms", "p99 ms", "errors"):
-        table.add_column(heading, justify="right", no_wrap=True)
-    table.add_column("target", overflow="fold")
-    table.add_column("outcome", no_wrap=True)
-    for row in view.endpoints[:MOST_ENDPOINTS]:
-        table.add_row(*_cells(row))
-    if view.total:
-        table.add_section()
-        table.add_row(*_cells(view.total), style="bold")
+    rows = [*view.endpoints[:MOST_ENDPOINTS], *([view.total] if view.total else [])]
+    cells = [_cells(row) for row in rows]
+    target_width = max(len(row[6]) for row in cells) if width >= WIDE else NARROW_TARGET
+    others = sum(max(len(heading), *(len(row[index]) for row in cells)) for index, heading in enumerate(HEADINGS) if index != 6)
+    name_width = max(LEAST_NAME, width - others - target_width - 2 * len(HEADINGS))
+    table = Table(
+        box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, padding=(0, 1, 0, 0), caption=CAPTION, caption_justify="left"
+    )
+    table.add_column("Endpoint", overflow="fold", no_wrap=True)
+    for heading in HEADINGS:
+        table.add_column(heading, justify="left" if heading in ("target", "outcome") else "right", no_wrap=heading != "target")
+    table.columns[7].width = target_width
+    for number, (row, texts) in enumerate(zip(rows, cells, strict=True)):
+        if row is view.total and number:
+            table.add_section()
+        table.add_row(Text(shorten_endpoint(row.endpoint, name_width)), *texts, style="bold" if row is view.total else None)
     return table
 
 
@@ -91,13 +120,12 @@ def _cells(row: EndpointRow) -> list[Text]:
 
     outcome = f"{format.outcome_sign(row.outcome)} {format.outcome_label(row.outcome)}" if row.outcome else format.NONE
     return [
-        Text(row.endpoint),
         Text(format.count(row.n)),
         Text(format.rate(row.rps)),
         Text(format.ms_number(row.p50_ms)),
         Text(format.ms_number(row.p95_ms)),
         Text(format.ms_number(row.p99_ms)),
         Text(format.percent(row.error_rate), "red" if row.error_rate else ""),
-        Text(row.targets or format.NONE),
+        Text(row.targets.replace(" ms", "").replace("error rate", "errors") or format.NONE),
         Text(outcome + (", muted" if row.muted else ""), STYLES[row.outcome]),
     ]

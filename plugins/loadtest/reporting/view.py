@@ -143,8 +143,10 @@ def build_view(files: RunFiles) -> ReportView:
         reasons=_reasons(files),
         steps=_steps(files),
         notices=facts.notices(files),
-        coverage=plain(verdict.coverage.sentence) if verdict and verdict.coverage else "",
-        comparison=facts.comparison_sentence(files),
+        coverage=format.sentence(_unless_said(plain(verdict.coverage.sentence), plain(verdict.sentence)))
+        if verdict and verdict.coverage
+        else "",
+        comparison=format.sentence(_unless_said(facts.comparison_sentence(files), plain(verdict.sentence) if verdict else "")),
         findings=tuple(view for view in findings if view.outcome is not Outcome.PASS or view.muted),
         passed=tuple(view for view in findings if view.outcome is Outcome.PASS and not view.muted),
         endpoints=tuple(_endpoint_rows(files)),
@@ -190,9 +192,13 @@ def finding_view(finding: Finding) -> FindingView:
 def _reasons(files: RunFiles) -> tuple[str, ...]:
     if files.verdict is None:
         return ()
-    sentence = plain(files.verdict.sentence)
-    shown = (plain(reason) for reason in files.verdict.reasons)
-    return tuple(reason for reason in shown if reason.rstrip(".") not in sentence)
+    said = plain(files.verdict.sentence)
+    return tuple(reason for each in files.verdict.reasons if (reason := _unless_said(plain(each), said)))
+
+
+def _unless_said(text: str, said: str) -> str:
+    """`text`, or nothing if `said` already contains it: three channels of one voice need not say it three times."""
+    return "" if text.rstrip(".").casefold() in said.casefold() else text
 
 
 def _evidence(value: float | int | str) -> str:
@@ -202,8 +208,14 @@ def _evidence(value: float | int | str) -> str:
 def _steps(files: RunFiles) -> tuple[Step, ...]:
     if files.verdict is None:
         return ()
+    said = plain(files.verdict.sentence)
     return tuple(
-        Step(plain(item.title), plain(item.evidence), plain(item.next_step), plain(item.command))
+        Step(
+            title=format.sentence(plain(item.title)),
+            evidence=format.sentence(_unless_said(plain(item.evidence), said)),
+            next_step=format.sentence(plain(item.next_step)),
+            command=plain(item.command),
+        )
         for item in files.verdict.recommendations
     )
 
@@ -244,7 +256,7 @@ def _row(metrics: EndpointMetrics, findings: list[Finding], targets: list[Target
         p95_ms=metrics.p95_ms,
         p99_ms=metrics.p99_ms,
         error_rate=metrics.error_rate,
-        targets=", ".join(format.target(target.metric, target.limit) for target in targets),
+        targets=", ".join(format.target(target.metric, target.limit, getattr(metrics, target.metric)) for target in targets),
         change=change.effect if change else None,
         change_text=f"{format.metric(change.metric)} {format.change(change.effect)}".strip() if change else "",
         change_interval=format.change_interval(change.interval) if change and change.interval else "",
@@ -256,11 +268,7 @@ def _row(metrics: EndpointMetrics, findings: list[Finding], targets: list[Target
 
 def _largest_change(findings: list[Finding]) -> Finding | None:
     """The change against the baseline that matters most: the worst outcome, then the largest effect."""
-    changes = [
-        finding
-        for finding in findings
-        if finding.effect is not None and finding.criterion in (Criterion.REGRESSION, Criterion.GLOBAL)
-    ]
+    changes = [finding for finding in findings if finding.effect is not None and finding.criterion in format.COMPARISONS]
     # findings are sorted worst first, and max keeps the first of equals
     return max(changes, key=lambda finding: (finding.outcome is not Outcome.PASS, finding.effect or 0.0), default=None)
 
