@@ -36,9 +36,7 @@ class CheckHealthOperator(StageOperator):
         plan = Plan.read(folder.plan)
         identity = BackendState.read(folder.backend_state).identity if plan.environment.starts_backend else None
         environment = plan.environment
-        report = wait_healthy(
-            base_url_of(plan, folder), environment.health_path, environment.health_timeout_s, identity=identity
-        )
+        report = wait_healthy(base_url_of(plan, folder), environment.health_path, environment.health_timeout_s, identity=identity)
         return {"healthy": True, "report": str(report)[:300]}
 
 

@@ -65,7 +65,8 @@ class AcceptBaselineOperator(ApprovalOperator):
 
     def __init__(self, *, run_folder: str, **kwargs: Any) -> None:
         reason = Param("", type="string", title="Reason", description="Why these runs may be the reference from now on.")
-        super().__init__(subject="Accept this baseline", defaults=self.REJECT, params={"reason": reason}, **kwargs)
+        kwargs["params"] = {"reason": reason}  # instead of the DAG's, which Airflow hands to every operator
+        super().__init__(subject="Accept this baseline", defaults=self.REJECT, **kwargs)
         self.run_folder = run_folder
         self.response_timeout = self.response_timeout or timedelta(days=7)
 
