@@ -5,16 +5,20 @@ from __future__ import annotations
 import json
 import os
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
 import pytest
+from geventhttpclient.header import Headers as FastHeaders
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from loadtest.load import streams
 from loadtest.load.convert import Conversion, convert_streams
 from loadtest.load.recorder import MAX_CACHED_NAMES, OTHER, Recorder, describe_error
+
+START = 2_000_000_000
 
 
 class Response:
@@ -33,7 +37,7 @@ def converted(root: Path) -> tuple[Conversion, pd.DataFrame]:
 
 
 def request(recorder: Recorder, name: str = "/x", **values: object) -> None:
-    path_or_name = {"request_type": "GET", "name": name, "response_time": 5.0, "response_length": 7, "start_time": 1000.5}
+    path_or_name = {"request_type": "GET", "name": name, "response_time": 5.0, "response_length": 7, "start_time": START}
     recorder.on_request(**{**path_or_name, "response": Response(), "url": f"http://h{name}"} | values)
 
 
@@ -60,7 +64,7 @@ def test_each_column_holds_what_was_reported(tmp_path: Path) -> None:
     assert conversion.samples == 2 and conversion.endpoints == ["GET /students/{id}"]
     first, second = frame.to_dict("records")
     assert first | {"server_db_us": int(first["server_db_us"])} == {
-        "start_us": 1_000_500_000,
+        "start_us": START * 1_000_000,
         "latency_us": 5000,
         "late_us": 0,
         "endpoint": "GET /students/{id}",
@@ -120,11 +124,11 @@ odd_numbers = st.none() | st.floats(allow_nan=False) | st.integers(-(2**70), 2**
             {
                 "request_type": st.text(max_size=5),
                 "name": st.text(max_size=20),
-                "response_time": st.none() | st.floats(0, 1e9),
+                "response_time": st.none() | st.floats() | st.text(max_size=3),
                 "response_length": odd_numbers,
                 "response": st.builds(Response, st.none() | st.integers(-5, 10**6)) | st.none(),
                 "exception": st.none() | st.text(max_size=50) | st.builds(ValueError, st.text(max_size=500)),
-                "start_time": st.none() | st.floats(0, 4e9),
+                "start_time": st.none() | st.floats() | st.floats(0, 4e9),
                 "url": st.none() | st.text(max_size=20),
             }
         ),
@@ -165,12 +169,14 @@ def test_the_slowest_requests_are_kept_with_their_trace(tmp_path: Path) -> None:
     sent = []
     for milliseconds in range(100):
         sent.append(recorder.next_traceparent())
-        request(recorder, response_time=float(milliseconds))
+        response = Response()
+        response.request = SimpleNamespace(headers={"traceparent": sent[-1]})
+        request(recorder, response_time=float(milliseconds), response=response)
         if milliseconds % 10 == 0:
             recorder.flush()
     recorder.flush()
     converted(tmp_path)
-    exemplars = json.loads((tmp_path / "exemplars.json").read_text())
+    exemplars = json.loads((tmp_path / "exemplars.json").read_text())["exemplars"]
     assert [exemplar["latency_ms"] for exemplar in exemplars] == [99, 98, 97, 96, 95]
     assert exemplars[0]["trace_id"] == sent[99].split("-")[1]
 
@@ -187,3 +193,25 @@ def test_the_slowest_requests_are_kept_with_their_trace(tmp_path: Path) -> None:
 )
 def test_errors_are_told_in_words_that_repeat(error: BaseException | str, status: int, expected: str) -> None:
     assert describe_error(error, status) == expected
+
+
+@pytest.mark.parametrize("kind", [dict, FastHeaders])
+def test_server_timing_of_any_client_and_notation(tmp_path: Path, kind: type) -> None:
+    recorder = recorder_at(tmp_path)
+    for header in (
+        "app;dur=2, db;dur=1",
+        "db;dur=3",
+        'app;desc="x";dur=4',
+        "app;dur=-5,db;dur=6",
+        "new;dur=7, app;dur=8",
+        "junk",
+    ):
+        headers = kind()
+        headers["server-timing"] = header
+        request(recorder, response=Response(headers=headers))
+    request(recorder)
+    recorder.flush()
+    _, frame = converted(tmp_path)
+    assert frame.server_app_us.fillna(-1).tolist() == [2000, -1, 4000, -1, 8000, -1, -1]
+    assert frame.server_db_us.fillna(-1).tolist() == [1000, 3000, -1, 6000, -1, -1, -1]
+    assert frame.server_new_us.fillna(-1).tolist() == [-1, -1, -1, -1, 7000, -1, -1]

@@ -33,6 +33,7 @@ logger = logging.getLogger(__name__)
 
 EARLY_S = 1.0  # a worker hears of the start a little later than the master, so its time may be this much short
 GATHER_ON_QUIT_S = 4.0
+LOCUST_LISTENER = "Runner.__init__.<locals>.on_request"
 
 
 def install() -> None:
@@ -57,6 +58,15 @@ def refuse_without_users(locustfile: str) -> None:
     if module is not None and not any(is_user_class(value) for value in vars(module).values()):
         sys.stderr.write(f"No User class found in {locustfile}\n")
         sys.exit(1)
+
+
+def take_over_statistics(environment):
+    """Take out Locust's own listener, which keeps statistics of every URL it ever saw; our recorder feeds them instead."""
+    listeners = environment.events.request._handlers
+    for listener in [listener for listener in listeners if getattr(listener, "__qualname__", "") == LOCUST_LISTENER]:
+        listeners.remove(listener)
+        return environment.stats
+    return None
 
 
 def remote_worker_name(index: int) -> str:
@@ -107,7 +117,9 @@ class Agent:
         """Everything that must be in place before the first request."""
         environment, runner, config = self.environment, self.runner, self.config
         folder = None if self.is_remote else Path(config.streams) / stream_folder(self.worker)
-        self.recorder = Recorder(folder, worker=self.worker, patterns=list(config.patterns), ship=self.shipper)
+        stats = None if isinstance(runner, MasterRunner) else take_over_statistics(environment)
+        self.recorder = Recorder(folder, worker=self.worker, patterns=list(config.patterns), ship=self.shipper, stats=stats)
+        self.recorder.open_loop = config.open_loop
         self._observation = SelfObservation()
         if environment.shape_class is not None:
             self.event("shape_ignored", name=type(environment.shape_class).__name__)

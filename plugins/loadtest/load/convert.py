@@ -202,4 +202,4 @@ def _write_exemplars(workers: list[WorkerStream], target: Path) -> None:
         for name in sorted(found)
         for exemplar in sorted(found[name], key=lambda one: -one.latency_ms)[:EXEMPLARS_PER_ENDPOINT]
     ]
-    write_text(target, json.dumps(kept, indent=1) + "\n")
+    write_text(target, json.dumps({"schema_version": 1, "exemplars": kept}, indent=1) + "\n")

@@ -9,16 +9,13 @@ Kept = tuple[int, int, int, int, str]  # latency_us, start_us, status, error id,
 
 
 class Slowest:
-    """Small heaps, one per endpoint; `threshold` is what a latency must exceed to be worth an `add`."""
+    """Small heaps, one per endpoint; `thresholds`: what a latency of an endpoint must exceed to be worth an `add`."""
 
     def __init__(self, k: int) -> None:
         self._k = k
         self._heaps: dict[int, list[Kept]] = {}
-        self._thresholds: dict[int, int] = {}
+        self.thresholds: dict[int, int] = {}
         self._changed: set[int] = set()
-
-    def threshold(self, endpoint: int) -> int:
-        return self._thresholds.get(endpoint, -1)
 
     def add(self, endpoint: int, latency_us: int, start_us: int, status: int, error: int, trace_id: str) -> None:
         heap = self._heaps.setdefault(endpoint, [])
@@ -28,7 +25,7 @@ class Slowest:
         else:
             heapq.heappushpop(heap, kept)
         if len(heap) == self._k:
-            self._thresholds[endpoint] = heap[0][0]
+            self.thresholds[endpoint] = heap[0][0]
         self._changed.add(endpoint)
 
     def take_changed(self) -> Iterator[tuple[int, list[Kept]]]:

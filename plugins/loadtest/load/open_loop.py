@@ -31,6 +31,7 @@ from locust.exception import (
 )
 from locust.user.task import LOCUST_STATE_RUNNING, LOCUST_STATE_STOPPING, DefaultTaskSet, TaskSet
 
+from loadtest.load.recorder import INTENDED
 from loadtest.load.schedule import Schedule
 
 logger = logging.getLogger(__name__)
@@ -140,7 +141,7 @@ class ArrivalDriver(User):
             counts.started += 1
             if monotonic() - due > LATE_S:
                 counts.late += 1
-            getcurrent().__dict__["loadtest_intended_us"] = intended_us
+            getcurrent().__dict__[INTENDED] = intended_us
             user = self._pool.take()
             _guarded(user, lambda: _perform_one_task(user))
             self._pool.give_back(user)

@@ -28,19 +28,16 @@ def trace_requests(recorder: Recorder, base_url: str | None) -> None:
 
 def _traced(send: Callable, recorder: Recorder, base_url: str | None) -> Callable:
     allowed = base_url.rstrip("/") if base_url else ""
-    inside = (allowed + "/", allowed + "?")
+    inside = allowed + "/"
+    next_traceparent = recorder.next_traceparent
 
-    def send_traced(session, method, url, **kwargs):
-        if allowed and not url.startswith(inside) and url != allowed and not same_origin(url, allowed):
+    def send_traced(session, method, url, headers=None, **kwargs):
+        if allowed and not url.startswith(inside) and not same_origin(url, allowed):
             raise ForeignHostError(f"the request to {origin(url)} was not sent: this run may only send load to {origin(allowed)}")
-        headers = kwargs.get("headers")
-        if headers is None:
-            kwargs["headers"] = {HEADER: recorder.next_traceparent()}
-        elif HEADER not in headers:
-            kwargs["headers"] = {**headers, HEADER: recorder.next_traceparent()}
-        else:
-            recorder.requests_sent += 1
-        return send(session, method, url, **kwargs)
+        traced = {HEADER: next_traceparent()}
+        if headers:
+            traced.update(headers)  # a scenario's own header stays
+        return send(session, method, url, headers=traced, **kwargs)
 
     return send_traced
 
