@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,9 +12,13 @@ from slack_sdk.webhook import WebhookClient
 from loadtest.notifications.github_delivery import GitHubSender, connect
 from loadtest.notifications.retrying import RetryPolicy
 from loadtest.notifications.slack_delivery import SlackBot, SlackWebhook
+from loadtest.settings import PROJECT_ROOT
 from tests.notifications.github_stub import GitHubStub
 from tests.notifications.http_server import serve
 from tests.notifications.slack_stub import SlackStub
+
+# before anything imports Airflow: it would write its configuration into the user's home
+os.environ.setdefault("AIRFLOW_HOME", str(PROJECT_ROOT / ".airflow"))
 
 QUICK = RetryPolicy(tries=3, first_wait_s=0.01, longest_wait_s=2)
 

@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import json
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
 from loadtest.errors import ConfigurationError, InfrastructureError
 from loadtest.notifications import slack_delivery
 from loadtest.notifications.airflow_connections import connected, notification_config
+from loadtest.notifications.daily_check import check_pipeline
 from loadtest.notifications.notify import links_to, notify_about
 from loadtest.notifications.slack_delivery import SlackBot, SlackWebhook
 from loadtest.planning.models import Plan, TriggerKind
 from tests.notifications.github_stub import GitHubStub
-from tests.notifications.http_server import Answer
+from tests.notifications.http_server import Answer, Server, serve
 from tests.notifications.slack_stub import SlackStub, shown
 from tests.support.run_folders import build_run_folder
 
@@ -148,3 +151,20 @@ def test_links_without_an_airflow(runs_root: Path) -> None:
 
     verdict = Verdict.read(build_run_folder(runs_root, outcome="pass").verdict)
     assert links_to(verdict).report is None
+
+
+def test_the_daily_check_asks_airflow_and_sends_the_heartbeat(
+    slack: SlackStub, slack_connection: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monday = datetime(2026, 11, 23, 2, tzinfo=UTC)
+    missing = SimpleNamespace(get_dr_count=lambda **_: 0)
+    late = SimpleNamespace(
+        get_dr_count=lambda **asked: asked == {"dag_id": "load_test", "logical_dates": [monday], "states": ["running"]}
+    )
+    with serve(Server(lambda _: Answer(200, {}))) as watchdog:
+        monkeypatch.setenv("LOADTEST_HEARTBEAT_URL", f"{watchdog.url}/ping")
+        assert "not due yet" in check_pipeline(missing, now=monday - timedelta(days=1))
+        assert "never started" in check_pipeline(missing, now=monday + timedelta(hours=3))
+        assert "still running" in check_pipeline(late, now=monday + timedelta(hours=9))
+        assert len(watchdog.requests) == 3
+    assert len(slack.messages) == 1  # the same week's run: told once
