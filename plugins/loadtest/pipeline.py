@@ -150,15 +150,17 @@ def run_once(
     *,
     watcher: Watcher | None = None,
     approve: Callable[[Plan], None] | None = None,
+    confirm: bool = True,
 ) -> Outcome:
     """One whole run, from request to report. Raises ConfigurationError or NotRunError when nothing was started.
 
     `approve` is asked before load goes to an environment that wants a person's approval; it raises NotRunError to refuse.
+    `confirm`: run a suspect again, twice; not wanted where the runs are to become a baseline themselves.
     """
     watcher = watcher or SilentWatcher()
     watcher.stage("set-up")
     plan, folder = open_run(request, settings)
-    return run_planned(plan, folder, watcher, before_start=lambda: _check_before_start(plan, approve))
+    return run_planned(plan, folder, watcher, before_start=lambda: _check_before_start(plan, approve), confirm=confirm)
 
 
 def run_planned(
@@ -228,4 +230,3 @@ def _check_approval(plan: Plan, approve: Callable[[Plan], None] | None) -> None:
     if approve is None:
         raise NotRunError(f"Environment {plan.environment.name!r} wants a person's approval and there is nobody to ask.")
     approve(plan)
-

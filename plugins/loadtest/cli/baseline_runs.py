@@ -40,7 +40,7 @@ class Runner:
         from loadtest.pipeline import run_once
 
         request = Request.of(**self._asked, trigger=self._trigger)
-        return run_once(request, settings(), watcher=self._watcher, approve=self._approve).folder
+        return run_once(request, settings(), watcher=self._watcher, approve=self._approve, confirm=False).folder
 
     def _approve(self, plan: Plan) -> None:
         """Asks once for all runs of the collection."""
