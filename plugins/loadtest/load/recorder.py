@@ -110,6 +110,8 @@ class Recorder:
             start_us = int((start_time or time() - milliseconds / 1000) * 1_000_000)
         except (TypeError, ValueError, OverflowError):  # infinite, not a number, no number at all
             latency_us = start_us = 0
+        if not 0 <= latency_us <= MAX_U32:
+            latency_us = min(MAX_U32, max(0, latency_us))
         if not self.earliest_us < start_us < LATEST_US:  # some clients report another clock than the time of day
             start_us = max(self.earliest_us, int(time() * 1_000_000) - latency_us)
         status = headers = None
