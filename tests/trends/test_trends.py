@@ -75,6 +75,16 @@ def test_a_jump_without_a_new_commit_points_elsewhere(past):
     assert "look at the host, the data or the environment" in trends().series[0].changes[0].sentence
 
 
+def test_what_two_endpoints_do_is_not_laid_at_the_door_of_the_others(past):
+    def factor(week: int, endpoint: str) -> float:
+        return 1.02**week if endpoint == SLOW else 1.4 if endpoint == ENDPOINTS[4] and week >= 22 else 1.0
+
+    past(40, factor)
+    (series,) = (report := trends()).series
+    assert [change.endpoint for change in series.changes] == [ENDPOINTS[4]]
+    assert Direction.IMPROVING not in p95(report).values()
+
+
 def test_another_plan_or_host_is_no_trend(past):
     past(40, lambda week, endpoint: 3.0 if week >= 20 else 1.0, change=lambda week: {"digest": "d2" if week >= 20 else "d1"})
     (series,) = (report := trends()).series
@@ -125,10 +135,12 @@ def test_targets_that_say_nothing_are_proposed_anew(past, installation):
     assert "x20" in proposals[ENDPOINTS[0], "tighter"].reason
 
 
-def test_a_degrading_endpoint_gets_no_looser_target():
+def test_a_degrading_endpoint_gets_no_proposal():
     target = Target(endpoint="GET /", metric="p95_ms", limit=100)
     values = {("GET /", "p95_ms"): [120.0 + number for number in range(10)]}
     assert propose_targets([target], values, {"GET /": Direction.DEGRADING}) == []
+    loose = target.model_copy(update={"limit": 5000})
+    assert propose_targets([loose], values, {"GET /": Direction.DEGRADING}) == []
     (proposal,) = propose_targets([target], values, {"GET /": Direction.STEADY})
     assert proposal.kind == "looser"
     assert proposal.proposed >= 129

@@ -98,7 +98,9 @@ def _slopes(number: int, series: SeriesTrends, trends: Sequence[MetricTrend]) ->
     domain = [direction.value for direction in _COLORS]
     base = source("rows").encode(
         y=alt.Y("endpoint:N", sort=[row["endpoint"] for row in rows], title=None),
-        color=alt.Color("direction:N", scale=alt.Scale(domain=domain, range=list(_COLORS.values()))),
+        color=alt.Color(
+            "direction:N", scale=alt.Scale(domain=domain, range=list(_COLORS.values())), legend=alt.Legend(columns=2)
+        ),
         tooltip=[alt.Tooltip("endpoint:N", title="Endpoint"), alt.Tooltip("words:N", title="p95")],
     )
     axis = alt.Axis(format="+.1%", grid=True, tickCount=5)

@@ -25,13 +25,15 @@ def propose_targets(
     directions: Mapping[str | None, Direction],
 ) -> list[Proposal]:
     """Proposals for latency targets with enough comparable runs. `values`: recent values in the metric's unit by
-    (endpoint, metric); `directions`: where each endpoint's p95 is going (a degrading one gets no looser target)."""
+    (endpoint, metric); `directions`: where each endpoint's p95 is going (a degrading one gets no proposal)."""
     found = []
     for target in targets:
         runs = np.asarray(values.get((target.endpoint, target.metric), ()), dtype=float)
         if target.metric not in _LATENCY or len(runs) < LEAST_RUNS or (runs <= 0).any():
             continue
-        proposal = _tighter(target, runs) or _looser(target, runs, directions.get(target.endpoint, Direction.UNCLEAR))
+        # What a degrading endpoint does lately is neither good enough to promise nor a reason to promise less.
+        is_degrading = directions.get(target.endpoint) is Direction.DEGRADING
+        proposal = None if is_degrading else _tighter(target, runs) or _looser(target, runs)
         if proposal:
             found.append(proposal)
     return found
@@ -62,9 +64,9 @@ def _tighter(target: Target, runs: np.ndarray) -> Proposal | None:
     )
 
 
-def _looser(target: Target, runs: np.ndarray, direction: Direction) -> Proposal | None:
+def _looser(target: Target, runs: np.ndarray) -> Proposal | None:
     missed = int(np.sum(runs > target.limit))
-    if missed < _MISSED * len(runs) or direction is Direction.DEGRADING:
+    if missed < _MISSED * len(runs):
         return None
     proposed = round_up(upper_bound(runs))
     name, metric = wording.subject(target.endpoint), wording.metric_label(target.metric)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -11,8 +11,8 @@ from upath import UPath
 from loadtest.files import write_text
 from loadtest.planning.quantities import slugify
 from loadtest.settings import settings
-from loadtest.trends.models import Direction, SeriesTrends, TrendsReport
-from loadtest.trends.words import slope_words, summary_lines, worst_first
+from loadtest.trends.models import Direction, TrendsReport
+from loadtest.trends.words import headline, slope_words, summary_lines, worst_first
 
 FOLDER = "_trends"
 _TEMPLATES = Path(__file__).parent / "templates"
@@ -51,19 +51,6 @@ def readable_report(report: TrendsReport) -> TrendsReport:
     """The worst series first, and every text without what a reader cannot see (control and direction characters)."""
     series = tuple(sorted(report.series, key=worst_first))
     return TrendsReport.model_validate(_plain(report.model_copy(update={"series": series}).model_dump()))
-
-
-def headline(series: Sequence[SeriesTrends]) -> str:
-    worse = sum(trend.slope.direction is Direction.DEGRADING for item in series for trend in item.metrics)
-    slower = sum(change.effect > 0 for item in series for change in item.changes)
-    if not worse and not slower:
-        return "Nothing is shown to be getting slower."
-    parts = []
-    if worse:
-        parts.append(f"{worse} slope{'s' if worse > 1 else ''} to slower")
-    if slower:
-        parts.append(f"{slower} jump{'s' if slower > 1 else ''} to slower")
-    return f"{' and '.join(parts)}."
 
 
 def _plain(value: Any) -> Any:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -40,6 +40,15 @@ class _Line:
 def metric_trends(table: Table) -> tuple[list[MetricTrend], list[ChangePoint]]:
     """Slopes and jumps of p95 and p50 of each endpoint and of all together, largest jump first."""
     lines = [line for metric in METRICS for line in _lines(table, metric)]
+    trends, changes = _judge(lines)
+    # An endpoint that moves by itself would color what the others seem to have in common: look again without it.
+    moved = _moved(trends, changes)
+    if moved and len({endpoint for endpoint, _ in table} - {TOTAL} - moved) >= LEAST_ENDPOINTS - 1:
+        trends, changes = _judge([line for metric in METRICS for line in _lines(table, metric, moved)])
+    return trends, sorted(changes, key=lambda change: -abs(np.log1p(change.effect)))
+
+
+def _judge(lines: Sequence[_Line]) -> tuple[list[MetricTrend], list[ChangePoint]]:
     estimates = [_estimate(line) for line in lines]
     found = [estimate.p for estimate in estimates if estimate is not None]
     adjusted = iter(benjamini_hochberg(np.array(found)) if found else ())
@@ -53,10 +62,16 @@ def metric_trends(table: Table) -> tuple[list[MetricTrend], list[ChangePoint]]:
         )
         for line, estimate in zip(lines, estimates, strict=True)
     ]
-    jumps: list[ChangePoint] = []
+    changes: list[ChangePoint] = []
     for line in lines:
-        jumps += [jump for jump in _jumps(line) if not _known(jump, jumps, line)]
-    return trends, sorted(jumps, key=lambda jump: -abs(np.log1p(jump.effect)))
+        changes += [change for change in _jumps(line) if not _known(change, changes, line)]
+    return trends, changes
+
+
+def _moved(trends: Sequence[MetricTrend], changes: Sequence[ChangePoint]) -> set[str]:
+    moving = (Direction.DEGRADING, Direction.IMPROVING)
+    found = {trend.endpoint for trend in trends if trend.slope.direction in moving}
+    return {endpoint for endpoint in (*found, *(change.endpoint for change in changes)) if endpoint is not None}
 
 
 def recent_values(table: Table, changes: Sequence[ChangePoint], most: int = 26) -> dict[tuple[str | None, str], list[float]]:
@@ -72,7 +87,8 @@ def recent_values(table: Table, changes: Sequence[ChangePoint], most: int = 26) 
     return found
 
 
-def _lines(table: Table, metric: str) -> list[_Line]:
+def _lines(table: Table, metric: str, apart: Collection[str] = ()) -> list[_Line]:
+    """One line per endpoint and, first, one of all together. `apart`: endpoints that say nothing about what is common."""
     endpoints = sorted(endpoint for endpoint, name in table if name == metric and endpoint != TOTAL)
     segments = _segments([point for endpoint in endpoints for point in table[endpoint, metric]])
     logs = {
@@ -80,7 +96,8 @@ def _lines(table: Table, metric: str) -> list[_Line]:
         for endpoint in endpoints
     }
     runs = {point.run_id: point for endpoint in endpoints for point in table[endpoint, metric]}
-    common = _common(logs, {run_id: segments[_key(point)] for run_id, point in runs.items()})
+    telling = {endpoint: values for endpoint, values in logs.items() if endpoint not in apart}
+    common = _common(telling, LEAST_ENDPOINTS - bool(apart), {run_id: segments[_key(point)] for run_id, point in runs.items()})
     lines = []
     for endpoint in endpoints:
         points = [point for point in table[endpoint, metric] if point.value > 0]
@@ -129,10 +146,10 @@ def _segments(points: Sequence[SeriesPoint]) -> dict[tuple[str | None, str | Non
     return {key: number for number, key in enumerate(keys)}
 
 
-def _common(logs: Mapping[str, Mapping[str, float]], segment_of: Mapping[str, int]) -> dict[str, float]:
+def _common(logs: Mapping[str, Mapping[str, float]], least: int, segment_of: Mapping[str, int]) -> dict[str, float]:
     """What all endpoints share in each run: the median of their distances to their own medians (per segment). Empty where
     there are too few endpoints to tell."""
-    if len(logs) < LEAST_ENDPOINTS:
+    if len(logs) < least:
         return {}
     distances: dict[str, list[float]] = {}
     for values in logs.values():
@@ -142,7 +159,7 @@ def _common(logs: Mapping[str, Mapping[str, float]], segment_of: Mapping[str, in
         }
         for run_id, value in values.items():
             distances.setdefault(run_id, []).append(value - middles[segment_of[run_id]])
-    return {run_id: float(np.median(found)) for run_id, found in distances.items() if len(found) >= LEAST_ENDPOINTS}
+    return {run_id: float(np.median(found)) for run_id, found in distances.items() if len(found) >= least}
 
 
 def _estimate(line: _Line) -> SlopeEstimate | None:

@@ -51,7 +51,10 @@ def series_sentence(metrics: Sequence[MetricTrend], changes: Sequence[ChangePoin
 
 def summary_lines(report: TrendsReport) -> list[str]:
     """The report in a few lines of plain text, worst first: for Slack (which escapes them) and the terminal."""
-    lines = [f"Trends of {report.since:%Y-%m-%d} to {report.until:%Y-%m-%d}. Pipeline: {report.availability.sentence}"]
+    lines = [
+        f"Trends of {report.since:%Y-%m-%d} to {report.until:%Y-%m-%d}: {headline(report.series)}",
+        f"Pipeline: {report.availability.sentence}",
+    ]
     if not report.series:
         return [*lines, "No run in this time."]
     for series in sorted(report.series, key=worst_first):
@@ -59,7 +62,7 @@ def summary_lines(report: TrendsReport) -> list[str]:
         lines += [f"- {change.sentence}" for change in series.changes[:_SHOWN]]
         lines += [f"- Target: {proposal.reason}" for proposal in series.proposals[:_SHOWN]]
     if len(lines) > _MOST_LINES:
-        lines = [*lines[:_MOST_LINES], f"And {len(lines) - _MOST_LINES} more lines in the report."]
+        lines = [*lines[:_MOST_LINES], f"And {wording.plural(len(lines) - _MOST_LINES, 'more line')} in the report."]
     return lines
 
 
@@ -69,7 +72,26 @@ def slope_words(trend: MetricTrend) -> str:
     if slope.per_week is None or slope.interval is None:
         return f"{wording.plural(slope.runs, 'run')} in {slope.weeks:.0f} weeks: too few"
     low, high = slope.interval
-    return f"{slope.per_week * 100:+.1f} % a week ({low * 100:+.1f} to {high * 100:+.1f} %)"
+    return f"{_tenths(slope.per_week)} % a week ({_tenths(low)} to {_tenths(high)} %)"
+
+
+def headline(series: Sequence[SeriesTrends]) -> str:
+    """All series in one sentence."""
+    endpoints = {(item.title, trend.endpoint) for item in series for trend in _of(item.metrics, Direction.DEGRADING)}
+    slower = sum(change.effect > 0 for item in series for change in item.changes)
+    worse = sum(endpoint is not None for _, endpoint in endpoints)
+    parts = []
+    if worse:
+        parts.append("1 endpoint is getting slower" if worse == 1 else f"{worse} endpoints are getting slower")
+    if slower:
+        parts.append(f"there {'was' if slower == 1 else 'were'} {wording.plural(slower, 'jump')} to slower")
+    text = ", and ".join(parts) or "nothing is shown to be getting slower"
+    return f"{text[0].upper()}{text[1:]}."
+
+
+def _tenths(share: float) -> str:
+    """`+1.2`, never `-0.0`."""
+    return f"{round(share * 100, 1) + 0.0:+.1f}"
 
 
 def _of(trends: Sequence[MetricTrend], direction: Direction) -> list[MetricTrend]:
@@ -78,9 +100,7 @@ def _of(trends: Sequence[MetricTrend], direction: Direction) -> list[MetricTrend
 
 
 def _listed(trends: Sequence[MetricTrend]) -> str:
-    return wording.listing(
-        [f"{trend.endpoint} p95 {(trend.slope.per_week or 0) * 100:+.1f} % a week" for trend in trends], _SHOWN
-    )
+    return wording.listing([f"{trend.endpoint} p95 {_tenths(trend.slope.per_week or 0)} % a week" for trend in trends], _SHOWN)
 
 
 def worst_first(series: SeriesTrends) -> tuple[int, str]:
