@@ -66,7 +66,8 @@ def draw_trial(generator: np.random.Generator, pool: Pool, change: Change, basel
 @dataclass(frozen=True)
 class Decision:
     """Our gate on one trial. `flagged`: some finding warns or fails; `found`: one that names the changed endpoint;
-    `half_bound`: the tolerance from which on half of the endpoints are proven, so that the run could pass."""
+    `half_bound`: the tolerance from which on half of the endpoints are proven, so that the run could pass; `detectable`:
+    the smallest regression of the changed endpoint that the run said it could see (infinite: not judged)."""
 
     runs: int
     suspect: bool
@@ -77,6 +78,7 @@ class Decision:
     found_failed: bool
     passed: bool
     half_bound: float
+    detectable: float
 
 
 def decide(trial: Trial, tolerance: float = DEFAULT_TOLERANCE, *, proof_by_typical_alone: bool = False) -> Decision:
@@ -100,6 +102,7 @@ def decide(trial: Trial, tolerance: float = DEFAULT_TOLERANCE, *, proof_by_typic
         found_failed=any(finding.outcome is Outcome.FAIL for finding in mine),
         passed=not bad and not blocked and bound < tolerance,
         half_bound=math.inf if bad or blocked else bound,
+        detectable=next((one.effect for one in result.detectable if one.endpoint == trial.endpoint), math.inf),
     )
 
 

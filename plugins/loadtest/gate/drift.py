@@ -37,17 +37,18 @@ class Drift:
     limit: float
 
 
-def detect_drift(estimates: np.ndarray | Sequence[float], sd: float) -> Drift | None:
+def detect_drift(estimates: np.ndarray | Sequence[float], sd: float, anchor_error: float = 0.0) -> Drift | None:
     """CUSUM over differences to the anchor, oldest first (log scale; NaN: run without this endpoint, skipped).
 
-    `sd` is the spread of one run's difference. Returns the drift that is there at the END of the series, None when the
-    system is well (again). a = max(sd/2, log 1.05/2); clip = max(3 sd, 1.5 log 1.05); H = max(8 sd, 2.5 (clip - a)).
-    Raises ValueError unless sd is a positive number.
+    `sd` is the spread of one run's difference, `anchor_error` the standard error of the anchor itself. An anchor that
+    was fast by luck makes every later run look slow, forever, so its error is allowed for. Returns the drift that is
+    there at the END of the series, None when the system is well (again). a = max(sd/2, log 1.05/2) + anchor error;
+    clip = max(3 sd, 1.5 log 1.05); H = max(8 sd, 2.5 (clip - a)). Raises ValueError unless sd is a positive number.
     """
     if not (np.isfinite(sd) and sd > 0):
         raise ValueError(f"the spread of a run must be a positive number, not {sd}")
     series = np.asarray(estimates, dtype=float)
-    allowance = max(sd / 2, SMALLEST_SHIFT / 2)
+    allowance = max(sd / 2, SMALLEST_SHIFT / 2) + anchor_error
     clip = max(3 * sd, 1.5 * SMALLEST_SHIFT)
     limit = max(8 * sd, 2.5 * (clip - allowance))
     statistic, onset, detected = 0.0, 0, None
@@ -77,6 +78,7 @@ class DriftSeries:
     label: str
     estimates: np.ndarray
     sd: float
+    anchor_error: float
     anchor_log: float | None  # the anchor's location, log of the metric's unit
 
 
@@ -97,10 +99,11 @@ def drift_series(anchor: Sequence[RunSummary], runs: Sequence[RunSummary]) -> li
             estimates = np.array([one.difference[index] for one in scores])
             if fit.judged[index] and np.isfinite(estimates).any():
                 sd = float(np.sqrt(fit.between[index] + within[index]))
-                found.append(DriftSeries(endpoint, metric.name, metric.label, estimates, sd, float(fit.mu[index])))
+                error = float(np.sqrt(fit.mu_variance[index]))
+                found.append(DriftSeries(endpoint, metric.name, metric.label, estimates, sd, error, float(fit.mu[index])))
         if metric is TYPICAL and fit.judged.sum() >= LEAST_ENDPOINTS and ordered:
             common, sd = _without_host(np.array([one.host for one in scores]), fit.host, anchor, ordered)
-            found.append(DriftSeries(None, metric.name, metric.label, common, sd, None))
+            found.append(DriftSeries(None, metric.name, metric.label, common, sd, sd / np.sqrt(len(anchor)), None))
     return found
 
 
@@ -132,7 +135,7 @@ def drift_findings(anchor: Sequence[RunSummary], runs: Sequence[RunSummary]) -> 
     alike.sort(key=lambda run: (run.started_at, run.run_id))
     worst: dict[str | None, Finding] = {}
     for series in drift_series(basis.runs, alike):
-        drift = detect_drift(series.estimates, series.sd)
+        drift = detect_drift(series.estimates, series.sd, series.anchor_error)
         if drift is None:
             continue
         finding = _finding(series, drift, basis.runs, alike)

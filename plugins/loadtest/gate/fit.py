@@ -19,11 +19,12 @@ LEAST_NOISE = 0.01  # between runs, log scale: nothing is quieter than 1 %
 HUBER = 1.5
 HUBER_STEPS = 5
 # Run effects have heavier tails than the normal distribution behind a t test, and shrinking makes an estimated variance
-# look better known than its tails are. No more degrees of freedom than eight runs of one endpoint give keep the far
-# tail honest, where decisions are made; the like for within-run variances, which a few slow phases dominate. Both were
-# chosen in the simulator (docs/gate.md).
-MOST_DF = 7.0
+# look better known than such tails allow. Few degrees of freedom keep the far tail honest, where decisions are made:
+# for the between-run part, for the within-run part (a few slow phases dominate it), and for their sum. Chosen in the
+# simulator (docs/gate.md).
+BETWEEN_DF = 10.0
 WITHIN_DF = 8.0
+MOST_DF = 12.0
 MOST_PRIOR_DF = 60.0
 
 
@@ -210,7 +211,7 @@ def score(fit: MetricFit, value: np.ndarray, variance: np.ndarray, session_share
     own = np.nansum(np.where(judged, variance + host_error, 0.0), axis=0) / k**2
     between = fit.between * (session_share + (1 - session_share) / k)
     error = np.sqrt(own + between + fit.mu_variance)
-    df = effective_df(between + fit.mu_variance, np.minimum(fit.df, MOST_DF), own)
+    df = effective_df(between + fit.mu_variance, np.minimum(fit.df, BETWEEN_DF), own)
     return Score(
         difference=mean,
         standard_error=np.where(count > 0, error, np.nan),
@@ -221,8 +222,8 @@ def score(fit: MetricFit, value: np.ndarray, variance: np.ndarray, session_share
 
 
 def effective_df(between: np.ndarray, between_df: np.ndarray, within: np.ndarray) -> np.ndarray:
-    """Degrees of freedom of the sum of two estimated variances (Satterthwaite 1946)."""
-    return (between + within) ** 2 / (between**2 / between_df + within**2 / WITHIN_DF)
+    """Degrees of freedom of the sum of two estimated variances (Satterthwaite 1946), at most MOST_DF."""
+    return np.minimum((between + within) ** 2 / (between**2 / between_df + within**2 / WITHIN_DF), MOST_DF)
 
 
 def _candidate_host(
