@@ -8,6 +8,7 @@ from pathlib import Path
 from loadtest.baselines.layout import render, rounded
 from loadtest.baselines.locking import locked_folder
 from loadtest.baselines.models import Candidate
+from loadtest.baselines.store import named_path
 from loadtest.errors import ConfigurationError
 from loadtest.files import write_text
 from loadtest.gate.models import RegressionReport, Verdict
@@ -18,7 +19,7 @@ from loadtest.vocabulary import Outcome
 
 
 def candidate_path(scenario: str, environment: str, profile: str) -> Path:
-    return settings().scratch / "candidates" / scenario / f"{environment}-{profile}.json"
+    return named_path(settings().scratch / "candidates", scenario, environment, profile)
 
 
 def read_candidate(scenario: str, environment: str, profile: str) -> Candidate:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 
@@ -12,11 +13,21 @@ from loadtest.errors import ConfigurationError, InfrastructureError
 from loadtest.files import write_text
 from loadtest.gate.models import RunSummary
 from loadtest.planning.models import HostClass, Plan
+from loadtest.planning.quantities import slug_pattern
 from loadtest.settings import settings
 
 
 def baseline_path(scenario: str, environment: str, profile: str) -> Path:
-    return settings().baselines / scenario / f"{environment}-{profile}.json"
+    """Raises ConfigurationError for names that cannot be part of a path."""
+    return named_path(settings().baselines, scenario, environment, profile)
+
+
+def named_path(root: Path, scenario: str, environment: str, profile: str) -> Path:
+    """`<root>/<scenario>/<environment>-<profile>.json`; no path is built from bad input."""
+    for kind, name in (("scenario", scenario), ("environment", environment), ("profile", profile)):
+        if not re.fullmatch(slug_pattern, name):
+            raise ConfigurationError(f"{name[:60]!r} is no {kind}; use lower-case letters, digits, '.', '_' and '-'.")
+    return root / scenario / f"{environment}-{profile}.json"
 
 
 def read_baselines(scenario: str, environment: str, profile: str) -> BaselineFile:
