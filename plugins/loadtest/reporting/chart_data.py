@@ -23,6 +23,7 @@ MOST_BINS = 400
 MOST_BINS_PER_ENDPOINT = 120
 LABEL_LENGTH = 44
 ALL = "All together"
+TOTAL = "Total"  # as metrics.json and the history name it
 OUTSIDE = "outside"
 Z_90 = 1.645
 
@@ -298,7 +299,7 @@ def trend_rows(files: RunFiles) -> tuple[Rows, Rows, Rows, list[str]]:
     trends = [trend for trend in files.trend if trend.points]
     trends.sort(key=lambda trend: (trend.onset is None, important.get(trend.endpoint, len(important))))
     trends = trends[:MOST_PICKED]
-    names = labels([trend.endpoint for trend in trends])
+    names = labels([trend.endpoint for trend in trends]) | ({TOTAL: ALL} if any(trend.endpoint == TOTAL for trend in trends) else {})
     points = [
         {
             "endpoint": names[trend.endpoint],
