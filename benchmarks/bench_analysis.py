@@ -251,8 +251,10 @@ def compare(run: Path, rows: int, repeats: int, seed: int) -> None:
         print(f"{name:>12}: {min(seconds):6.2f} s (median {median_s:.2f}), CPU {cpu_s:.2f} s, peak {peak_mb:6.0f} MB")
     figure("analysis_seconds", min(float(result["seconds"]) for result in ours), "s", 2.5 if held else None)
     figure("analysis_peak", max(float(result["peak_mb"]) for result in ours), "MB", 1000 if held else None)
+    figure("analysis_cpu", min(float(result["cpu_s"]) for result in ours), "s")
     figure("analysis_stage_seconds", min(float(result["seconds"]) for result in stage), "s")
     figure("duckdb_seconds", min(float(result["seconds"]) for result in duckdb), "s")
+    figure("duckdb_cpu", min(float(result["cpu_s"]) for result in duckdb), "s")
     figure("duckdb_peak", max(float(result["peak_mb"]) for result in duckdb), "MB")
     figure("quantile_difference_from_duckdb", largest_difference(ours[0]["found"], duckdb[0]["found"]), "relative", 1e-9)
 

@@ -223,3 +223,15 @@ def test_a_log_that_cannot_be_read_is_said(tmp_path: Path) -> None:
     folder.backend_log.mkdir()
     analyze(folder)
     assert any("backend.log cannot be read" in warning for warning in Analysis.read(folder.analysis).warnings)
+
+
+@pytest.mark.parametrize("start_us", [-(2**63), -(2**62), 0, 2**62, 2**63 - 1])
+@pytest.mark.parametrize("load", ["default", None], ids=["load.json", "no load.json"])
+def test_impossible_clocks_crash_nothing(tmp_path: Path, start_us: int, load: str | None) -> None:
+    table = sample_table(
+        start_us=[start_us, START_US + 5_000_000], latency_us=[2**32 - 1, 7], endpoint=["GET /x"] * 2, error=["late", ""]
+    )
+    folder = write_run(tmp_path, table, load=load)
+    assert analyze(folder).total.n == (1 if load else 0)
+    assert sum(point.n for point in Analysis.read(folder.analysis).timeline) == 2
+    assert len(folder.failures_csv.read_text().splitlines()) == 2

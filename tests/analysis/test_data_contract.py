@@ -17,7 +17,8 @@ from loadtest.analysis.contract_process import ContractProcess
 from loadtest.analysis.contract_rules import rules
 from loadtest.analysis.data_docs import inert
 from loadtest.analysis.models import DataContract, RunMetrics
-from loadtest.load.models import AbortFacts
+from loadtest.load.models import AbortFacts, ArrivalFacts
+from loadtest.planning.models import LoadModel
 from loadtest.run_folder import RunFolder
 from tests.analysis.builders import START, make_load, random_table, sample_table, write_run
 
@@ -79,6 +80,10 @@ def test_data_docs_need_no_network_and_run_nothing(tmp_path: Path, helper: Contr
         ({"reached_users": 4}, "users_achieved"),
         ({"ended_at": START + timedelta(seconds=20), "steady_ended_at": START + timedelta(seconds=19)}, "starts_before_end"),
         ({"started_at": START + timedelta(seconds=1.5)}, "starts_after_begin"),
+        (
+            {"load_model": LoadModel.OPEN, "arrivals": ArrivalFacts(planned=1_000, started=989, late=0, dropped=11)},
+            "arrivals_achieved",
+        ),
     ],
 )
 def test_a_load_that_is_not_as_planned_breaks_its_rule(
@@ -89,6 +94,19 @@ def test_a_load_that_is_not_as_planned_breaks_its_rule(
     assert not contract.passed
     assert expected in broken(contract)
     assert contract.error == ""
+
+
+def test_an_open_loop_load_is_not_asked_for_users(tmp_path: Path, helper: ContractProcess) -> None:
+    arrivals = ArrivalFacts(planned=1_000, started=1_000, late=3, dropped=0)
+    load = make_load(2_000, load_model=LoadModel.OPEN, arrivals=arrivals, reached_users=0)
+    assert helper.check(analyzed(tmp_path, load=load)).passed
+
+
+def test_a_frozen_helper_thaws_to_check(tmp_path: Path, helper: ContractProcess) -> None:
+    folder = analyzed(tmp_path)
+    assert helper.wait_ready()
+    helper.pause()
+    assert helper.check(folder).passed
 
 
 def test_a_load_stopped_by_a_criterion_is_not_held_to_its_plan(tmp_path: Path, helper: ContractProcess) -> None:

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from loadtest.analysis.analyze import analyze
-from loadtest.analysis.failures import CAUSE_LENGTH, RawFailures, cause_of, group_failures, moment
+from loadtest.analysis.failures import CAUSE_LENGTH, RawFailures, cause_of, group_failures
 from loadtest.analysis.models import Analysis
 from tests.analysis.builders import START, START_US, sample_table, write_run
 
@@ -71,8 +71,3 @@ def test_the_most_frequent_groups_are_kept_and_the_others_counted() -> None:
     groups, omitted = group_failures(raw, ["GET /a"], letters)
     assert (len(groups), omitted) == (2_000, 500)
     assert min(group.count for group in groups) >= 2
-
-
-@given(st.integers(-(2**63), 2**63 - 1))
-def test_any_time_has_a_moment(us: int) -> None:
-    assert moment(us).tzinfo is not None

@@ -6,7 +6,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from loadtest.analysis.time_grid import choose_bin_s, make_grid
+from loadtest.analysis.time_grid import choose_bin_s, make_grid, moment
 from tests.analysis.builders import START, START_US
 
 
@@ -38,3 +38,13 @@ def test_the_steady_phase_stays_inside_the_load() -> None:
     hour = timedelta(hours=1)
     grid = make_grid(START, START + hour, START - hour, START + 2 * hour)
     assert grid.steady_s == 3600
+
+
+@given(st.integers(-(2**63), 2**63 - 1))
+def test_any_time_has_a_moment(us: int) -> None:
+    assert moment(us).tzinfo is not None
+
+
+def test_a_chosen_width_is_kept_unless_there_were_too_many_bins() -> None:
+    assert make_grid(START, START + timedelta(hours=6), None, None, bin_s=10).bins == 2_160
+    assert make_grid(START, START + timedelta(days=20_000), None, None, bin_s=1).bins == 5_000

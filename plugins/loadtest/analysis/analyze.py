@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import UTC, datetime
 from functools import partial
 from typing import TypeVar
 
@@ -17,7 +16,7 @@ from loadtest.analysis.models import Analysis, RunMetrics
 from loadtest.analysis.run_metrics import run_metrics
 from loadtest.analysis.samples import SampleFile
 from loadtest.analysis.tally import MOST_TIMELINES, Tally, tally
-from loadtest.analysis.time_grid import TimeGrid, make_grid
+from loadtest.analysis.time_grid import TimeGrid, make_grid, moment
 from loadtest.analysis.timeline import endpoint_timelines, run_timeline
 from loadtest.errors import ConfigurationError, InfrastructureError
 from loadtest.files import write_bytes
@@ -62,8 +61,7 @@ def grid_of(load: LoadResult | None, file: SampleFile, bin_s: float | None) -> T
     if load is not None and load.ended_at > load.started_at:
         return make_grid(load.started_at, load.ended_at, load.steady_started_at, load.steady_ended_at, bin_s)
     first_us, last_us = file.time_range_us() or (0, 0)
-    edges = [datetime.fromtimestamp(edge / 1e6, UTC) for edge in (first_us, last_us + 1)]
-    return make_grid(edges[0], edges[1], None, None, bin_s)
+    return make_grid(moment(first_us), moment(last_us + 1), None, None, bin_s)
 
 
 def _analysis(

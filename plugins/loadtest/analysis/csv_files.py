@@ -11,8 +11,9 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from loadtest.analysis.failures import RawFailures, moment
+from loadtest.analysis.failures import RawFailures
 from loadtest.analysis.tally import LOCUST_PERCENTILES, Tally
+from loadtest.analysis.time_grid import EARLIEST_US, LATEST_US
 from loadtest.files import AnyPath, write_text
 from loadtest.masking import mask_secrets
 
@@ -81,17 +82,18 @@ def failures_table(tally: Tally | None, errors: Sequence[str]) -> pd.DataFrame:
     raw: list[RawFailures] = tally.failures.raw() if tally else []
     if not raw or tally is None:
         return pd.DataFrame(columns=columns)
-    table = pd.DataFrame(raw).sort_values(["endpoint", "count", "error", "status"], ascending=[True, False, True, True])
+    table = pd.DataFrame(raw)
+    table = table.sort_values(["endpoint", "occurrences", "error", "status"], ascending=[True, False, True, True])
     split = {code: split_endpoint(tally.endpoints[code]) for code in table["endpoint"].unique()}
     texts = {code: safe_cell(mask_secrets(errors[code][:ERROR_LENGTH])) for code in table["error"].unique()}
     return pd.DataFrame(
         {
-            "Method": [safe_cell(split[code][0]) for code in table["endpoint"]],
-            "Name": [safe_cell(split[code][1]) for code in table["endpoint"]],
-            "Error": [texts[code] for code in table["error"]],
-            "Occurrences": table["count"].to_numpy(),
-            "First Seen": [_utc(us) for us in table["first_us"]],
-            "Last Seen": [_utc(us) for us in table["last_us"]],
+            "Method": table["endpoint"].map({code: safe_cell(method) for code, (method, _) in split.items()}),
+            "Name": table["endpoint"].map({code: safe_cell(name) for code, (_, name) in split.items()}),
+            "Error": table["error"].map(texts),
+            "Occurrences": table["occurrences"],
+            "First Seen": _utc(table["first_us"]),
+            "Last Seen": _utc(table["last_us"]),
         },
         columns=columns,
     )
@@ -124,5 +126,7 @@ def _decimal(value: Any) -> str:
     return f"{round(float(value), 4):.12g}"
 
 
-def _utc(us: int) -> str:
-    return moment(int(us)).strftime("%Y-%m-%dT%H:%M:%SZ")
+def _utc(times_us: pd.Series[int]) -> pd.Series[str]:
+    import pandas as pd
+
+    return pd.to_datetime(times_us.clip(EARLIEST_US, LATEST_US), unit="us").dt.strftime("%Y-%m-%dT%H:%M:%SZ")

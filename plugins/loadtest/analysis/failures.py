@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
-from datetime import UTC, datetime
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from loadtest.analysis.models import FailureGroup
 from loadtest.analysis.samples import Samples
+from loadtest.analysis.time_grid import moment
 from loadtest.masking import mask_secrets
 
 MOST_GROUPS = 2_000
@@ -24,14 +24,13 @@ _NUMBER = re.compile(r"(?<![A-Za-z0-9])\d+(?:\.\d+)*")
 _SPACE = re.compile(r"\s+")
 
 
-@dataclass(frozen=True)
-class RawFailures:
+class RawFailures(NamedTuple):
     """All failures of one (endpoint code, error code, status), whole run; times in microseconds."""
 
     endpoint: int
     error: int
     status: int
-    count: int
+    occurrences: int
     first_us: int
     last_us: int
 
@@ -87,18 +86,10 @@ def group_failures(
             causes[cause_key] = cause_of(errors[failure.error], failure.status)
         key = (endpoints[failure.endpoint], causes[cause_key], failure.status)
         count, first, last = grouped.get(key, (0, failure.first_us, failure.last_us))
-        grouped[key] = (count + failure.count, min(first, failure.first_us), max(last, failure.last_us))
+        grouped[key] = (count + failure.occurrences, min(first, failure.first_us), max(last, failure.last_us))
     ranked = sorted(grouped.items(), key=lambda item: (-item[1][0], item[0]))
     groups = tuple(
         FailureGroup(endpoint=endpoint, cause=cause, status=status, count=count, first_at=moment(first), last_at=moment(last))
         for (endpoint, cause, status), (count, first, last) in ranked[:MOST_GROUPS]
     )
     return groups, max(0, len(ranked) - MOST_GROUPS)
-
-
-_EARLIEST_US, _LATEST_US = 0, 253_402_300_799_000_000  # 1970 to 9999: what a datetime can hold
-
-
-def moment(us: int) -> datetime:
-    """UTC time of microseconds since the epoch; impossible values are clipped."""
-    return datetime.fromtimestamp(min(max(us, _EARLIEST_US), _LATEST_US) / 1e6, UTC)

@@ -13,6 +13,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
+from loadtest.analysis.time_grid import EARLIEST_US, LATEST_US
 from loadtest.errors import ConfigurationError
 from loadtest.files import AnyPath, is_local
 
@@ -196,6 +197,8 @@ class SampleFile:
             if name in wanted:
                 present = name in batch.schema.names
                 arrays[name] = _numbers(batch.column(name), dtype) if present else np.zeros(batch.num_rows, dtype)
+        if "start_us" in arrays:
+            arrays["start_us"] = _possible(arrays["start_us"])
         server = {}
         for component in components:
             column = batch.column(f"server_{component}_us")
@@ -262,6 +265,13 @@ def _numbers(column: pa.Array, dtype: Any) -> NDArray[Any]:
         values = np.nan_to_num(values)
     limits = np.iinfo(dtype)
     return np.clip(values, limits.min, limits.max).astype(dtype)
+
+
+def _possible(start_us: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Starts that no calendar has (a broken clock) become its first or last, so that no sum overflows."""
+    if start_us.min() >= EARLIEST_US and start_us.max() <= LATEST_US:
+        return start_us
+    return np.clip(start_us, EARLIEST_US, LATEST_US)
 
 
 def _values(column: pa.Array) -> NDArray[Any]:

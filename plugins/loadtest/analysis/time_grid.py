@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,6 +13,8 @@ from loadtest.analysis.models import Phase
 
 BIN_WIDTHS_S = (1, 2, 5, 10, 15, 20, 30, 60, 120, 180, 300, 600)
 MOST_BINS = 120
+MOST_CHOSEN_BINS = 5_000  # for a width that somebody asked for, so that no clock error fills the memory
+EARLIEST_US, LATEST_US = 0, 253_402_300_799_000_000  # 1970 to 9999
 
 
 @dataclass(frozen=True)
@@ -74,8 +76,13 @@ def choose_bin_s(duration_s: float) -> float:
     return float(math.ceil(duration_s / MOST_BINS / 600) * 600)
 
 
-def microseconds(moment: datetime) -> int:
-    return round(moment.timestamp() * 1e6)
+def microseconds(time: datetime) -> int:
+    return round(time.timestamp() * 1e6)
+
+
+def moment(us: int) -> datetime:
+    """UTC time of microseconds since the epoch; what no datetime can hold is clipped."""
+    return datetime.fromtimestamp(min(max(us, EARLIEST_US), LATEST_US) / 1e6, UTC)
 
 
 def make_grid(
@@ -96,5 +103,6 @@ def make_grid(
         low = max(microseconds(steady_started_at), start_us)
         high = min(microseconds(steady_ended_at), end_us) if steady_ended_at is not None else end_us
         steady = (low, high) if high > low else None
-    width_s = bin_s or choose_bin_s((end_us - start_us) / 1e6)
+    duration_s = (end_us - start_us) / 1e6
+    width_s = max(bin_s, duration_s / MOST_CHOSEN_BINS) if bin_s else choose_bin_s(duration_s)
     return TimeGrid(start_us, end_us, max(1, round(width_s * 1e6)), steady)
