@@ -53,7 +53,7 @@ def main() -> int:
                 access_log=False,
                 log_level="warning",
                 # A load generator keeps its connections open; do not wait for it when stopped.
-                timeout_graceful_shutdown=2,
+                timeout_graceful_shutdown=4,
                 # Longer than any user thinks: hanging up just when a request is on its way looks like a failure.
                 timeout_keep_alive=75,
                 # Deeper than a burst of new users, so that nobody's first packet waits for a retransmission.

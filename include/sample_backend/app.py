@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable
+from collections.abc import AsyncIterator, Iterable
+from contextlib import asynccontextmanager
 
+import anyio.to_thread
 from fastapi import APIRouter, FastAPI, Request
 from fastapi.responses import JSONResponse
 from fastapi.routing import APIRoute
 from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 
 from sample_backend.auth import TokenSigner
-from sample_backend.database import Database
+from sample_backend.database import WORKER_THREADS, Database
 from sample_backend.routers import analytics, attendance, courses, enrollments, grades, health, login, students
 from sample_backend.server_timing import ServerTimingMiddleware
 from sample_backend.slowdown import Slowdown, SlowdownMiddleware, check_endpoints
@@ -21,7 +23,7 @@ _log = logging.getLogger("sample_backend")
 
 def create_app(database: Database, slowdown: Iterable[Slowdown] = ()) -> FastAPI:
     """ValueError when a slow-down names an endpoint that does not exist."""
-    app = FastAPI(title="Sample school backend", version="1.0.0")
+    app = FastAPI(title="Sample school backend", version="1.0.0", lifespan=_limit_threads)
     app.state.database = database
     app.state.signer = TokenSigner()
 
@@ -41,6 +43,12 @@ def create_app(database: Database, slowdown: Iterable[Slowdown] = ()) -> FastAPI
     app.add_exception_handler(SQLAlchemyError, _database_failed)
     app.add_exception_handler(Exception, _failed)
     return app
+
+
+@asynccontextmanager
+async def _limit_threads(_app: FastAPI) -> AsyncIterator[None]:
+    anyio.to_thread.current_default_thread_limiter().total_tokens = WORKER_THREADS
+    yield
 
 
 async def _conflict(_request: Request, _error: Exception) -> JSONResponse:

@@ -14,9 +14,9 @@ from sqlalchemy.orm import Session
 from sample_backend.models import Base, User
 from sample_backend.server_timing import add_database_time, database_time
 
-# The framework runs at most 40 requests at a time; with as many connections nobody waits for one.
-_POOL_SIZE = 20
-_POOL_OVERFLOW = 20
+# How many handlers run at a time, each with one connection, so that nobody waits for one. More threads would only wait for
+# each other: Python runs one at a time.
+WORKER_THREADS = 10
 
 
 class DatabaseUnavailable(Exception):
@@ -38,7 +38,7 @@ class Database:
             parsed = parsed.set(drivername="postgresql+psycopg")
         if parsed.get_backend_name() not in ("sqlite", "postgresql"):
             raise DatabaseUnavailable(f"the database {parsed.get_backend_name()!r} is not supported; use sqlite or postgresql.")
-        self.engine = create_engine(parsed, pool_size=_POOL_SIZE, max_overflow=_POOL_OVERFLOW)
+        self.engine = create_engine(parsed, pool_size=WORKER_THREADS)
         if parsed.get_backend_name() == "sqlite":
             event.listen(self.engine, "connect", _prepare_sqlite)
         _count_statements(self.engine)

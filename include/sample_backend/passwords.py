@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 
 import anyio
+import anyio.to_thread
 from argon2 import PasswordHasher
 from argon2.exceptions import VerificationError
 
