@@ -34,8 +34,9 @@ class Jump:
     p: float
 
 
-def find_jumps(values: np.ndarray) -> list[Jump]:
-    """Jumps in `values` (log scale, in order of time). Raises ValueError for values that are not finite."""
+def find_jumps(values: np.ndarray, *, among: int = 1) -> list[Jump]:
+    """Jumps in `values` (log scale, in order of time). `among`: how many series are looked at in all; the more there are,
+    the clearer a jump must be. Raises ValueError for values that are not finite."""
     series = np.asarray(values, dtype=float)
     if not np.isfinite(series).all():
         raise ValueError("values must be finite numbers")
@@ -45,12 +46,12 @@ def find_jumps(values: np.ndarray) -> list[Jump]:
     lasting = lasting_share_despite_jumps(series)
     noise = _noise(series) / np.sqrt(1 - lasting)  # differences see less of what lasts
     calm = _without_outliers(series, noise)
-    breaks = _partition(calm / noise, penalty=4 * np.log(n) * inflation(lasting))
+    breaks = _partition(calm / noise, penalty=(4 * np.log(n) + 2 * np.log(among)) * inflation(lasting))
     if breaks and _line_is_better(calm, breaks):
         return []
     edges = [0, *breaks, n]
     jumps = [_jump(calm, *edges[index : index + 3], inflation(lasting)) for index in range(len(breaks))]
-    return [jump for jump in jumps if jump.p < LEAST_P and abs(jump.size) >= LEAST_EFFECT]
+    return [jump for jump in jumps if jump.p < LEAST_P / among and abs(jump.size) >= LEAST_EFFECT]
 
 
 def _noise(series: np.ndarray) -> float:

@@ -64,7 +64,7 @@ def _judge(lines: Sequence[_Line]) -> tuple[list[MetricTrend], list[ChangePoint]
     ]
     changes: list[ChangePoint] = []
     for line in lines:
-        changes += [change for change in _jumps(line) if not _known(change, changes, line)]
+        changes += [change for change in _jumps(line, len(lines)) if not _known(change, changes, line)]
     return trends, changes
 
 
@@ -195,13 +195,13 @@ def _latest(line: _Line) -> float | None:
     return float(np.median(last))
 
 
-def _jumps(line: _Line) -> list[ChangePoint]:
+def _jumps(line: _Line, among: int) -> list[ChangePoint]:
     found = []
     for segment in sorted({point.segment for point in line.points}):
         chosen = [index for index, point in enumerate(line.points) if point.segment == segment]
         if len(chosen) < 2 * LEAST_SIDE:
             continue
-        for jump in find_jumps(line.own[chosen]):
+        for jump in find_jumps(line.own[chosen], among=among):
             before, after = line.points[chosen[jump.at - 1]], line.points[chosen[jump.at]]
             change = ChangePoint(
                 endpoint=line.endpoint,

@@ -38,7 +38,8 @@ def series_sentence(metrics: Sequence[MetricTrend], changes: Sequence[ChangePoin
     better = _of(judged, Direction.IMPROVING)
     parts = []
     if worse:
-        parts.append(f"{len(worse)} of {len(judged)} endpoints are getting slower: {_listed(worse)}")
+        verb = "is" if len(worse) == 1 else "are"
+        parts.append(f"{len(worse)} of {len(judged)} endpoints {verb} getting slower: {_listed(worse)}")
     else:
         steady = len(_of(judged, Direction.STEADY))
         parts.append(f"No endpoint of {len(judged)} is shown to be getting slower ({steady} steady)")
