@@ -12,6 +12,8 @@
 
 from __future__ import annotations
 
+import warnings
+
 import numpy as np
 
 from benchmarks.simulator.noise import ENDPOINTS
@@ -31,7 +33,9 @@ def p95_last(trial: Trial) -> np.ndarray:
 
 def p95_median(trial: Trial) -> np.ndarray:
     before = np.array([_field(run, "log_p95") for run in trial.baseline[-5:]])
-    return _field(trial.candidates[0], "log_p95") - np.nanmedian(before, axis=0)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", RuntimeWarning)  # an endpoint that no run requested often enough
+        return _field(trial.candidates[0], "log_p95") - np.nanmedian(before, axis=0)
 
 
 def mann_whitney(trial: Trial, pool: Pool) -> np.ndarray:
@@ -67,7 +71,8 @@ def oracle(trial: Trial, truth: tuple[np.ndarray, np.ndarray]) -> np.ndarray:
         within
         + np.array([shift_sd**2 + (TAIL_SHARE * tail_sd) ** 2, shift_sd**2 + tail_sd**2, ((1 - TAIL_SHARE) * tail_sd) ** 2])
     )
-    return np.nanmax((np.array([typical, p95, tail]) - location) / spread, axis=0)
+    z = (np.array([typical, p95, tail]) - location) / spread
+    return np.where(np.isfinite(z).any(axis=0), np.max(np.where(np.isfinite(z), z, -np.inf), axis=0), np.nan)
 
 
 def true_values(pool: Pool) -> tuple[np.ndarray, np.ndarray]:
@@ -78,7 +83,9 @@ def true_values(pool: Pool) -> tuple[np.ndarray, np.ndarray]:
         for summary in summaries:
             if summary.sh is not None:
                 seen[row, :, place[summary.endpoint]] = summary.lm, summary.log_p95, summary.sh
-    return np.nanmean(seen, axis=0), np.nanvar(seen, axis=0)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", RuntimeWarning)
+        return np.nanmean(seen, axis=0), np.nanvar(seen, axis=0)
 
 
 def requests_of(trial: Trial, pool: Pool, number: int) -> list[np.ndarray]:
