@@ -173,7 +173,10 @@ class _Answer:
 def _client(base_url: str) -> httpx.Client:
     # Straight to the backend, as the load goes: no proxy of the environment, no redirect to another host. Each check connects
     # anew: a backend that hangs up on idle connections is not ill, one that takes no new ones is.
-    return httpx.Client(base_url=base_url, trust_env=False, follow_redirects=False, headers={"Connection": "close"})
+    try:
+        return httpx.Client(base_url=base_url, trust_env=False, follow_redirects=False, headers={"Connection": "close"})
+    except httpx.InvalidURL as error:
+        raise ConfigurationError(f"{base_url!r} is not a base URL ({error}); write http://host:port.") from None
 
 
 def _ask(client: httpx.Client, path: str, *, timeout_s: float) -> _Answer:
