@@ -4,6 +4,8 @@ import os
 import signal
 import subprocess
 import sys
+import time
+from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
 
@@ -36,6 +38,19 @@ def analyzed(root: Path, table: object = None, **options: object) -> RunFolder:
     folder = write_run(root, table, **options)  # type: ignore[arg-type]
     analyze(folder)
     return folder
+
+
+def wait_for(condition: Callable[[], bool], timeout_s: float = 60) -> None:
+    deadline = time.monotonic() + timeout_s
+    while not condition():
+        assert time.monotonic() < deadline, "it never happened"
+        time.sleep(0.05)
+
+
+def grows(value: Callable[[], float], within_s: float = 0.5) -> bool:
+    before = value()
+    time.sleep(within_s)
+    return value() > before
 
 
 def broken(contract: DataContract) -> set[str]:
@@ -107,6 +122,19 @@ def test_a_frozen_helper_thaws_to_check(tmp_path: Path, helper: ContractProcess)
     assert helper.wait_ready()
     helper.pause()
     assert helper.check(folder).passed
+
+
+def test_a_frozen_helper_uses_no_processor_time() -> None:
+    busy = "import threading\nfrom loadtest.analysis import contract_worker as w, data_contract\n"
+    busy += "def spin():\n    print('started', flush=True)\n    while True: pass\n"
+    busy += "data_contract.import_great_expectations = spin\nw.main()"
+    with ContractProcess(command=[sys.executable, "-c", busy]) as process:
+        helper = psutil.Process(process._process.pid)  # type: ignore[union-attr]
+        wait_for(lambda: helper.cpu_times().user > 0.5)
+        process.pause()
+        wait_for(lambda: not grows(lambda: helper.cpu_times().user))
+        process.resume()
+        wait_for(lambda: grows(lambda: helper.cpu_times().user))
 
 
 def test_a_load_stopped_by_a_criterion_is_not_held_to_its_plan(tmp_path: Path, helper: ContractProcess) -> None:

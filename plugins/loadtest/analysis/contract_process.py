@@ -1,7 +1,7 @@
 """A helper process that imports Great Expectations early and checks the data contract late.
 
 The import costs seconds of CPU. It begins before the load, is over (or frozen) while the load runs, and the process then
-only waits on its standard input. It ends with its parent: end of input ends it at any point, also in mid-import.
+only waits on its standard input. It ends with its parent: end of input ends it at any point, also in mid-import or frozen.
 """
 
 from __future__ import annotations
@@ -10,7 +10,6 @@ import contextlib
 import json
 import os
 import queue
-import signal
 import subprocess
 import sys
 import tempfile
@@ -19,6 +18,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import IO, Any, Self
 
+from loadtest.analysis.contract_worker import PAUSE, RESUME
 from loadtest.analysis.models import DataContract
 from loadtest.files import is_local
 from loadtest.run_folder import RunFolder
@@ -39,6 +39,7 @@ class ContractProcess:
         self._errors: IO[bytes] | None = None
         self._problem = ""
         self._ready = False
+        self._paused = False
 
     def __enter__(self) -> Self:
         self.start()
@@ -60,9 +61,7 @@ class ContractProcess:
                 stdout=subprocess.PIPE,
                 stderr=self._errors,
                 env={**os.environ, "PYTHONPATH": path, "GX_ANALYTICS_ENABLED": "False"},
-                # A group of its own in our session: Ctrl-C is not its business, and should we die while it is frozen,
-                # the kernel ends it (a stopped process group that becomes orphaned gets SIGHUP and SIGCONT).
-                process_group=0,
+                start_new_session=True,  # Ctrl-C is not its business; it ends with its input
             )
         except OSError as error:
             self._problem = f"the contract process could not be started: {error}"
@@ -73,16 +72,19 @@ class ContractProcess:
         """Wait until the import is over, so that no work of ours runs beside the load. Returns whether it succeeded."""
         if self._ready:
             return True
+        self.resume()
         answer = self._next(timeout_s, "import Great Expectations")
         self._ready = answer is not None
         return self._ready
 
     def pause(self) -> None:
-        """Freeze the process, wherever it is: for loads that do not wait for its import."""
-        self._signal(signal.SIGSTOP)
+        """Freeze the process within milliseconds, also in mid-import: for loads that do not wait for it."""
+        self._paused = self._send(PAUSE)
 
     def resume(self) -> None:
-        self._signal(signal.SIGCONT)
+        if self._paused:
+            self._send(RESUME)
+            self._paused = False
 
     def check(self, folder: RunFolder, timeout_s: float = CHECK_TIMEOUT_S) -> DataContract:
         """Check the run's data contract; writes what `loadtest.analysis.data_contract.check_contract` writes."""
@@ -105,7 +107,7 @@ class ContractProcess:
             return
         self._problem = self._problem or "the contract process has been stopped"
         with contextlib.suppress(ProcessLookupError):
-            process.kill()  # it has nothing to clean up, and SIGKILL also ends a frozen one
+            process.kill()  # it has nothing to clean up
         process.wait()
         for stream in (process.stdin, self._errors):
             if stream is not None:
@@ -114,14 +116,19 @@ class ContractProcess:
 
     def _ask(self, folder: RunFolder) -> bool:
         options = {} if is_local(folder.path) else dict(folder.path.storage_options)
-        line = json.dumps({"folder": str(folder.path), "storage_options": options}, default=str)
+        request = json.dumps({"folder": str(folder.path), "storage_options": options}, default=str)
+        if self._send(request.encode()):
+            return True
+        self._problem = self._ended("take its request")
+        return False
+
+    def _send(self, line: bytes) -> bool:
+        if self._process is None or self._process.stdin is None:
+            return False
         try:
-            assert self._process is not None
-            assert self._process.stdin is not None
-            self._process.stdin.write(line.encode() + b"\n")
+            self._process.stdin.write(line + b"\n")
             self._process.stdin.flush()
         except OSError:
-            self._problem = self._ended("take its request")
             return False
         return True
 
@@ -157,8 +164,3 @@ class ContractProcess:
             lines = self._errors.read().decode(errors="replace").strip().splitlines()
             said = f": {lines[-1][:300]}" if lines else ""
         return f"the contract process ended (exit code {code}) before it could {task}{said}"
-
-    def _signal(self, number: signal.Signals) -> None:
-        if self._process is not None and self._process.poll() is None:
-            with contextlib.suppress(ProcessLookupError):
-                self._process.send_signal(number)

@@ -1,22 +1,33 @@
 """The helper process behind `contract_process`: imports Great Expectations, says so, then checks what it is told to.
 
-One JSON object a line. Out: `{"ready": true}`, then one contract per request. In: `{"folder": ..., "storage_options": {}}`.
+One JSON object a line. Out: `{"ready": true}`, then one contract per request. In: `{"folder": ..., "storage_options": {}}`;
+the bare words `pause` and `resume` freeze and thaw it. End of input ends it, at any point, frozen or not.
 """
 
 from __future__ import annotations
 
+import ctypes
 import json
 import os
 import queue
+import select
 import sys
 import threading
+
+PAUSE, RESUME = b"pause", b"resume"
+
+
+class _PollRequest(ctypes.Structure):
+    """`struct pollfd` of poll(2)."""
+
+    _fields_ = [("fd", ctypes.c_int), ("events", ctypes.c_short), ("revents", ctypes.c_short)]
 
 
 def main() -> None:
     answers = os.fdopen(os.dup(1), "w", encoding="utf-8")
     os.dup2(2, 1)  # whatever libraries print must not mix with the answers
-    requests: queue.Queue[str] = queue.Queue()
-    threading.Thread(target=_read, args=(requests,), daemon=True).start()
+    requests: queue.Queue[bytes] = queue.Queue()
+    threading.Thread(target=_listen, args=(requests,), daemon=True).start()
 
     from loadtest.analysis.data_contract import check_contract, import_great_expectations
 
@@ -33,10 +44,27 @@ def main() -> None:
         print(json.dumps(check_contract(folder).model_dump(mode="json")), file=answers, flush=True)
 
 
-def _read(requests: queue.Queue[str]) -> None:
-    for line in sys.stdin:
-        requests.put(line)
-    os._exit(0)  # the parent closed its end or is gone: at any point, nobody waits for us
+def _listen(requests: queue.Queue[bytes]) -> None:
+    rest = b""
+    while data := os.read(sys.stdin.fileno(), 65_536):
+        *lines, rest = (rest + data).split(b"\n")
+        for line in lines:
+            if line not in (PAUSE, RESUME):
+                requests.put(line)
+        if lines and lines[-1] == PAUSE:
+            _hold_still()
+    os._exit(0)  # the parent closed its end or is gone: nobody waits for us
+
+
+def _hold_still() -> None:
+    """Wait for input without giving up the interpreter's lock (PyDLL keeps it), so that no other thread runs meanwhile.
+
+    Unlike a process stopped by a signal, this one still notices the end of its input.
+    """
+    poll = ctypes.PyDLL(None).poll
+    request = _PollRequest(sys.stdin.fileno(), select.POLLIN, 0)
+    while poll(ctypes.byref(request), 1, -1) < 0:
+        continue
 
 
 if __name__ == "__main__":
