@@ -187,8 +187,9 @@ def _ask(client: httpx.Client, path: str, *, timeout_s: float) -> _Answer:
             body = next(response.iter_bytes(_BODY_SHOWN), b"")[:_BODY_SHOWN].decode("utf-8", errors="replace")
     except httpx.TimeoutException:
         return _Answer(0, f"no answer within {timeout_s:.3g} s")
-    except httpx.ConnectError:
-        return _Answer(0, "connection refused")
+    except httpx.ConnectError as error:
+        reason = str(error).rpartition("] ")[2]  # without the number: "Connection refused", "Name or service not known"
+        return _Answer(0, f"no connection: {reason[:200].lower() or 'unknown reason'}")
     except (httpx.HTTPError, httpx.InvalidURL) as error:
         return _Answer(0, f"no valid answer: {mask_secrets(str(error))[:200] or type(error).__name__}")
     shown = " ".join(mask_secrets(body).split())[:200]
