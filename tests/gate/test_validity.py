@@ -7,7 +7,7 @@ from datetime import timedelta
 import pytest
 
 from loadtest.gate.models import Finding
-from loadtest.gate.validity import judge_validity
+from loadtest.gate.validity import Usual, judge_validity
 from loadtest.load.abort import describe
 from loadtest.load.models import AbortFacts, ArrivalFacts, HealthFacts, StopReason
 from loadtest.planning.models import AbortCriterion, LoadModel
@@ -110,10 +110,19 @@ def test_a_steady_phase_without_requests() -> None:
 
 def test_closed_loop_under_half_of_the_baseline_throughput() -> None:
     metrics = make_metrics()
-    (finding,) = judge_validity(make_plan(), make_load(), metrics, baseline_rps=metrics.total.rps * 2.1)
+    (finding,) = judge_validity(make_plan(), make_load(), metrics, Usual(metrics.total.rps * 2.1, latency_rise_ms=1))
     assert finding.outcome is Outcome.INVALID
     assert "too few requests" in finding.sentence
-    assert judge_validity(make_plan(), make_load(), metrics, baseline_rps=metrics.total.rps * 1.9) == []
+    assert judge_validity(make_plan(), make_load(), metrics, Usual(metrics.total.rps * 1.9, latency_rise_ms=1)) == []
+
+
+def test_users_who_wait_longer_send_less_and_that_is_no_fault_of_the_measurement() -> None:
+    metrics = make_metrics()  # 10 users, 4.17 requests per second: 2.4 s per request and user, 0.8 s in the baseline
+    (finding,) = judge_validity(make_plan(), make_load(), metrics, Usual(metrics.total.rps * 3, latency_rise_ms=1500))
+    assert finding.outcome is Outcome.WARN
+    assert finding.sentence.startswith("few requests, because answers took 1,500 ms longer: 4.17 per second")
+    (finding,) = judge_validity(make_plan(), make_load(), metrics, Usual(metrics.total.rps * 3, latency_rise_ms=700))
+    assert finding.outcome is Outcome.INVALID
 
 
 def test_open_loop_compares_sent_with_planned_arrivals() -> None:

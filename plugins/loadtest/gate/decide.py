@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from statistics import median
@@ -9,12 +10,13 @@ from statistics import median
 from loadtest.analysis.models import RunMetrics
 from loadtest.baselines.models import Baseline
 from loadtest.baselines.store import baseline_path, matching_baseline, refreshing_runs
+from loadtest.gate.commands import overrides_of
 from loadtest.gate.criteria import apply_mutes, judge_required
 from loadtest.gate.models import Comparison, Detectable, Finding, RegressionReport, RunSummary
 from loadtest.gate.recommendations import recommend
 from loadtest.gate.steady_samples import SteadySamples, read_steady_samples
 from loadtest.gate.targets import judge_targets
-from loadtest.gate.validity import judge_validity
+from loadtest.gate.validity import Usual, judge_validity
 from loadtest.load.models import LoadResult, StopReason
 from loadtest.planning.models import Mute, Plan
 from loadtest.run_folder import RunFolder
@@ -48,7 +50,7 @@ def check(
     run = _read(folder)
     baseline, reason = matching_baseline(run.plan)
     history = baseline.runs if baseline else ()
-    findings = judge_validity(run.plan, run.load, run.metrics, median(each.rps for each in history) if history else None)
+    findings = judge_validity(run.plan, run.load, run.metrics, _usual(run, history))
     comparison, detectable = Comparison(compared=False, reason=reason), ()
     if any(finding.outcome is Outcome.INVALID for finding in findings):
         comparison = Comparison(compared=False, reason="the measurement is not to be trusted, so nothing was compared")
@@ -66,7 +68,7 @@ def check(
         comparison=comparison,
         findings=muted,
         detectable=detectable,
-        recommendations=recommend(run.plan, muted, comparison, run.metrics, history),
+        recommendations=recommend(run.plan, muted, comparison, run.metrics, history, overrides_of(run.plan)),
     )
     report.write(folder.regression_report)
     return report
@@ -107,6 +109,19 @@ def _with_server_times(summary: RunSummary, metrics: RunMetrics) -> RunSummary:
     server = {row.endpoint: {part.component: part.p50_ms for part in row.server} for row in metrics.endpoints}
     endpoints = [row.model_copy(update={"server_p50_ms": server.get(row.endpoint, {})}) for row in summary.endpoints]
     return summary.model_copy(update={"endpoints": tuple(endpoints)})
+
+
+def _usual(run: _Run, history: Sequence[RunSummary]) -> Usual | None:
+    if run.summary is None or not history:
+        return None
+    before_ms = median(_mean_latency_ms(each) for each in history)
+    return Usual(rps=median(each.rps for each in history), latency_rise_ms=_mean_latency_ms(run.summary) - before_ms)
+
+
+def _mean_latency_ms(summary: RunSummary) -> float:
+    """Typical latency averaged over all requests, milliseconds; 0 without a success."""
+    rows = [row for row in summary.endpoints if row.lm is not None]
+    return sum(row.n * math.exp(row.lm) for row in rows) / sum(row.n for row in rows) if rows else 0.0
 
 
 def _compare(

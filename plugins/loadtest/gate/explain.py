@@ -100,7 +100,10 @@ def _numbers(finding: Finding) -> list[tuple[str, str]]:
         rows.append(("adjusted p", f"{finding.p_adjusted:.2g}"))
     if finding.n is not None:
         rows.append(("requests", f"{finding.n:,}"))
-    rows += [(name.replace("_", " "), _fact(name, value)) for name, value in finding.evidence.items() if value is not None]
+    for name, value in finding.evidence.items():
+        if value is not None:
+            shown = quantity(unit, float(value)) if name in ("lower_95", "upper_95") else _fact(name, value)
+            rows.append((name.replace("_", " "), shown))
     return rows
 
 

@@ -7,6 +7,7 @@ first a measurement that cannot be believed, then errors, then where it got slow
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from statistics import median
@@ -37,6 +38,7 @@ class _Facts:
     comparison: Comparison
     metrics: RunMetrics | None
     baseline: Sequence[RunSummary]
+    overrides: str
 
     def having(self, criterion: Criterion, *outcomes: Outcome) -> list[Finding]:
         return [f for f in self.counted if f.criterion is criterion and f.outcome in outcomes]
@@ -45,7 +47,7 @@ class _Facts:
     def run_command(self) -> str:
         return (
             f"loadtest run --scenario {self.plan.scenario.name} --environment {self.plan.environment.name} "
-            f"--profile {self.plan.profile.name}"
+            f"--profile {self.plan.profile.name}{self.overrides}"
         )
 
     @property
@@ -63,9 +65,13 @@ def recommend(
     comparison: Comparison,
     metrics: RunMetrics | None = None,
     baseline: Sequence[RunSummary] = (),
+    overrides: str = "",
 ) -> tuple[Recommendation, ...]:
-    """At most six recommendations, most urgent first, each with its evidence and next step. Works without a baseline."""
-    facts = _Facts(plan, tuple(f for f in findings if f.counts), comparison, metrics, baseline)
+    """At most six recommendations, most urgent first, each with its evidence and next step. Works without a baseline.
+
+    `overrides`: options that the suggested commands need to repeat this plan, see `loadtest.gate.commands`.
+    """
+    facts = _Facts(plan, tuple(f for f in findings if f.counts), comparison, metrics, baseline, overrides)
     if any(f.outcome is Outcome.INVALID for f in facts.counted):
         return tuple(_repair_measurement(facts))[:MOST]
     return tuple(recommendation for rule in _RULES for recommendation in rule(facts))[:MOST]
@@ -262,7 +268,7 @@ def _settle_targets(facts: _Facts) -> Iterator[Recommendation]:
         longest = max(factors.values())
         duration = format_duration(math.ceil(longest * facts.plan.profile.duration_s / 30) * 30)
         step = f"about {longest:.1f} times the duration would do ({duration})"
-        command = f"{facts.run_command} --duration {duration}"
+        command = _lasting(facts.run_command, duration)
         if longest > MOST_TIMES_LONGER:
             step, command = "these requests are too rare to wait for: give them more weight in the scenario", ""
         evidence = f"too few requests at {listing(sorted(factors))}"
@@ -292,7 +298,7 @@ def _settle_coverage(facts: _Facts) -> Iterator[Recommendation]:
 
 def _baseline_next(facts: _Facts) -> Iterator[Recommendation]:
     plan, comparison = facts.plan, facts.comparison
-    command = collect_command(plan.scenario.name, plan.environment.name, plan.profile.name)
+    command = collect_command(plan.scenario.name, plan.environment.name, plan.profile.name) + facts.overrides
     if not comparison.compared:
         if "stopped early" in comparison.reason:
             return
@@ -310,6 +316,11 @@ def _baseline_next(facts: _Facts) -> Iterator[Recommendation]:
             next_step="add runs of other builds and other hours, then promote them as the next version",
             command=f"{command} --runs {more} --extend",
         )
+
+
+def _lasting(command: str, duration: str) -> str:
+    """The command with another duration."""
+    return f"{re.sub(r' --duration [^ ]+', '', command)} --duration {duration}"
 
 
 def _method(endpoint: str) -> str:

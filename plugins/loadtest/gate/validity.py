@@ -21,6 +21,7 @@ from loadtest.vocabulary import Criterion, Outcome
 MOST_SATURATED_SHARE = 0.10  # of the steady phase's one-second windows
 LEAST_ARRIVALS_SHARE = 0.99
 LEAST_RPS_SHARE = 0.50  # of the baseline's median
+LEAST_EXPLAINED_SHARE = 0.50  # of the time per request, by slower answers
 LEAST_DURATION_SHARE = 0.95
 MOST_OVERSHOOT_MS = 5.0
 MOST_OVERSHOOT_SHARE = 0.10  # of the median latency
@@ -30,11 +31,20 @@ LEAST_OBSERVED_S = 5.0  # a shorter load may end before the first health check
 
 
 @dataclass(frozen=True)
+class Usual:
+    """What comparable runs did: median throughput, requests per second, and by how much this run's answers took longer
+    on average, milliseconds (negative: faster)."""
+
+    rps: float
+    latency_rise_ms: float
+
+
+@dataclass(frozen=True)
 class _Facts:
     plan: Plan
     load: LoadResult
     metrics: RunMetrics | None
-    baseline_rps: float | None
+    usual: Usual | None
 
     @property
     def aborted(self) -> bool:
@@ -45,16 +55,14 @@ class _Facts:
         return (self.load.ended_at - self.load.started_at).total_seconds()
 
 
-def judge_validity(
-    plan: Plan, load: LoadResult, metrics: RunMetrics | None, baseline_rps: float | None = None
-) -> list[Finding]:
+def judge_validity(plan: Plan, load: LoadResult, metrics: RunMetrics | None, usual: Usual | None = None) -> list[Finding]:
     """Findings about the measurement: `invalid` for what makes it worthless, `warn` for what a reader must know.
 
     An abort criterion that fired is no doubt about the measurement but a result: one `fail` finding with its sentence,
-    and the rules about a load that was cut short do not apply. `metrics` None: the analysis never ran. `baseline_rps`:
-    the median throughput of the baseline's runs, requests per second, where there is a comparable one.
+    and the rules about a load that was cut short do not apply. `metrics` None: the analysis never ran. `usual`: where
+    there is a comparable baseline.
     """
-    facts = _Facts(plan, load, metrics, baseline_rps)
+    facts = _Facts(plan, load, metrics, usual)
     if load.stop_reason is StopReason.NOT_STARTED or load.samples == 0:
         return list(_nothing_measured(facts))
     return [finding for rule in _RULES for finding in rule(facts)]
@@ -66,9 +74,7 @@ def judge_missing_load(reason: str) -> Finding:
 
 
 def _invalid(sentence: str, *, rule: str, **evidence: float | int | str | None) -> Finding:
-    return Finding(
-        criterion=Criterion.VALIDITY, outcome=Outcome.INVALID, sentence=sentence, evidence={"rule": rule, **evidence}
-    )
+    return Finding(criterion=Criterion.VALIDITY, outcome=Outcome.INVALID, sentence=sentence, evidence={"rule": rule, **evidence})
 
 
 def _nothing_measured(facts: _Facts) -> Iterator[Finding]:
@@ -194,13 +200,25 @@ def _throughput(facts: _Facts) -> Iterator[Finding]:
                 planned=arrivals.planned,
                 dropped=arrivals.dropped,
             )
-    elif facts.baseline_rps and rps is not None and rps < LEAST_RPS_SHARE * facts.baseline_rps:
-        yield _invalid(
-            f"too few requests: {rps:.3g} per second, under half of the baseline's median of {facts.baseline_rps:.3g}",
-            rule="too_few_requests",
-            rps=rps,
-            baseline_rps=facts.baseline_rps,
-        )
+    elif facts.usual and rps is not None and rps < LEAST_RPS_SHARE * facts.usual.rps:
+        yield _few_requests(facts.load.reached_users, rps, facts.usual)
+
+
+def _few_requests(users: int, rps: float, usual: Usual) -> Finding:
+    """Half the requests are missing. Users who wait longer for each answer send less: then it is the service that is slow
+    (Little's law: the time per request of a user is users / throughput), and the comparison will say so. Otherwise the
+    load itself was another one."""
+    longer_ms = 1000 * users * (1 / rps - 1 / usual.rps)
+    counts = f"{rps:.3g} per second, under half of the baseline's median of {usual.rps:.3g}"
+    evidence = {"rps": rps, "baseline_rps": usual.rps, "cycle_rise_ms": longer_ms, "latency_rise_ms": usual.latency_rise_ms}
+    if usual.latency_rise_ms < LEAST_EXPLAINED_SHARE * longer_ms:
+        return _invalid(f"too few requests: {counts}", rule="too_few_requests", **evidence)
+    return Finding(
+        criterion=Criterion.VALIDITY,
+        outcome=Outcome.WARN,
+        sentence=f"few requests, because answers took {ms(usual.latency_rise_ms)} longer: {counts}",
+        evidence={"rule": "slow_answers", **evidence},
+    )
 
 
 def _generator(facts: _Facts) -> Iterator[Finding]:

@@ -13,8 +13,10 @@ from typing import TypeVar
 from loadtest.analysis.models import DataContract, RunMetrics
 from loadtest.errors import ConfigurationError
 from loadtest.files import AnyPath, FileModel
+from loadtest.gate.commands import overrides_of
 from loadtest.gate.coverage import cover
-from loadtest.gate.models import Comparison, Coverage, Finding, RegressionReport, Verdict
+from loadtest.gate.models import Comparison, Coverage, Finding, Recommendation, RegressionReport, Verdict
+from loadtest.gate.recommendations import recommend
 from loadtest.gate.validity import judge_missing_load, judge_validity
 from loadtest.gate.wording import plural
 from loadtest.load.models import LoadResult
@@ -82,7 +84,7 @@ def conclude(folder: RunFolder, failure: str | None = None) -> Verdict:
         sentence=judgment.sentence,
         reasons=judgment.reasons,
         findings=judgment.findings,
-        recommendations=report.recommendations if report else (),
+        recommendations=_next_steps(plan, judgment, report),
         comparison=comparison,
         coverage=judgment.coverage,
         detectable=report.detectable if report else (),
@@ -92,6 +94,13 @@ def conclude(folder: RunFolder, failure: str | None = None) -> Verdict:
     )
     verdict.write(folder.verdict)
     return verdict
+
+
+def _next_steps(plan: Plan, judgment: Judgment, report: RegressionReport | None) -> tuple[Recommendation, ...]:
+    """The gate's, unless the run turned out invalid after it, or never came so far."""
+    if report is not None and judgment.outcome is not Outcome.INVALID:
+        return report.recommendations
+    return recommend(plan, judgment.findings, Comparison(compared=False), overrides=overrides_of(plan))
 
 
 def not_run(folder: RunFolder, reason: str, *, scenario: str = "", environment: str = "", profile: str = "") -> Verdict:
