@@ -24,7 +24,7 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 import numpy as np
 from scipy.special import stdtr
 
-from benchmarks.simulator.figures import figure
+from benchmarks.figures import figure
 from benchmarks.simulator.noise import ENDPOINTS, PROFILES, Noise
 from benchmarks.simulator.runs import Pool, World, make_run
 from loadtest.gate.drift import detect_drift, drift_series

@@ -29,7 +29,7 @@ from benchmarks.simulator.competitors import (
     p95_median,
     true_values,
 )
-from benchmarks.simulator.figures import figure, percent
+from benchmarks.figures import figure, percent
 from benchmarks.simulator.noise import ENDPOINTS, PROFILES, Noise
 from benchmarks.simulator.runs import Pool
 from benchmarks.simulator.trials import Change, Decision, decide, draw_trial

@@ -71,9 +71,7 @@ class Pool:
         for index in range(runs):
             requests = draw_requests(generator, shape, noise)
             errors = np.zeros(len(requests.latency_ms), dtype=bool)
-            self.summaries.append(
-                summarize_arrays(requests.latency_ms, requests.start_s, requests.endpoint, errors, ENDPOINTS)
-            )
+            self.summaries.append(summarize_arrays(requests.latency_ms, requests.start_s, requests.endpoint, errors, ENDPOINTS))
             if index < keep_requests:
                 self.requests.append(requests)
 
@@ -105,9 +103,7 @@ class World:
         host = student_t(self.generator, 5, (runs + 1,)) * self.shape.host_sd
         mixed = [np.sqrt(share) * value[0] + np.sqrt(1 - share) * value[1:] for value in (shift, tail)]
         hosts = np.sqrt(0.5) * (host[0] + host[1:])
-        return [
-            Effects(mixed[0][run] * self.endpoint_sd, mixed[1][run] * self.tail_sd, float(hosts[run])) for run in range(runs)
-        ]
+        return [Effects(mixed[0][run] * self.endpoint_sd, mixed[1][run] * self.tail_sd, float(hosts[run])) for run in range(runs)]
 
 
 def make_run(

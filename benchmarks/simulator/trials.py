@@ -58,9 +58,7 @@ def draw_trial(generator: np.random.Generator, pool: Pool, change: Change, basel
         shift[endpoint] += math.log(change.factor) if new else 0.0
         tail = {endpoint: math.log(change.tail_factor)} if new else None
         runs.append(make_run(pool.summaries[place], effect, number=number, build=build, shift=shift, tail=tail))
-    return Trial(
-        runs[:baseline_runs], runs[baseline_runs:], endpoint, change, places, [effect for effect, _ in effects], world
-    )
+    return Trial(runs[:baseline_runs], runs[baseline_runs:], endpoint, change, places, [effect for effect, _ in effects], world)
 
 
 @dataclass(frozen=True)

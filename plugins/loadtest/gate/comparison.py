@@ -101,13 +101,6 @@ def _alike(refresh: Sequence[RunSummary], candidate: RunSummary) -> list[RunSumm
     return sorted((run for run in alike if run.run_id != candidate.run_id), key=lambda run: (run.started_at, run.run_id))
 
 
-def _since(basis: Basis, later: Sequence[RunSummary]) -> list[RunSummary]:
-    """Comparable accepted runs that are not in the baseline itself, in order of time."""
-    anchor, members = basis.runs[0], {run.run_id for run in basis.runs}
-    alike = [run for run in later if run.digest == anchor.digest and run.host_class == anchor.host_class]
-    return sorted((run for run in alike if run.run_id not in members), key=lambda run: (run.started_at, run.run_id))
-
-
 def known_endpoints(baseline: Sequence[RunSummary]) -> tuple[str, ...]:
     """Endpoints with successes in enough baseline runs to be compared at all, sorted."""
     counts: dict[str, int] = {}

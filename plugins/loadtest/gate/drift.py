@@ -43,7 +43,8 @@ def detect_drift(estimates: np.ndarray | Sequence[float], sd: float, anchor_erro
     `sd` is the spread of one run's difference, `anchor_error` the standard error of the anchor itself. An anchor that
     was fast by luck makes every later run look slow, forever, so half its error is allowed for (more would delay the
     find of +3 % a week beyond x1.2). Returns the drift that is there at the END of the series, None when the system is
-    well (again). a = max(sd/2, log 1.05/2) + anchor error / 2; clip = max(3 sd, 1.5 log 1.05); H = max(8 sd, 2.5 (clip - a)). Raises ValueError unless sd is a positive number.
+    well (again). a = max(sd/2, log 1.05/2) + anchor error/2; clip = max(3 sd, 1.5 log 1.05); H = max(8 sd, 2.5 (clip - a)).
+    Raises ValueError unless sd is a positive number.
     """
     if not (np.isfinite(sd) and sd > 0):
         raise ValueError(f"the spread of a run must be a positive number, not {sd}")

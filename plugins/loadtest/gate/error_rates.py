@@ -47,9 +47,7 @@ class ErrorRate:
         return self.p_adjusted < ERROR_LEVEL and self.rate - self.baseline_rate >= LEAST_RISE
 
 
-def compare_errors(
-    baseline: Sequence[RunSummary], candidates: Sequence[RunSummary], endpoints: Sequence[str]
-) -> list[ErrorRate]:
+def compare_errors(baseline: Sequence[RunSummary], candidates: Sequence[RunSummary], endpoints: Sequence[str]) -> list[ErrorRate]:
     """Error rates of the candidates (pooled) for endpoints that both sides requested at all."""
     old, new = _counts(baseline, endpoints), _counts(candidates, endpoints)
     rows = [index for index in range(len(endpoints)) if old[:, index, 1].sum() > 0 and new[:, index, 1].sum() > 0]

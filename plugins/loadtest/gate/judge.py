@@ -59,9 +59,7 @@ def judge(
 ) -> Judgement:
     """`candidates`: the run to judge first, then its confirmations. `least_effect` per endpoint, relative. `later`:
     accepted runs since the baseline, in order of time, which refresh the variances only."""
-    fits = {
-        metric: fit_metric(*values(baseline, endpoints, metric), values(later, endpoints, metric)[0]) for metric in METRICS
-    }
+    fits = {metric: fit_metric(*values(baseline, endpoints, metric), values(later, endpoints, metric)[0]) for metric in METRICS}
     arrays = {metric: values(candidates, endpoints, metric) for metric in METRICS}
     first = {metric: score(fits[metric], *_rows(arrays[metric], slice(0, 1)), SESSION_SHARE) for metric in METRICS}
     slower = over_metrics_and_endpoints(_tested(first, p_slower))

@@ -33,9 +33,7 @@ TESTED = tuple(metric for metric in METRICS if metric.tested)
 PROVING = (TYPICAL, P95)  # whose upper bounds must stay under the tolerance before an endpoint counts as proven
 
 
-def values(
-    runs: Sequence[RunSummary], endpoints: Sequence[str], metric: JudgedMetric
-) -> tuple[np.ndarray, np.ndarray]:
+def values(runs: Sequence[RunSummary], endpoints: Sequence[str], metric: JudgedMetric) -> tuple[np.ndarray, np.ndarray]:
     """(value, within-run variance), each runs x endpoints; NaN where an endpoint is missing or has too few successes."""
     column = {endpoint: index for index, endpoint in enumerate(endpoints)}
     value = np.full((len(runs), len(endpoints)), np.nan)
