@@ -28,7 +28,7 @@ from upath import UPath
 from loadtest.reporting.report import write_report
 from loadtest.run_folder import RunFolder
 write_report(RunFolder(UPath(sys.argv[1])))
-print(time.perf_counter() - start)
+print(time.perf_counter() - start, time.process_time())
 """
 
 
@@ -67,13 +67,16 @@ def main() -> None:
 
 
 def measure_writing(folder: RunFolder, repeats: int) -> None:
-    """In a process of its own, imports included, as `loadtest run` pays it; the first also bundles Vega."""
+    """In a process of its own, imports included, as `loadtest run` pays it; the first also bundles Vega. Processor time
+    beside the clock, since a busy machine stretches the latter."""
     times = []
     for _ in range(repeats + 1):
         done = subprocess.run([sys.executable, "-c", WRITE, str(folder.path)], capture_output=True, text=True, check=True)
-        times.append(float(done.stdout))
-    figure("report_first_ever", times[0], "s", "<=5")
-    figure("report_new_process", min(times[1:]), "s", "<=2")
+        wall, cpu = done.stdout.split()
+        times.append((float(wall), float(cpu)))
+    figure("report_first_ever", times[0][0], "s", "<=5")
+    figure("report_new_process", min(wall for wall, _ in times[1:]), "s", "<=2")
+    figure("report_new_process_cpu", min(cpu for _, cpu in times[1:]), "s", "<=2")
 
 
 def write(folder: RunFolder, endpoints: int) -> float:

@@ -156,6 +156,18 @@ def test_an_endpoint_chosen_by_keyboard_changes_the_chart(browser, reports):
         assert watched.problems == []
 
 
+def test_a_hostile_name_in_a_tooltip_is_text(browser, reports):
+    with watched_page(browser) as watched:
+        open_report(watched, reports["hostile"])
+        page = watched.page
+        page.locator("#chart-server-time svg g.mark-rect path").first.hover()
+        tooltip = page.locator("#vg-tooltip-element")
+        expect(tooltip).to_be_visible()
+        expect(tooltip).to_contain_text("<script>window.hurt=1</script>")
+        assert page.evaluate("window.hurt") is None
+        assert watched.problems == []
+
+
 def test_charts_have_names_and_texts_for_those_who_cannot_see_them(browser, reports):
     with watched_page(browser) as watched:
         open_report(watched, reports["fail"])

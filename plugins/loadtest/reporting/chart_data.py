@@ -299,7 +299,9 @@ def trend_rows(files: RunFiles) -> tuple[Rows, Rows, Rows, list[str]]:
     trends = [trend for trend in files.trend if trend.points]
     trends.sort(key=lambda trend: (trend.onset is None, important.get(trend.endpoint, len(important))))
     trends = trends[:MOST_PICKED]
-    names = labels([trend.endpoint for trend in trends]) | ({TOTAL: ALL} if any(trend.endpoint == TOTAL for trend in trends) else {})
+    names = labels([trend.endpoint for trend in trends]) | (
+        {TOTAL: ALL} if any(trend.endpoint == TOTAL for trend in trends) else {}
+    )
     points = [
         {
             "endpoint": names[trend.endpoint],
