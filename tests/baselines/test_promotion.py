@@ -98,6 +98,15 @@ def test_a_passing_run_becomes_a_member(tmp_path: Path) -> None:
     assert read_candidate(*WHERE).runs == ()
 
 
+def test_a_run_added_during_the_promotion_waits_for_the_next_version(tmp_path: Path) -> None:
+    collected = add_run(judged_run(tmp_path, 1))
+    add_run(judged_run(tmp_path, 2, p50_ms=400))
+    promote(collected, by="ada", reason="start")
+    left = read_candidate(*WHERE)
+    assert [run.run_id for run in left.runs] == ["run-2"]
+    assert set(left.objections) == {"run-2"}
+
+
 def test_adding_twice_changes_nothing(tmp_path: Path) -> None:
     folder = judged_run(tmp_path, 1)
     assert add_run(folder) == add_run(folder)

@@ -37,6 +37,20 @@ def discard_candidate(scenario: str, environment: str, profile: str) -> None:
         path.unlink(missing_ok=True)
 
 
+def settle_candidate(accepted: Candidate) -> None:
+    """Take accepted runs out; a run that somebody added meanwhile stays for the next version."""
+    where = (accepted.scenario, accepted.environment, accepted.profile)
+    path, taken = candidate_path(*where), {run.run_id for run in accepted.runs}
+    with locked_folder(path.parent):
+        now = read_candidate(*where)
+        rest = tuple(run for run in now.runs if run.run_id not in taken)
+        if not rest:
+            path.unlink(missing_ok=True)
+            return
+        objections = {run_id: why for run_id, why in now.objections.items() if run_id not in taken}
+        write_text(path, render(now.model_copy(update={"runs": rest, "objections": objections, "left_out": {}})))
+
+
 def add_run(folder: RunFolder) -> Candidate:
     """Put a judged run into its candidate. A run that nothing can be learned from is left out, with the reason.
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
-from loadtest.baselines.candidates import discard_candidate, objection_to
+from loadtest.baselines.candidates import objection_to, settle_candidate
 from loadtest.baselines.layout import rounded
 from loadtest.baselines.models import FULL_RUNS, LEAST_RUNS, MOST_REFRESH, Baseline, BaselineFile, Candidate, Provenance
 from loadtest.baselines.store import update_baselines
@@ -23,7 +23,7 @@ LEAST_REASON = 3
 def promote(
     candidate: Candidate, *, by: str, reason: str, force: bool = False, extend: bool = False, now: datetime | None = None
 ) -> Baseline:
-    """Accept the candidate as the next version, which becomes the anchor, and discard the candidate.
+    """Accept the candidate as the next version, which becomes the anchor; its runs are candidates no longer.
 
     `extend`: the anchor's runs stay and the candidate's are added. Runs that failed, were invalid or slowed down on
     purpose are refused unless `force`, which is recorded with what it overruled. Raises ConfigurationError.
@@ -48,9 +48,8 @@ def promote(
         )
         return _with_version(file, runs, provenance)
 
-    where = (candidate.scenario, candidate.environment, candidate.profile)
-    accepted = update_baselines(*where, change).versions[-1]
-    discard_candidate(*where)
+    accepted = update_baselines(candidate.scenario, candidate.environment, candidate.profile, change).versions[-1]
+    settle_candidate(candidate)
     return accepted
 
 

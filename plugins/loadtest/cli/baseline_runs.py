@@ -11,6 +11,7 @@ from rich.console import Console
 from loadtest.baselines.collecting import Collected
 from loadtest.cli.run import approve_by_typing, raise_interrupt, user_name
 from loadtest.cli.watch import TerminalWatcher
+from loadtest.errors import NotRunError
 from loadtest.planning.models import Plan, Trigger, TriggerKind
 from loadtest.planning.request import Request
 from loadtest.run_folder import RunFolder
@@ -23,13 +24,14 @@ class Runner:
     def __init__(self, asked: dict[str, str | None], *, runs: int, commit: str | None, reason: str) -> None:
         self._asked = asked
         self._runs = runs
-        self._approved = False
+        self._approved = self._interrupted = False
         self._trigger = Trigger(kind=TriggerKind.BASELINE, by=user_name(), reason=reason or "baseline", commit=commit)
         self._console = Console(stderr=True, highlight=False)
         self._watcher = TerminalWatcher(self._console)
 
     def __enter__(self) -> Runner:
-        signal.signal(signal.SIGTERM, raise_interrupt)
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, self._interrupt)
         self._watcher.__enter__()
         return self
 
@@ -40,7 +42,15 @@ class Runner:
         from loadtest.pipeline import run_once
 
         request = Request.of(**self._asked, trigger=self._trigger)
-        return run_once(request, settings(), watcher=self._watcher, approve=self._approve, confirm=False).folder
+        folder = run_once(request, settings(), watcher=self._watcher, approve=self._approve, confirm=False).folder
+        if self._interrupted:
+            raise NotRunError("The collection was interrupted; what was collected is kept, see: loadtest baseline show")
+        return folder
+
+    def _interrupt(self, *_: object) -> None:
+        """A run that is interrupted ends in an orderly way; the collection must end too, not repeat it."""
+        self._interrupted = True
+        raise_interrupt()
 
     def _approve(self, plan: Plan) -> None:
         """Asks once for all runs of the collection."""

@@ -44,7 +44,8 @@ class _Part:
 
 
 def cover(plan: Plan, findings: Sequence[Finding], comparison: Comparison | None) -> Proof:
-    """Proof for a pass from all findings of a run, none of which counts and is worse than `inconclusive`."""
+    """Proof for a pass from all findings of a run. Where one that counts is worse than `inconclusive`, only the coverage
+    means anything."""
     hidden = {finding.endpoint for finding in findings if finding.muted}
     critical_names = critical_endpoints(plan.scenario.criteria) - hidden
     findings = [finding for finding in findings if finding.counts]

@@ -49,10 +49,11 @@ def judge_run(plan: Plan, findings: Sequence[Finding], comparison: Comparison | 
     ordered = tuple(sorted(findings, key=_severity))
     counted = [finding for finding in ordered if finding.counts]
     outcome = worst([finding.outcome for finding in counted])
+    proof = cover(plan, ordered, comparison)
     if outcome in (Outcome.INVALID, Outcome.FAIL, Outcome.WARN):
         bad = [finding for finding in counted if finding.outcome is outcome]
-        return Judgment(outcome, _bad_sentence(outcome, bad, len(_troubles(counted))), _reasons(counted), ordered, None)
-    proof = cover(plan, ordered, comparison)
+        sentence = _bad_sentence(outcome, bad, len(_troubles(counted)))
+        return Judgment(outcome, sentence, _reasons(counted), ordered, proof.coverage)
     outcome = Outcome.PASS if proof.enough else Outcome.INCONCLUSIVE
     reasons = (proof.sentence, *proof.gaps)[:MOST_REASONS]
     note = " (indicative)" if outcome is Outcome.PASS and plan.profile.evidence is Evidence.INDICATIVE else ""
