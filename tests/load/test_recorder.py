@@ -16,7 +16,8 @@ from hypothesis import strategies as st
 
 from loadtest.load import streams
 from loadtest.load.convert import Conversion, convert_streams
-from loadtest.load.recorder import MAX_CACHED_NAMES, OTHER, Recorder, describe_error
+from loadtest.load.recorder import MAX_CACHED_NAMES, Recorder, describe_error
+from loadtest.load.stream_writer import OTHER
 
 START = 2_000_000_000
 

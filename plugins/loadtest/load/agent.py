@@ -118,8 +118,14 @@ class Agent:
         environment, runner, config = self.environment, self.runner, self.config
         folder = None if self.is_remote else Path(config.streams) / stream_folder(self.worker)
         stats = None if isinstance(runner, MasterRunner) else take_over_statistics(environment)
-        self.recorder = Recorder(folder, worker=self.worker, patterns=list(config.patterns), ship=self.shipper, stats=stats)
-        self.recorder.open_loop = config.open_loop
+        self.recorder = Recorder(
+            folder,
+            worker=self.worker,
+            patterns=list(config.patterns),
+            ship=self.shipper,
+            stats=stats,
+            open_loop=config.open_loop,
+        )
         self._observation = SelfObservation()
         if environment.shape_class is not None:
             self.event("shape_ignored", name=type(environment.shape_class).__name__)
@@ -145,6 +151,7 @@ class Agent:
             environment.events.request.add_listener(self.recorder.on_request)
         environment.events.spawning_complete.add_listener(self.on_spawning_complete)
         environment.events.test_stop.add_listener(self.on_test_stop)
+        environment.events.quitting.add_listener(lambda **_: self.recorder.flush())
         if not self.is_remote:
             environment.events.quit.add_listener(self.on_quit)
             atexit.register(self.recorder.flush)
@@ -178,7 +185,7 @@ class Agent:
     # -- greenlets ----------------------------------------------------------------------------------------------
 
     def observe(self) -> None:
-        """Every 20 ms the number of users and the lateness of the loop; every second the facts, written out."""
+        """Every nap the number of users and the lateness of the loop; every second the facts, written out."""
         next_second = monotonic() + 1
         while True:
             before = perf_counter()
@@ -199,6 +206,7 @@ class Agent:
 
     def second(self) -> None:
         recorder = self.recorder
+        recorder.drain()
         recorder.fact(
             self._observation.second()
             | {

@@ -48,7 +48,7 @@ class WorkerFacts(Record):
     # share of the one-second windows in which (cpu + run-queue wait) / wall was >= 0.9
     saturated_share: float | None = None
     busy_share_median: float | None = None
-    # overshoot of a 20 ms sleep of the event loop, milliseconds
+    # overshoot of a short sleep of the event loop, milliseconds
     loop_overshoot_median_ms: float | None = None
     loop_overshoot_p95_ms: float | None = None
     max_clock_step_ms: float = 0.0

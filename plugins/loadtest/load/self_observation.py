@@ -1,7 +1,7 @@
 """What a load-generating process knows about its own health: CPU, waiting for a CPU, event loop, clocks.
 
 Signals and thresholds: a main thread that runs or waits to run for 90 % of a second is saturated; the overshoot of a
-20 ms sleep shows how late the event loop serves what is ready.
+short sleep shows how late the event loop serves what is ready (measured: 0.15 ms idle, 0.6-1 ms paced, 1-11 ms saturated).
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from pathlib import Path
 from time import monotonic, process_time, time
 
 SCHEDSTAT = Path("/proc/self/schedstat")
-NAP_S = 0.02
+NAP_S = 0.05
 
 
 class SelfObservation:
