@@ -139,8 +139,11 @@ def test_older_commits_that_wait_are_given_up_on_request(airflow: AirflowStub, c
 
 
 def test_a_run_that_was_overtaken_says_so(airflow: AirflowStub, call: Trigger) -> None:
-    airflow.add_run(RUN_ID, "failed")["note"] = "Not run: overtaken by commit abc."
-    assert "No verdict: Not run: overtaken by commit abc." in call("--wait", "1m").stdout
+    """Such a run stays queued until its turn comes; nobody waits for that."""
+    airflow.add_run(RUN_ID, "queued")["note"] = "Not run: overtaken by commit abc."
+    airflow.states = ["queued", "queued"]
+    result = call("--wait", "1m", "--strict")
+    assert "No verdict. Not run: overtaken by commit abc." in result.stdout and result.exit_code == 2
 
 
 def test_a_paused_dag_is_pointed_out(airflow: AirflowStub, call: Trigger) -> None:

@@ -23,11 +23,7 @@ LINE_EVERY_S = 15.0
 MOST_FILES, MOST_BYTES = 1_000, 4 * 1024**3
 MOST_FINDINGS = 15
 _SAFE_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,200}(/[A-Za-z0-9_][A-Za-z0-9._-]{0,200}){0,4}")
-WAITING = {
-    "awaiting_input": "waiting for a person's approval in Airflow",
-    "queued": "waiting for its turn",
-    "scheduled": "waiting for its turn",
-}
+GIVEN_UP = "Not run: overtaken by commit"
 
 
 def report_created(client: AirflowClient, run: DagRun) -> None:
@@ -48,7 +44,7 @@ def give_up_overtaken(client: AirflowClient, run: DagRun) -> None:
     for other in client.list_runs(run.dag_id, states=("queued",), limit=100):
         older = other.queued_at and run.queued_at and other.queued_at < run.queued_at
         if other.run_id.startswith(f"{slug}__") and other.run_id != run.run_id and older:
-            note = f"Not run: overtaken by commit {commit}."
+            note = f"{GIVEN_UP} {commit}."
             client.set_run_state(run.dag_id, other.run_id, "failed", note=note)
             _say(f"{other.run_id} still waited for its turn and was given up for this commit.")
 
@@ -64,12 +60,16 @@ def follow(client: AirflowClient, run: DagRun, wait_s: float) -> DagRun:
             stage = "" if run.finished else _stage(client, run)
         except AirflowUnavailableError as error:
             stage = f"no answer from Airflow, trying again ({error})"
-        if run.finished:
+        if run.finished or run.note.startswith(GIVEN_UP):
             return run
         if time.monotonic() >= deadline:
             _say(f"Not finished within {wait_s:.0f} s ({stage or run.state}); it goes on: {run_url(client, run)}")
             return run
-        if stage != shown and (stage.split(",")[0] != shown.split(",")[0] or time.monotonic() - last_line > LINE_EVERY_S):
+        if (
+            stage
+            and stage != shown
+            and (stage.split(",")[0] != shown.split(",")[0] or time.monotonic() - last_line > LINE_EVERY_S)
+        ):
             _say(stage)
             last_line, shown = time.monotonic(), stage
         time.sleep(min(POLL_S, max(0.05, deadline - time.monotonic())))
@@ -77,6 +77,10 @@ def follow(client: AirflowClient, run: DagRun, wait_s: float) -> DagRun:
 
 def show_verdict(client: AirflowClient, run: DagRun) -> Verdict | None:
     """Print the verdict of an ended run, or why there is none; returns it."""
+    if run.note.startswith(GIVEN_UP):
+        # Airflow ends such a run, without any load, only when its turn comes
+        print(f"No verdict. {plain(run.note)}")
+        return None
     if not run.finished:
         return None
     data = client.get_json(f"/loadtest/api/dag-runs/{quote(run.run_id, safe='')}/verdict", missing=True)
@@ -145,13 +149,12 @@ def _stage(client: AirflowClient, run: DagRun) -> str:
     """What happens now, in words; while load runs with its progress."""
     if run.state == "queued":
         return "waiting for its turn"
-    active = [task for task in client.task_instances(run.dag_id, run.run_id) if task.state in ("running", *WAITING)]
-    for task in active:
-        if task.state == "awaiting_input":
-            return WAITING["awaiting_input"]
-    running = [task.task_id for task in active if task.state == "running"]
+    tasks = client.task_instances(run.dag_id, run.run_id)
+    if any(task.state == "awaiting_input" for task in tasks):
+        return "waiting for a person's approval in Airflow"
+    running = [task.task_id for task in tasks if task.state == "running"]
     if not running:
-        return "between two stages"
+        return ""  # between two stages
     if any("run_load" in name or "confirm" in name for name in running):
         return f"{running[0]}{_progress(client, run)}"
     return running[0]
