@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from sqlalchemy import delete, insert, select
+from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
 from loadtest.gate.models import Finding
@@ -38,11 +39,8 @@ def upsert(session: Session, entry: RunEntry) -> None:
 
 def _upsert_run(session: Session, columns: dict[str, Any]) -> None:
     """Insert or update; the row lock also makes two writers of the same run take turns."""
-    if session.get_bind().dialect.name == "postgresql":
-        from sqlalchemy.dialects.postgresql import insert as insert_or_update
-    else:
-        from sqlalchemy.dialects.sqlite import insert as insert_or_update
-    statement = insert_or_update(Run).values(**columns)
+    dialect = postgresql if session.get_bind().dialect.name == "postgresql" else sqlite
+    statement = dialect.insert(Run).values(**columns)
     changes = {name: value for name, value in columns.items() if name != "run_id"}
     session.execute(statement.on_conflict_do_update(index_elements=[Run.run_id], set_=changes))
 

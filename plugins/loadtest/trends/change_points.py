@@ -49,8 +49,8 @@ def find_jumps(values: np.ndarray, *, among: int = 1) -> list[Jump]:
     breaks = _partition(calm / noise, penalty=(4 * np.log(n) + 2 * np.log(among)) * inflation(lasting))
     if breaks and _line_is_better(calm, breaks):
         return []
-    edges = [0, *breaks, n]
-    jumps = [_jump(calm, *edges[index : index + 3], inflation(lasting)) for index in range(len(breaks))]
+    sides = zip([0, *breaks], breaks, [*breaks[1:], n], strict=False)  # where the two sides of each jump begin and end
+    jumps = [_jump(calm, start, at, end, inflation(lasting)) for start, at, end in sides]
     return [jump for jump in jumps if jump.p < LEAST_P / among and abs(jump.size) >= LEAST_EFFECT]
 
 

@@ -97,7 +97,7 @@ def _slopes(number: int, series: SeriesTrends, trends: Sequence[MetricTrend]) ->
         return None
     domain = [direction.value for direction in _COLORS]
     base = source("rows").encode(
-        y=alt.Y("endpoint:N", sort=[row["endpoint"] for row in rows], title=None),
+        y=alt.Y("endpoint:N", sort=[str(row["endpoint"]) for row in rows], title=None),
         color=alt.Color(
             "direction:N", scale=alt.Scale(domain=domain, range=list(_COLORS.values())), legend=alt.Legend(columns=2)
         ),
