@@ -9,81 +9,28 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Self, TypeVar
-from urllib.parse import quote
 
 import httpx
 from tenacity import Retrying, retry_if_exception_type, stop_after_attempt, wait_exponential_jitter
 
-from loadtest.errors import ConfigurationError, InfrastructureError
+from loadtest.airflow_answers import (
+    AirflowUnavailableError,
+    DagRun,
+    TaskInstance,
+    detail_of,
+    json_of,
+    log_line,
+    parse_url,
+    path_part,
+)
+from loadtest.errors import ConfigurationError
 
 T = TypeVar("T")
 
-FINISHED = frozenset({"success", "failed"})
 MAX_DOWNLOAD_BYTES = 2 * 1024**3
-
-
-class AirflowUnavailableError(InfrastructureError):
-    """Airflow did not answer, or answered 429 or 5xx, to the last of several tries."""
-
-
-@dataclass(frozen=True)
-class DagRun:
-    """One DAG run as Airflow reports it. `existing`: it was there before we asked for it (HTTP 409)."""
-
-    dag_id: str
-    run_id: str
-    state: str
-    conf: dict[str, Any]
-    queued_at: datetime | None = None
-    started_at: datetime | None = None
-    ended_at: datetime | None = None
-    note: str = ""
-    existing: bool = False
-
-    @property
-    def finished(self) -> bool:
-        return self.state in FINISHED
-
-    @classmethod
-    def of(cls, data: dict[str, Any], *, existing: bool = False) -> DagRun:
-        return cls(
-            dag_id=data["dag_id"],
-            run_id=data["dag_run_id"],
-            state=data["state"],
-            conf=data.get("conf") or {},
-            queued_at=_time(data.get("queued_at")),
-            started_at=_time(data.get("start_date")),
-            ended_at=_time(data.get("end_date")),
-            note=data.get("note") or "",
-            existing=existing,
-        )
-
-
-@dataclass(frozen=True)
-class TaskInstance:
-    """One task of a DAG run. `state` is None before the scheduler has looked at it."""
-
-    task_id: str
-    state: str | None
-    try_number: int
-    map_index: int = -1
-    started_at: datetime | None = None
-    ended_at: datetime | None = None
-
-    @classmethod
-    def of(cls, data: dict[str, Any]) -> TaskInstance:
-        return cls(
-            task_id=data["task_id"],
-            state=data.get("state"),
-            try_number=data.get("try_number") or 0,
-            map_index=data.get("map_index", -1),
-            started_at=_time(data.get("start_date")),
-            ended_at=_time(data.get("end_date")),
-        )
 
 
 class AirflowClient:
@@ -101,7 +48,7 @@ class AirflowClient:
         tries: int = 5,
         first_wait_s: float = 0.5,
     ) -> None:
-        parsed = _parse_url(url)
+        parsed = parse_url(url)
         self.url = url.rstrip("/")
         self._username, self._password = username, password
         self._token = token
@@ -154,13 +101,13 @@ class AirflowClient:
     # --- DAGs
 
     def dag(self, dag_id: str) -> dict[str, Any]:
-        return self._get(f"/api/v2/dags/{_part(dag_id)}")
+        return self._get(f"/api/v2/dags/{path_part(dag_id)}")
 
     def wait_for_dag(self, dag_id: str, timeout_s: float, *, poll_s: float = 0.3) -> None:
         """Return when Airflow has parsed the DAG; raises ConfigurationError with Airflow's import error if there is one."""
         deadline = time.monotonic() + timeout_s
         while True:
-            response = self._request("GET", f"/api/v2/dags/{_part(dag_id)}", accept=(200, 404))
+            response = self._request("GET", f"/api/v2/dags/{path_part(dag_id)}", accept=(200, 404))
             if response.status_code == 200:
                 return
             if time.monotonic() >= deadline:
@@ -178,14 +125,14 @@ class AirflowClient:
         return {entry["filename"]: entry["stack_trace"] for entry in data["import_errors"]}
 
     def unpause(self, dag_id: str) -> None:
-        self._send("PATCH", f"/api/v2/dags/{_part(dag_id)}", json={"is_paused": False})
+        self._send("PATCH", f"/api/v2/dags/{path_part(dag_id)}", json={"is_paused": False})
 
     def pause(self, dag_id: str) -> None:
-        self._send("PATCH", f"/api/v2/dags/{_part(dag_id)}", json={"is_paused": True})
+        self._send("PATCH", f"/api/v2/dags/{path_part(dag_id)}", json={"is_paused": True})
 
     def ensure_pool(self, name: str, *, slots: int, description: str) -> None:
         """Create the pool unless it is there; a task whose pool is missing would wait for ever."""
-        found = self._request("GET", f"/api/v2/pools/{_part(name)}", accept=(200, 404))
+        found = self._request("GET", f"/api/v2/pools/{path_part(name)}", accept=(200, 404))
         if found.status_code == 404:
             body = {"name": name, "slots": slots, "description": description, "include_deferred": True}
             self._request("POST", "/api/v2/pools", json=body, accept=(200, 201, 409))
@@ -214,16 +161,16 @@ class AirflowClient:
         if note:
             body["note"] = note
         response = self._request(
-            "POST", f"/api/v2/dags/{_part(dag_id)}/dagRuns", json=body, accept=(200, 201, 409), retry=run_id is not None
+            "POST", f"/api/v2/dags/{path_part(dag_id)}/dagRuns", json=body, accept=(200, 201, 409), retry=run_id is not None
         )
         if response.status_code == 409:
             if run_id is None:
-                raise ConfigurationError(f"Airflow refused the run: {_detail(response)}.")
+                raise ConfigurationError(f"Airflow refused the run: {detail_of(response)}.")
             found = self._request("GET", self._run_path(dag_id, run_id), accept=(200, 404))
             if found.status_code == 404:
-                raise ConfigurationError(f"Airflow refused the run {run_id}: {_detail(response)}.")
-            return DagRun.of(_json(found), existing=True)
-        return DagRun.of(_json(response))
+                raise ConfigurationError(f"Airflow refused the run {run_id}: {detail_of(response)}.")
+            return DagRun.of(json_of(found), existing=True)
+        return DagRun.of(json_of(response))
 
     def get_run(self, dag_id: str, run_id: str) -> DagRun:
         return DagRun.of(self._get(self._run_path(dag_id, run_id)))
@@ -232,7 +179,7 @@ class AirflowClient:
         """Runs of a DAG, optionally only those in `states` (queued, running, success, failed)."""
         params: list[tuple[str, Any]] = [("limit", limit), ("order_by", "-run_after" if newest_first else "run_after")]
         params += [("state", state) for state in states]
-        data = self._get(f"/api/v2/dags/{_part(dag_id)}/dagRuns", params=params)
+        data = self._get(f"/api/v2/dags/{path_part(dag_id)}/dagRuns", params=params)
         return [DagRun.of(entry) for entry in data["dag_runs"]]
 
     def set_run_state(self, dag_id: str, run_id: str, state: str, *, note: str | None = None) -> None:
@@ -276,29 +223,29 @@ class AirflowClient:
             "include_downstream": downstream,
             "only_failed": False,
         }
-        self._send("POST", f"/api/v2/dags/{_part(dag_id)}/clearTaskInstances", json=body)
+        self._send("POST", f"/api/v2/dags/{path_part(dag_id)}/clearTaskInstances", json=body)
 
     def xcom(self, dag_id: str, run_id: str, task_id: str, key: str = "return_value") -> Any:
         """What a task returned; None when it has returned nothing (yet)."""
-        path = f"{self._task_path(dag_id, run_id, task_id)}/xcomEntries/{_part(key)}"
+        path = f"{self._task_path(dag_id, run_id, task_id)}/xcomEntries/{path_part(key)}"
         response = self._request("GET", path, accept=(200, 404))
-        return _json(response).get("value") if response.status_code == 200 else None
+        return json_of(response).get("value") if response.status_code == 200 else None
 
     def task_log(self, dag_id: str, run_id: str, task_id: str, try_number: int = 1) -> str:
         """The log of one try as text, one event a line."""
         path = f"{self._task_path(dag_id, run_id, task_id)}/logs/{try_number}"
-        data = _json(self._request("GET", path, headers={"Accept": "application/json"}))
+        data = json_of(self._request("GET", path, headers={"Accept": "application/json"}))
         content = data.get("content", "")
         if isinstance(content, str):
             return content
-        return "\n".join(_log_line(entry) for entry in content)
+        return "\n".join(log_line(entry) for entry in content)
 
     # --- approvals (human in the loop)
 
     def hitl_details(self, dag_id: str, run_id: str, task_id: str) -> dict[str, Any] | None:
         """The approval's subject, body, options and answer; None when the task asks for nothing (yet)."""
         response = self._request("GET", f"{self._task_path(dag_id, run_id, task_id)}/-1/hitlDetails", accept=(200, 404))
-        return _json(response) if response.status_code == 200 else None
+        return json_of(response) if response.status_code == 200 else None
 
     def answer_hitl(
         self,
@@ -317,7 +264,7 @@ class AirflowClient:
     def get_json(self, path: str, *, missing: bool = False) -> Any:
         """JSON of any path of this Airflow (such as `/loadtest/api/...`); None on 404 when `missing` is allowed."""
         response = self._request("GET", path, accept=(200, 404) if missing else (200,))
-        return None if response.status_code == 404 else _json(response)
+        return None if response.status_code == 404 else json_of(response)
 
     def download(self, path: str, target: Path, *, missing: bool = False) -> bool:
         """Stream a file to `target` (written whole or not at all); False on 404 when `missing` is allowed."""
@@ -350,13 +297,13 @@ class AirflowClient:
 
     @staticmethod
     def _run_path(dag_id: str, run_id: str) -> str:
-        return f"/api/v2/dags/{_part(dag_id)}/dagRuns/{_part(run_id)}"
+        return f"/api/v2/dags/{path_part(dag_id)}/dagRuns/{path_part(run_id)}"
 
     def _task_path(self, dag_id: str, run_id: str, task_id: str) -> str:
-        return f"{self._run_path(dag_id, run_id)}/taskInstances/{_part(task_id)}"
+        return f"{self._run_path(dag_id, run_id)}/taskInstances/{path_part(task_id)}"
 
     def _get(self, path: str, *, params: Any = None, authenticated: bool = True) -> dict[str, Any]:
-        return _json(self._request("GET", path, params=params, authenticated=authenticated))
+        return json_of(self._request("GET", path, params=params, authenticated=authenticated))
 
     def _send(self, method: str, path: str, *, json: Any) -> httpx.Response:
         return self._request(method, path, json=json, accept=(200, 201, 202, 204), retry=False)
@@ -411,7 +358,7 @@ class AirflowClient:
             raise ConfigurationError(f"Airflow at {self.url} refused the login of {self._username!r}; check name and password.")
         if response.status_code not in (200, 201):
             self._raise_for(response)
-        token = _json(response).get("access_token")
+        token = json_of(response).get("access_token")
         if not isinstance(token, str) or not token:
             raise AirflowUnavailableError(f"Airflow at {self.url} answered the login without a token.")
         return token
@@ -426,50 +373,4 @@ class AirflowClient:
             raise ConfigurationError(f"This login may not use {path} on Airflow at {self.url}; it needs the role Op.")
         if 300 <= status < 400:
             raise ConfigurationError(f"{self.url} redirects elsewhere; give Airflow's own address (https or a path missing?).")
-        raise ConfigurationError(f"Airflow refused {path} (HTTP {status}): {_detail(response)}.")
-
-
-def _parse_url(url: str) -> httpx.URL:
-    try:
-        parsed = httpx.URL(url.rstrip("/"))
-    except httpx.InvalidURL:
-        parsed = httpx.URL("")
-    if parsed.scheme not in ("http", "https") or not parsed.host:
-        raise ConfigurationError(f"{url!r} is not the address of an Airflow; give one such as https://airflow.example.org.")
-    return parsed
-
-
-def _part(name: str) -> str:
-    return quote(name, safe="")
-
-
-def _time(value: str | None) -> datetime | None:
-    return datetime.fromisoformat(value) if value else None
-
-
-def _json(response: httpx.Response) -> Any:
-    try:
-        return response.json()
-    except ValueError:
-        raise AirflowUnavailableError(
-            f"{response.request.url.path} did not answer with JSON; is {response.request.url.host} really an Airflow?"
-        ) from None
-
-
-def _detail(response: httpx.Response) -> str:
-    """Airflow's own explanation of a refusal, in one line of at most 500 characters."""
-    try:
-        detail = response.json().get("detail")
-    except (ValueError, AttributeError):
-        detail = response.text
-    if isinstance(detail, list):  # FastAPI's validation errors
-        detail = "; ".join(f"{'.'.join(str(part) for part in item.get('loc', ()))}: {item.get('msg')}" for item in detail)
-    if isinstance(detail, dict):
-        detail = detail.get("reason") or detail.get("message") or str(detail)
-    return " ".join(str(detail or "no explanation").split())[:500].rstrip(".")
-
-
-def _log_line(entry: Any) -> str:
-    if not isinstance(entry, dict):
-        return str(entry)
-    return " ".join(str(entry[key]) for key in ("timestamp", "level", "event") if entry.get(key))
+        raise ConfigurationError(f"Airflow refused {path} (HTTP {status}): {detail_of(response)}.")

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
-from loadtest.backend.health import wait_healthy
+from loadtest.backend.health import check_health
 from loadtest.backend.models import BackendState
 from loadtest.backend.start import start_backend
 from loadtest.backend.stop import stop_backend
@@ -83,14 +83,12 @@ def base_url_of(plan: Plan, folder: RunFolder) -> str:
 
 def start_and_check_backend(plan: Plan, folder: RunFolder, watcher: Watcher) -> str:
     """Start the backend if it is ours, wait until it is healthy, return its base URL."""
-    identity = None
     if plan.environment.starts_backend:
         watcher.stage("backend")
-        identity = start_backend(plan, folder).identity
-    base_url = base_url_of(plan, folder)
+        start_backend(plan, folder)
     watcher.stage("health check")
-    wait_healthy(base_url, plan.environment.health_path, plan.environment.health_timeout_s, identity=identity)
-    return base_url
+    check_health(plan, folder)
+    return base_url_of(plan, folder)
 
 
 def measure(plan: Plan, folder: RunFolder, watcher: Watcher, *, before_load: Callable[[], None] = lambda: None) -> LoadResult:

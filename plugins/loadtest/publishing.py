@@ -73,7 +73,10 @@ def _trend(plan: Plan, folder: RunFolder, baseline: tuple[RunSummary, ...]) -> t
     for (endpoint, _), points in sorted(series.items()):
         if len(points) < 2:
             continue
-        shown = tuple(TrendPoint(point.run_id, point.started_at, point.value, point.outcome, point.commit) for point in points[-TREND_RUNS:])
+        shown = tuple(
+            TrendPoint(point.run_id, point.started_at, point.value, point.outcome, point.commit)
+            for point in points[-TREND_RUNS:]
+        )
         trends.append(EndpointTrend(endpoint, shown, METRIC, _anchor_ms(endpoint, baseline), onsets.get(endpoint)))
     return tuple(trends)
 

@@ -133,11 +133,11 @@ def _table(titles: tuple[str, ...], rows: list[tuple[str, ...]]) -> None:
 
 def _mount() -> None:
     """Rooms with commands of their own."""
-    from loadtest.cli import acknowledge, airflow, baseline, explain, history, retention, trends, trigger
+    from loadtest.cli import acknowledge, baseline, explain, history, local, retention, trends, trigger
 
     app.add_typer(baseline.app, name="baseline")
     app.add_typer(history.app, name="history")
-    app.add_typer(airflow.app, name="airflow")
+    app.add_typer(local.app, name="airflow")
     app.command()(explain.explain)
     app.command()(trigger.trigger)
     app.command()(trends.trends)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from loadtest.backend.models import BackendState
 from loadtest.operators.stage import StageOperator
 from loadtest.planning.models import Plan
 from loadtest.run_folder import RunFolder
@@ -30,14 +29,9 @@ class CheckHealthOperator(StageOperator):
     """Waits until the backend's health check answers, within the environment's time."""
 
     def run_stage(self, folder: RunFolder, context: Context) -> dict[str, Any]:
-        from loadtest.backend.health import wait_healthy
-        from loadtest.pipeline import base_url_of
+        from loadtest.backend.health import check_health
 
-        plan = Plan.read(folder.plan)
-        identity = BackendState.read(folder.backend_state).identity if plan.environment.starts_backend else None
-        environment = plan.environment
-        report = wait_healthy(base_url_of(plan, folder), environment.health_path, environment.health_timeout_s, identity=identity)
-        return {"healthy": True, "report": str(report)[:300]}
+        return {"healthy": True, "report": str(check_health(Plan.read(folder.plan), folder))[:300]}
 
 
 class StopBackendOperator(StageOperator):

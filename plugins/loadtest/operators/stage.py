@@ -10,6 +10,7 @@ from airflow.sdk import BaseOperator
 from airflow.sdk.exceptions import AirflowException, AirflowFailException
 from upath import UPath
 
+from loadtest.backend.health import BackendDiedError
 from loadtest.errors import InfrastructureError, LoadTestError
 from loadtest.files import write_text
 from loadtest.run_folder import RunFolder
@@ -69,8 +70,10 @@ class StageOperator(BaseOperator):
 
 
 def translated(error: LoadTestError) -> AirflowException:
-    """Infrastructure errors may be retried; everything else is a person's business and fails at once."""
-    return AirflowException(str(error)) if isinstance(error, InfrastructureError) else AirflowFailException(str(error))
+    """Infrastructure errors may be retried, but not a backend that died: asking it again would only take longer.
+    Everything else is a person's business and fails at once."""
+    may_pass = isinstance(error, InfrastructureError) and not isinstance(error, BackendDiedError)
+    return AirflowException(str(error)) if may_pass else AirflowFailException(str(error))
 
 
 class StageFailures:

@@ -138,9 +138,7 @@ def _targets(path: Path) -> list[Target]:
 def _known(folder: Path, name: str, kind: str) -> Path:
     names = known_names(folder)
     if not re.fullmatch(slug_pattern, name) or name not in names:
-        raise ConfigurationError(
-            f"Unknown {kind} {name[:60]!r}; known are: {', '.join(names) or 'none'} (add one in {folder})."
-        )
+        raise ConfigurationError(f"Unknown {kind} {name[:60]!r}; known are: {', '.join(names) or 'none'} (add one in {folder}).")
     return folder
 
 

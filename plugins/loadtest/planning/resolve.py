@@ -19,6 +19,7 @@ from loadtest.planning.host_class import current_commit, host_class, versions
 from loadtest.planning.models import Environment, LoadModel, Plan, Profile, Scenario
 from loadtest.planning.quantities import slugify
 from loadtest.planning.request import Request
+from loadtest.planning.slowdown import parse_slowdown
 from loadtest.settings import Settings
 
 ConnectionLookup = Callable[[str], str | None]
@@ -90,11 +91,7 @@ def plan_digest(scenario: Scenario, profile: Profile, environment: Environment) 
 
 
 def _with_overrides(profile: Profile, request: Request) -> Profile:
-    overrides = {
-        name: value
-        for name in ("users", "spawn_rate", "duration_s")
-        if (value := getattr(request, name)) is not None
-    }
+    overrides = {name: value for name in ("users", "spawn_rate", "duration_s") if (value := getattr(request, name)) is not None}
     if overrides and profile.stages:
         raise ConfigurationError(
             f"Profile {profile.name!r} has stages, so users, spawn rate and duration cannot be overridden; edit its file."
@@ -176,6 +173,8 @@ def _check_slowdown(slowdown: str | None, environment: Environment) -> None:
         raise ConfigurationError(
             f"Environment {environment.name!r} does not allow a slow-down; leave it out (allows_slowdown in its file)."
         )
-    from loadtest.backend.slowdown import parse_slowdown
-
+    if not environment.starts_backend:
+        raise ConfigurationError(
+            f"Environment {environment.name!r} allows a slow-down but starts no backend that could be slowed; leave it out."
+        )
     parse_slowdown(slowdown)

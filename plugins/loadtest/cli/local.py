@@ -57,7 +57,7 @@ def run(
     strict: Annotated[bool, typer.Option("--strict", help="Exit 4 for inconclusive and 5 for warn instead of 0.")] = False,
 ) -> None:
     """One load test through Airflow, which is started for it and stopped after it unless it runs already."""
-    from loadtest.cli.airflow_run import conf_of, follow, start_run
+    from loadtest.cli.dag_run import conf_of, follow, start_run
     from loadtest.cli.watch import TerminalWatcher
     from loadtest.leftovers import stop_leftovers
     from loadtest.vocabulary import exit_code
@@ -101,7 +101,7 @@ def _start(airflow: LocalAirflow) -> RunningAirflow:
 
 def _stop_dag_run(airflow: LocalAirflow) -> None:
     """End the load of the active run as its Stop button does: fail the load task, the rest follows."""
-    from loadtest.cli.airflow_run import DAG_ID
+    from loadtest.cli.dag_run import DAG_ID
 
     running = airflow.running()
     if not running:
