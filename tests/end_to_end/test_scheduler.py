@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 
 import psutil
@@ -14,12 +15,15 @@ from loadtest.backend.models import BackendState
 from loadtest.errors import ConfigurationError
 from loadtest.gate.models import Verdict
 from loadtest.load.run import find_live_load
+from loadtest.local_airflow import LocalAirflow
 from loadtest.run_folder import RunFolder
+from loadtest.settings import settings
 from loadtest.vocabulary import Outcome, RunStatus
 from tests.end_to_end.conftest import wait_until
 
 pytestmark = [pytest.mark.airflow, pytest.mark.timeout(400)]
 DAG = "load_test"
+TASK_PROCESS = re.compile(r"airflow worker -- [0-9a-f]{8}-")
 TOY = {"scenario": "toy", "environment": "healthy", "profile": "smoke"}
 
 
@@ -41,6 +45,20 @@ def wait_for_load(airflow: AirflowClient, run_id: str) -> RunFolder:
     folder = folder_of(airflow, run_id)
     wait_until(lambda: find_live_load(folder), "load runs")
     return folder
+
+
+def wait_for_question(airflow: AirflowClient, run_id: str) -> None:
+    """Until the approval awaits its answer and its process is gone: answered sooner than a person can, it would fail."""
+    wait_until(lambda: airflow.task_states(DAG, run_id).get("setup.approve") == "awaiting_input", "it asks")
+    scheduler = psutil.Process(LocalAirflow(settings()).running().processes["scheduler"].pid)
+    wait_until(lambda: not any(TASK_PROCESS.search(title(child)) for child in scheduler.children(recursive=True)), "it rests")
+
+
+def title(process: psutil.Process) -> str:
+    try:
+        return " ".join(process.cmdline())
+    except psutil.Error:
+        return ""
 
 
 def assert_backend_is_gone(folder: RunFolder) -> None:
@@ -67,7 +85,7 @@ def test_the_web_app_asks_who_is_there(airflow: AirflowClient) -> None:
 
 def test_load_on_a_guarded_environment_waits_for_a_person(airflow: AirflowClient) -> None:
     start(airflow, "manual__approved", environment="guarded")
-    wait_until(lambda: airflow.task_states(DAG, "manual__approved").get("setup.approve") == "awaiting_input", "it asks")
+    wait_for_question(airflow, "manual__approved")
     details = airflow.hitl_details(DAG, "manual__approved", "setup.approve")
     assert "127.0.0.1" in details["body"]
     assert "2 users" in details["subject"]
@@ -79,7 +97,7 @@ def test_load_on_a_guarded_environment_waits_for_a_person(airflow: AirflowClient
 
 def test_a_rejected_approval_sends_nothing_and_is_green(airflow: AirflowClient) -> None:
     start(airflow, "manual__rejected", environment="guarded")
-    wait_until(lambda: airflow.task_states(DAG, "manual__rejected").get("setup.approve") == "awaiting_input", "it asks")
+    wait_for_question(airflow, "manual__rejected")
     airflow.answer_hitl(DAG, "manual__rejected", "setup.approve", ("Reject",))
     run, states, folder = finish(airflow, "manual__rejected")
     assert run.state == "success", states
@@ -150,5 +168,4 @@ def test_the_rest_api_refuses_bad_params(airflow: AirflowClient, params: dict[st
 
 def test_nothing_is_left_running() -> None:
     ours = os.environ["LOADTEST_HOME"]
-    left = [process for process in psutil.process_iter(["cmdline"]) if "loadtest.load.supervisor" in (process.info["cmdline"] or [])]
-    assert not [process for process in left if ours in " ".join(process.cmdline())]
+    assert not [line for line in map(title, psutil.process_iter()) if "loadtest.load.supervisor" in line and ours in line]

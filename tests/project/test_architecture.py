@@ -44,7 +44,7 @@ def test_no_arrow_runs_back(path: Path) -> None:
     room = path.relative_to(PACKAGE).parts[0]
     if room not in ORDER:
         return
-    later = ORDER[ORDER.index(room) + 1 :] + ["operators", "web", "cli", "notifications", "pipeline", "publishing"]
+    later = [*ORDER[ORDER.index(room) + 1 :], "operators", "web", "cli", "notifications", "pipeline", "publishing"]
     for name in imports(path):
         if not name.startswith("loadtest.") or name.removeprefix("loadtest.") in MODELS_OF_LATER:
             continue

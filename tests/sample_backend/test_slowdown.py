@@ -10,8 +10,8 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from loadtest.backend.slowdown import parse_slowdown as parse_in_core
 from loadtest.errors import ConfigurationError
+from loadtest.planning.slowdown import parse_slowdown as parse_in_core
 from tests.sample_backend.running import PASSWORD, running
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "include"))
