@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
 from loadtest.gate.models import RegressionReport
-from loadtest.history.acknowledgements import accept, false_alarm, withdraw
+from loadtest.history.acknowledgements import accept, false_alarm, mute, withdraw
+from loadtest.history.context import Known, known_of
 from loadtest.history.queries import all_series, counts, drift_series, metric_series, metric_table, recent_runs, summaries
 from loadtest.history.record import record_run
 from loadtest.planning.models import Plan
@@ -116,3 +117,21 @@ def test_every_series_is_listed(add, url):
     add("a", 1)
     add("b", 2, profile="smoke", environment="local")
     assert all_series(database_url=url) == [("example", "local", "smoke"), SERIES]
+
+
+def test_the_gate_learns_what_is_muted_for_its_own_profile_only(add, monkeypatch, url):
+    monkeypatch.setenv("LOADTEST_DATABASE_URL", url)
+    plan = Plan.read(add("a", 1).plan)
+    add("b", 2)
+    expires_at = datetime.now(UTC) + timedelta(days=1)
+    for profile in ("medium", "smoke"):
+        mute(ENDPOINTS[0], reason=f"known for {profile}", by="ada", expires_at=expires_at, profile=profile)
+    known = known_of(plan)
+    assert [item.reason for item in known.mutes] == ["known for medium"]
+    assert ids(known.earlier) == ["b"]
+
+
+def test_a_history_that_is_away_costs_the_gate_nothing_but_mutes_and_drift(add, monkeypatch):
+    plan = Plan.read(add("a", 1).plan)
+    monkeypatch.setenv("LOADTEST_DATABASE_URL", "postgresql://me:s3cret@127.0.0.1:1/history")
+    assert known_of(plan) == Known()

@@ -25,7 +25,8 @@ class Known:
 
 def known_of(plan: Plan) -> Known:
     try:
-        mutes = active_mutes(plan.scenario.name, plan.environment.name, datetime.now(UTC))
+        where = (plan.scenario.name, plan.environment.name)
+        mutes = active_mutes(*where, datetime.now(UTC), profile=plan.profile.name)
         return Known(tuple(mutes), tuple(drift_series(plan)))
     except LoadTestError as error:
         log.warning("The history cannot be read, so mutes and drift are left out: %s", error)
