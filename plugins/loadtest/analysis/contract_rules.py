@@ -6,11 +6,13 @@ Rules about whether the plan was achieved do not apply to a load that an abort c
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import Any
 
 from loadtest.analysis.contract_tables import LATENCIES
+from loadtest.load.models import LoadResult
+from loadtest.planning.models import LoadModel
 
 LONGEST_LATENCY_MS = 2**32 / 1000  # what the recorder can hold
 CLOCK_SLACK_S = 1.0
@@ -20,7 +22,8 @@ LEAST_SHARE_OF_ARRIVALS = 0.99
 
 @dataclass(frozen=True)
 class Rule:
-    """`expectation`: name of a Great Expectations class; `sentence`: what has to hold, in words."""
+    """`expectation`: name of a Great Expectations class; `sentence`: what has to hold, in words;
+    `only`: the load model it applies to, None: both."""
 
     table: str
     name: str
@@ -28,9 +31,10 @@ class Rule:
     expectation: str
     arguments: dict[str, Any]
     about_plan: bool = False
+    only: LoadModel | None = None
 
-    def applies(self, *, aborted: bool) -> bool:
-        return not (aborted and self.about_plan)
+    def applies(self, load: LoadResult) -> bool:
+        return not (self.about_plan and load.abort is not None) and self.only in (None, load.load_model)
 
 
 def rules() -> tuple[Rule, ...]:
@@ -64,8 +68,9 @@ def _run_rules() -> Iterator[Rule]:
         None,
         about_plan=True,
     )
-    yield _at_most("users_achieved", "all planned users were there", "users_planned", "users_reached", about_plan=True)
-    yield _between(
+    users = _at_most("users_achieved", "all planned users were there", "users_planned", "users_reached", about_plan=True)
+    yield replace(users, only=LoadModel.CLOSED)
+    arrivals = _between(
         "arrivals_achieved",
         f"at least {LEAST_SHARE_OF_ARRIVALS:.0%} of the planned arrivals were started".replace("%", " %"),
         "arrivals_share_of_plan",
@@ -73,6 +78,7 @@ def _run_rules() -> Iterator[Rule]:
         None,
         about_plan=True,
     )
+    yield replace(arrivals, only=LoadModel.OPEN)
 
 
 def _metric_rules() -> Iterator[Rule]:

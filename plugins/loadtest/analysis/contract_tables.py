@@ -12,7 +12,6 @@ from loadtest.analysis.models import EndpointMetrics, RunMetrics
 from loadtest.analysis.samples import OPTIONAL, REQUIRED, SampleFile
 from loadtest.analysis.time_grid import microseconds
 from loadtest.load.models import LoadResult
-from loadtest.planning.models import LoadModel
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -104,10 +103,8 @@ def _run_facts(load: LoadResult, metrics: RunMetrics, file: SampleFile, seen: _S
         "ran_share_of_plan": ran_s / load.planned_duration_s if load.planned_duration_s > 0 else None,
         "steady_s": (steady_end - load.steady_started_at).total_seconds() if load.steady_started_at else 0.0,
         "users_reached": load.reached_users,
-        "users_planned": load.planned_users if load.load_model is LoadModel.CLOSED else 0,
-        "arrivals_share_of_plan": (
-            load.arrivals.started / load.arrivals.planned if load.arrivals and load.arrivals.planned else None
-        ),
+        "users_planned": load.planned_users,
+        "arrivals_share_of_plan": load.arrivals.started / max(1, load.arrivals.planned) if load.arrivals else 0.0,
         "steady_requests": metrics.total.n,
         "endpoint_requests": sum(endpoint.n for endpoint in metrics.endpoints),
         "endpoints": len(metrics.endpoints),

@@ -61,17 +61,18 @@ def _check(folder: RunFolder) -> DataContract:
     except ConfigurationError as error:
         unreadable = ContractCheck(name="readable", passed=False, sentence=str(error).rstrip("."))
         return DataContract(run_id=folder.run_id, passed=False, checks=(unreadable,))
-    applied = [rule for rule in rules() if rule.applies(aborted=load.abort is not None)]
+    applied = [rule for rule in rules() if rule.applies(load)]
     with tempfile.TemporaryDirectory(prefix="loadtest-contract-") as site:
         results = _validate(tables, applied, Path(site))
         checks = tuple(_judge(rule, results[rule.name]) for rule in applied)
+        passed = all(check.passed for check in checks)
         docs: str | None = None
         notes: tuple[str, ...] = ()
         try:
-            docs = publish_docs(Path(site), folder.data_docs)
+            docs = publish_docs(Path(site), folder.data_docs, run_id, passed, checks)
         except OSError as error:
             notes = (f"The Data Docs could not be written: {error}.",)
-    return DataContract(run_id=run_id, passed=all(check.passed for check in checks), checks=checks, data_docs=docs, notes=notes)
+    return DataContract(run_id=run_id, passed=passed, checks=checks, data_docs=docs, notes=notes)
 
 
 def _validate(tables: ContractTables, applied: list[Rule], site: Path) -> dict[str, Any]:
