@@ -67,10 +67,12 @@ def test_too_few_requests_never_prove_a_target() -> None:
     assert judge(np.full(299, 10.0), p99).outcome is Outcome.PASS
 
 
-def test_one_slow_first_request_does_not_fail_a_run() -> None:
+def test_one_or_two_slow_first_requests_do_not_fail_a_run() -> None:
     assert judge(np.full(1, 900.0)).outcome is Outcome.WARN
-    assert judge(np.full(7, 900.0)).outcome is Outcome.WARN
-    assert judge(np.full(8, 900.0)).outcome is Outcome.FAIL
+    assert judge(np.full(2, 900.0)).outcome is Outcome.WARN
+    assert judge(np.full(3, 900.0)).outcome is Outcome.FAIL
+    for n in range(3, 40):
+        assert judge(np.concatenate([np.full(2, 900.0), np.full(n, 10.0)])).outcome is not Outcome.FAIL
 
 
 def test_indicative_runs_fail_only_what_is_surely_beyond() -> None:
@@ -162,7 +164,7 @@ def test_runs_that_differ_widen_the_bounds() -> None:
 
 
 @settings(max_examples=60, deadline=None)
-@given(n=st.integers(8, 400), quantile=st.sampled_from([0.5, 0.9, 0.95, 0.99]))
+@given(n=st.integers(3, 400), quantile=st.sampled_from([0.5, 0.9, 0.95, 0.99]))
 def test_order_statistics_are_the_tightest_with_their_confidence(n: int, quantile: float) -> None:
     from scipy.stats import binom
 
@@ -171,7 +173,8 @@ def test_order_statistics_are_the_tightest_with_their_confidence(n: int, quantil
     if bounds.lower is not None:
         rank = int(bounds.lower)
         assert binom.cdf(rank - 1, n, quantile) <= 0.05 + 1e-12
-        assert binom.cdf(rank, n, quantile) > 0.05
+        assert rank <= n - 2
+        assert rank == n - 2 or binom.cdf(rank, n, quantile) > 0.05
     if bounds.upper is None:
         assert quantile**n > 0.05
     else:

@@ -24,7 +24,8 @@ if TYPE_CHECKING:
     import numpy as np
 
 LEVEL = 0.95  # of each one-sided bound
-LEAST_TO_FAIL = 8  # latencies; one slow first request must not fail a run
+LEAST_TO_FAIL = 8  # requests, for an endpoint that never succeeds
+LEAST_BEYOND = 3  # latencies; one or two slow first requests must not fail a run
 LEAST_HISTORY = 3  # comparable earlier runs, for their spread to be known
 QUANTILE_OF = {"p50_ms": 0.50, "p90_ms": 0.90, "p95_ms": 0.95, "p99_ms": 0.99}
 _LOG_FIELD_OF = {"p50_ms": "log_p50", "p95_ms": "log_p95", "p99_ms": "log_p99", "mean_ms": "lm"}
@@ -216,16 +217,17 @@ def _latency_bounds(target: Target, values: np.ndarray | None, observed: float, 
 
 
 def quantile_bounds(values: np.ndarray, quantile: float) -> Bounds:
-    """One-sided 95 % bounds of a quantile from order statistics; no lower bound (and so no fail) below 8 values."""
+    """One-sided 95 % bounds of a quantile from order statistics. The lower one is at most the third largest value, so that
+    no run fails by fewer than three requests."""
     import numpy as np
 
     n = len(values)
-    lower_rank = _binomial_quantile(n, quantile, 1 - LEVEL)
+    lower_rank = min(_binomial_quantile(n, quantile, 1 - LEVEL), n - LEAST_BEYOND + 1)
     upper_rank = _binomial_quantile(n, quantile, LEVEL) + 1
     ranks = [rank for rank in (lower_rank, upper_rank) if 1 <= rank <= n]
     ordered = np.partition(values, sorted({rank - 1 for rank in ranks})) if ranks else values
     return Bounds(
-        lower=float(ordered[lower_rank - 1]) if lower_rank >= 1 and n >= LEAST_TO_FAIL else None,
+        lower=float(ordered[lower_rank - 1]) if lower_rank >= 1 else None,
         upper=float(ordered[upper_rank - 1]) if upper_rank <= n else None,
     )
 
