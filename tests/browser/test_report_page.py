@@ -65,6 +65,7 @@ def reports(tmp_path_factory):
         "not-run": {"outcome": None},
         "refused": {"refused": "Unknown profile 'x'."},
         "hostile": {"hostile": True, "failures": 5_000, "failure_causes": 40},
+        "long-names": {"endpoints": ["GET /" + "x" * 5_000, "GET /" + "long segment/" * 400, "GET /b"]},
         "no-analysis": {"without": ("analysis",)},
         "large": {"endpoints": 500, "failures": 100_000, "failure_causes": 2_000, "hostile": True},
     }
@@ -85,7 +86,7 @@ def open_report(watched, path):
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("width", WIDTHS.values(), ids=WIDTHS)
 @pytest.mark.parametrize(
-    "kind", ["fail", "pass", "invalid", "inconclusive", "not-run", "refused", "hostile", "no-analysis", "large"]
+    "kind", ["fail", "pass", "invalid", "inconclusive", "not-run", "refused", "hostile", "long-names", "no-analysis", "large"]
 )
 def test_no_complaint_no_request_no_sideways_scrolling(browser, reports, kind, width, scheme):
     with watched_page(browser, width=width, scheme=scheme) as watched:

@@ -5,9 +5,11 @@ from __future__ import annotations
 import hashlib
 
 import pytest
+from upath import UPath
 
 from loadtest.gate.models import Verdict
 from loadtest.reporting.report import ReportError, write_report
+from loadtest.run_folder import RunFolder
 from tests.support.run_folders import build_run_folder, make_baseline_runs, make_trend
 
 FILES = ("plan", "load", "metrics", "analysis", "regression_report", "verdict")
@@ -51,6 +53,17 @@ def test_one_part_that_fails_costs_no_other(tmp_path):
     folder.report.rmdir()
     write_report(folder)
     assert folder.report.exists()
+
+
+def test_a_run_folder_in_object_storage(tmp_path):
+    local = build_run_folder(tmp_path)
+    remote = RunFolder(UPath("memory://runs/example/staging/medium/r1"))
+    for path in local.path.iterdir():
+        (remote.path / path.name).write_bytes(path.read_bytes())
+    write_report(remote)
+    assert remote.report.read_text() == remote.locust_style_report.read_text()
+    assert "<h1>" in remote.report.read_text()
+    assert remote.junit.exists()
 
 
 def test_what_is_not_utf8_does_not_stop_it(tmp_path):

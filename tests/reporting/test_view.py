@@ -128,6 +128,38 @@ def test_a_slowed_down_backend_is_announced_and_quoted_for_the_shell(tmp_path):
     assert "--slowdown 'GET /x=2; rm -rf $HOME'" in dict(view.reproduce)["Run the same load again"]
 
 
+def test_the_load_model_and_what_it_hides_are_told(view_of):
+    facts = dict(view_of().plan_facts)
+    assert facts["Load model"].startswith("Closed model")
+    assert "not measured" in facts["Load model"]
+    assert facts["Confirmation runs"].endswith("-c1, manual-20261123t020000z-0a1b2c-c2")
+
+
+def test_facts_of_an_open_loop_run_and_a_broken_contract(tmp_path):
+    from loadtest.analysis.models import ContractCheck, DataContract
+    from loadtest.load.models import ArrivalFacts, HealthFacts, LoadResult
+    from loadtest.planning.models import LoadModel
+
+    folder = build_run_folder(tmp_path)
+    changed = {
+        "load_model": LoadModel.OPEN,
+        "arrivals": ArrivalFacts(planned=9_000, started=8_990, late=12, dropped=10),
+        "health": HealthFacts(checks=30, failures=2, longest_failure_s=4.2, last_error="\x1b[31mrefused"),
+    }
+    LoadResult.read(folder.load).model_copy(update=changed).write(folder.load)
+    checks = (
+        ContractCheck(name="a", passed=True, sentence="a is there"),
+        ContractCheck(name="b", passed=False, sentence="b is not"),
+    )
+    DataContract(run_id=folder.run_id, passed=False, checks=checks, data_docs="data_docs/index.html").write(folder.data_contract)
+    facts = dict(build_view(read_run(folder)).validity_facts)
+    assert facts["Arrivals"] == "8,990 of 9,000 sent, 12 late, 10 dropped"
+    assert facts["Health checks"] == "30, 2 failed (longest 4.2 s) refused"
+    assert facts["Data contract"] == "1 of 2 checks passed"
+    assert facts["b"] == "b is not"
+    assert facts["Data docs"] == "data_docs/index.html in the run folder"
+
+
 def test_only_web_addresses_become_links(view_of):
     assert view_of(airflow_url="https://airflow.example/dags/load_test").links
     assert view_of(airflow_url="javascript:alert(1)").links == ()

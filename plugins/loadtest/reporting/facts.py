@@ -12,6 +12,13 @@ from loadtest.reporting.inputs import RunFiles
 
 Facts = tuple[tuple[str, str], ...]
 
+MODEL_SENTENCES = {
+    LoadModel.CLOSED: "Closed model: each user waits for an answer before the next request, so a slow system is asked less "
+    "often and the wait of users who would have come meanwhile is not measured.",
+    LoadModel.OPEN: "Open model: requests start at the planned rate whatever the answers do, and latency counts from the "
+    "intended start; how people slow down on a slow system is not modeled.",
+}
+
 
 def title(files: RunFiles) -> str:
     """`student_api on staging, medium`: of the verdict, the plan, or the folder's name."""
@@ -112,6 +119,7 @@ def plan_facts(files: RunFiles) -> Facts:
         ("Address", plain(plan.base_url, 200) if plan.base_url else "started for this run"),
         ("Profile", _with_purpose(plan.profile.name, plan.profile.purpose)),
         ("Load", _load_sentence(plan)),
+        ("Load model", MODEL_SENTENCES[plan.profile.load_model]),
         ("Asked for", asked + (f": {plain(trigger.reason, 200)}" if trigger.reason else "")),
         ("Commit", plain(trigger.commit, 80) if trigger.commit else "unknown"),
     ]
@@ -121,6 +129,8 @@ def plan_facts(files: RunFiles) -> Facts:
         rows.append(("Pull request", f"{plain(trigger.repository or '', 120)}#{trigger.pull_request}"))
     if files.load:
         rows.append(("Time", f"{format.moment(files.load.started_at)} to {format.clock(files.load.ended_at)}"))
+    if files.regression and files.regression.confirmation_runs:
+        rows.append(("Confirmation runs", ", ".join(plain(run, NAME_LIMIT) for run in files.regression.confirmation_runs[:10])))
     rows += [
         ("Host", plain(plan.host_class.label, 300)),
         ("Plan digest", plan.digest),

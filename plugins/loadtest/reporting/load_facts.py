@@ -9,13 +9,6 @@ from loadtest.reporting import format
 from loadtest.reporting.escape import plain
 from loadtest.reporting.inputs import RunFiles
 
-MODEL_SENTENCES = {
-    LoadModel.CLOSED: "Closed model: each user waits for an answer before the next request, so a slow system is asked less "
-    "often and the wait of users who would have come meanwhile is not measured.",
-    LoadModel.OPEN: "Open model: requests start at the planned rate whatever the answers do, and latency counts from the "
-    "intended start; how people slow down on a slow system is not modeled.",
-}
-
 
 def validity_facts(files: RunFiles) -> tuple[tuple[str, str], ...]:
     rows = _load_facts(files.load) if files.load else []
@@ -23,13 +16,14 @@ def validity_facts(files: RunFiles) -> tuple[tuple[str, str], ...]:
         passed = sum(check.passed for check in files.contract.checks)
         rows.append(("Data contract", f"{passed} of {plural(len(files.contract.checks), 'check')} passed"))
         rows.extend((plain(check.name, 80), plain(check.sentence)) for check in files.contract.checks if not check.passed)
+    if files.contract and files.contract.data_docs:
+        rows.append(("Data docs", f"{plain(files.contract.data_docs, 200)} in the run folder"))
     return tuple(rows)
 
 
 def _load_facts(load: LoadResult) -> list[tuple[str, str]]:
     rows = [
         ("End of the load", _end(load)),
-        ("Load model", MODEL_SENTENCES[load.load_model]),
         ("Samples", format.count(load.samples) + (f", {load.torn_records:,} torn" if load.torn_records else "")),
     ]
     if load.load_model is LoadModel.CLOSED:
