@@ -9,6 +9,7 @@ running Locust, where each request finds cold caches, this costs a third of doin
 from __future__ import annotations
 
 import json
+import logging
 import os
 import re
 import secrets
@@ -38,6 +39,7 @@ LATEST_US = 4_100_000_000_000_000  # in the year 2099
 INTENDED = "loadtest_intended_us"  # of a greenlet: the intended start of its arrival
 BAD_STATUS = ("HTTPError", "BadStatusCode", "LocustBadStatusCode")  # their text repeats the URL
 
+logger = logging.getLogger(__name__)
 _pack, _pack_server, dict_get = SAMPLE.pack, SERVER_RECORD.pack, dict.get
 _ADDRESS = re.compile(r"0x[0-9a-fA-F]+")
 _URL_TAIL = re.compile(r" (?:for|with) url: \S+")
@@ -117,10 +119,11 @@ class Recorder:
         endpoint_of, thresholds, writer = self._endpoint_of, self._slowest.thresholds, self._writer
         earliest_us, users, log_request = self._earliest_us, self.users, self._stats.log_request if self._stats else None
         for request_type, name, took_ms, length, start_time, ended, url, status, headers, sent, error, intended in batch:
-            known = endpoint_of.get((request_type, name))
-            if known is None:
-                known = self._new_name(request_type, name, url)
-            endpoint, stats_name = known
+            try:
+                known = endpoint_of.get((request_type, name))
+            except TypeError:  # not hashable: no name that anybody should use, but a request all the same
+                request_type, name, known = str(request_type), str(name), None
+            endpoint, stats_name = known or self._new_name(request_type, name, url)
             try:
                 latency_us = int((took_ms or 0.0) * 1000)
                 start_us = int(start_time * 1_000_000) if ended is None else int(ended * 1_000_000) - latency_us
@@ -150,7 +153,10 @@ class Recorder:
                 self._slowest.add(endpoint, latency_us, start_us, status or 0, error, _trace_id(sent))
             self.samples += 1
             if log_request:
-                log_request(request_type, stats_name, took_ms, length)
+                try:
+                    log_request(request_type, stats_name, took_ms, length or 0)
+                except Exception:  # Locust cannot add it up; our sample is there
+                    logger.debug("Locust's statistics take no %r ms, %r bytes", took_ms, length)
         if len(writer.samples) >= FLUSH_BYTES:
             self._write()
 
@@ -200,8 +206,8 @@ class Recorder:
 
     def _record_error(self, request_type: str, name: str, exception: BaseException | str, status: Any, url: str | None) -> int:
         if self._stats and exception:
-            known = self._endpoint_of.get((request_type, name)) or self._new_name(request_type, name, url)
-            self._stats.log_error(request_type, known[1], exception)
+            _, stats_name = self._endpoint_of.get((request_type, name)) or self._new_name(request_type, name, url)
+            self._stats.log_error(request_type, stats_name, exception)
         return self._errors.id_of(describe_error(exception, status or 0))
 
     # -- writing ------------------------------------------------------------------------------------------------
