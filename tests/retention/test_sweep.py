@@ -253,3 +253,27 @@ def test_ages_count_from_the_time_given(make_run):
     make_run("young", 30, outcome="pass")
     assert plan_sweep().deletions == ()
     assert plan_sweep(now=NOW + timedelta(days=61)).deletions != ()
+
+
+def test_runs_in_object_storage_are_swept_and_rebuilt_alike(make_run, installation, monkeypatch):
+    from upath import UPath
+
+    local = make_run("old", 100, outcome="pass")
+    root = UPath("memory://loadtest-retention-test")
+    remote = RunFolder.of(root, "example", "staging", "medium", "old")
+    for path in Path(str(local.path)).rglob("*"):
+        if path.is_file():
+            target = remote.path / str(path.relative_to(str(local.path)))
+            target.parent.mkdir(parents=True, exist_ok=True)
+            target.write_bytes(path.read_bytes())
+    monkeypatch.setenv("LOADTEST_RUNS_ROOT", str(root))
+    url = f"sqlite:///{installation}/remote.db"
+    assert rebuild(root, database_url=url).recorded == 1
+    plan = plan_sweep(now=NOW + timedelta(days=100))
+    result = carry_out(plan)
+    assert result.problems == ()
+    assert not remote.samples.exists()
+    assert not (remote.path / "attempts").exists()
+    assert remote.verdict.exists()
+    assert RetentionNote.read(remote.path / "retention.json").size_bytes >= 50_000
+    assert local.samples.exists()

@@ -13,9 +13,7 @@ from sqlalchemy.engine import Dialect
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 from sqlalchemy.types import TypeDecorator
 
-# PostgreSQL refuses index entries above about 2,700 bytes; 500 characters are at most 2,000 bytes in UTF-8.
-ENDPOINT_LENGTH = 500
-NAME_LENGTH = 128
+from loadtest.history.text import ENDPOINT_LENGTH, NAME_LENGTH
 
 
 class UtcDateTime(TypeDecorator[datetime]):
