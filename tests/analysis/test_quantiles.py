@@ -44,7 +44,7 @@ def test_grouped_quantiles_equal_numpy_for_every_group_and_view(rows: list[tuple
         "all": View(np.zeros(4, np.int64), 1, (0.5, 0.95)),
         "odd": View(np.array([-1, 0, -1, 0]), 1, (0.123,)),
     }
-    selection = GroupedQuantiles(4, views, max_bits=bits)
+    selection = GroupedQuantiles(4, views, values=len(rows), max_bits=bits)
     for start in range(0, len(row), chunk):
         selection.count(row[start : start + chunk], values[start : start + chunk])
     selection.plan()
@@ -67,9 +67,17 @@ def test_equal_values_are_merged_so_that_a_narrow_distribution_costs_no_memory(m
     rng = np.random.default_rng(3)
     values = rng.integers(5_000, 5_020, 10_000).astype(np.uint32)
     row = np.zeros(len(values), np.int32)
-    selection = GroupedQuantiles(1, {"each": View(np.zeros(1, np.int64), 1, LEVELS)}, max_bits=3)
+    selection = GroupedQuantiles(1, {"each": View(np.zeros(1, np.int64), 1, LEVELS)}, values=10_000, max_bits=3)
     selection.count(row, values)
     selection.plan()
     for part in np.array_split(values, 50):
         selection.collect(row[: len(part)], part)
     assert np.array_equal(selection.result("each")[0], np.quantile(values.astype(np.float64), LEVELS))
+
+
+@pytest.mark.parametrize("values", [0, 10, 10**6, 10**12])
+def test_the_table_stays_small_however_many_rows_and_values_there_are(values: int) -> None:
+    for rows in (1, 2_000, 60_000):
+        views = {"each": View(np.arange(rows), rows, (0.5,))}
+        selection = GroupedQuantiles(rows, views, values=values)
+        assert rows * selection.buckets <= max(module.MAX_CELLS, 33 * rows)

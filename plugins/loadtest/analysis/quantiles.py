@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 MAX_CELLS = 1 << 23  # histogram cells of one GroupedQuantiles: 64 MB
+LEAST_CELLS = 1 << 16
 COMPRESS_ABOVE = 1 << 21  # collected values of one view before equal ones are merged
 _EXPONENT_BIAS = 127
 
@@ -47,10 +48,12 @@ class GroupedQuantiles:
     (1980). Groups of different views may overlap (each endpoint; all together), one pass serves all.
     """
 
-    def __init__(self, rows: int, views: dict[str, View], *, max_bits: int = 8) -> None:
+    def __init__(self, rows: int, views: dict[str, View], *, values: int, max_bits: int = 8) -> None:
+        """`values`: about how many there are; few values get few buckets, which then cost less than the values."""
         self.rows = rows
         self.bits = max_bits
-        while self.bits > 0 and rows * (33 << self.bits) > MAX_CELLS:
+        most_cells = min(MAX_CELLS, max(LEAST_CELLS, 2 * values))
+        while self.bits > 0 and rows * (33 << self.bits) > most_cells:
             self.bits -= 1
         self.buckets = 33 << self.bits
         self._views = views

@@ -117,13 +117,14 @@ class _Passes:
             users=UserPeaks(bins),
             timeline_endpoints=busiest,
         )
-        self._main = GroupedQuantiles(endpoints * _CLASSES, _main_views(endpoints))
+        self._main = GroupedQuantiles(endpoints * _CLASSES, _main_views(endpoints), values=file.rows)
         # one row per (endpoint with a timeline, bin), then per bin for the other endpoints, then one for failures
         self._slot = np.full(endpoints, len(busiest), np.int32)
         self._slot[busiest] = np.arange(len(busiest), dtype=np.int32)
         self._failure_row = (len(busiest) + 1) * bins
-        self._time = GroupedQuantiles(self._failure_row + 1, _time_views(len(busiest), bins), max_bits=5)
-        self._server = {name: GroupedQuantiles(endpoints, _server_views(endpoints)) for name in file.components}
+        time_views = _time_views(len(busiest), bins)
+        self._time = GroupedQuantiles(self._failure_row + 1, time_views, values=file.rows, max_bits=5)
+        self._server = {name: GroupedQuantiles(endpoints, _server_views(endpoints), values=file.rows) for name in file.components}
 
     def run(self) -> Tally:
         kept: list[_Keyed] | None = [] if self._file.rows <= KEEP_ROWS else None
