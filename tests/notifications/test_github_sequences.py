@@ -182,12 +182,19 @@ def test_an_answer_lost_after_the_issue_was_opened_opens_no_second_one(
 
     github.handle = loses_creations
     folder = run(runs_root, 1, "fail", pull_request=None)
-    report = deliver(folder, Channels(github=sender), TEAM)
+    only_issues = TEAM.model_copy(update={"commit_statuses": False})
+    report = deliver(folder, Channels(github=sender), only_issues)
     github.handle = usual
     assert len(github.regression_issues) == 1
-    deliver(folder, Channels(github=sender), TEAM)
+    deliver(folder, Channels(github=sender), only_issues)
     assert len(github.regression_issues) == 1
     assert not [one for one in report.deliveries if one.action.kind == "issue" and one.status != "delivered"]
+
+
+def test_a_github_that_is_down_is_tried_for_one_message_only(runs_root: Path, github: GitHubStub, sender: GitHubSender) -> None:
+    github.trouble.extend([Answer(500, {"message": "no"})] * 50)
+    report = deliver(run(runs_root, 1, "fail", pull_request=7, branch="main"), Channels(github=sender), TEAM)
+    assert len(github.requests) == QUICK.tries and len(report.undelivered) == 2
 
 
 TROUBLE = [

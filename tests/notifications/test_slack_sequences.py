@@ -7,12 +7,14 @@ from pathlib import Path
 
 import pytest
 from slack_sdk import WebClient
+from upath import UPath
 
 from loadtest.gate.models import Verdict
 from loadtest.notifications.delivery import Channels, deliver
 from loadtest.notifications.messages import Links
 from loadtest.notifications.models import DeliveryStatus, NotificationConfig
 from loadtest.notifications.slack_delivery import SlackBot, SlackWebhook
+from loadtest.planning.models import Plan
 from loadtest.run_folder import RunFolder
 from tests.notifications.conftest import QUICK
 from tests.notifications.http_server import Answer
@@ -254,3 +256,24 @@ def test_no_secret_in_what_is_kept_or_logged(
     folder = run(runs_root, 1, "fail")
     deliver(folder, Channels(slack=webhook))
     assert "secret" not in caplog.text and "secret" not in folder.deliveries.read_text()
+
+
+def test_a_slow_down_on_purpose_is_not_taken_for_a_regression(runs_root: Path, slack: SlackStub, bot: SlackBot) -> None:
+    folder = run(runs_root, 1, "fail")
+    slowed = Plan.read(folder.plan).model_copy(update={"slowdown": "GET /api/v1/courses=+400ms"})
+    slowed.write(folder.plan)
+    deliver(folder, Channels(slack=bot))
+    assert "on purpose: GET /api/v1/courses=+400ms" in shown(slack.roots[0])
+
+
+def test_runs_on_object_storage_are_told_too(runs_root: Path, slack: SlackStub, bot: SlackBot) -> None:
+    for number, outcome in enumerate(["fail", "pass"]):
+        local = run(runs_root, number, outcome)
+        remote = RunFolder(UPath(f"memory://told-runs/example/staging/medium/run-{number}"))
+        for name in ("verdict", "plan"):
+            getattr(remote, name).parent.mkdir(parents=True, exist_ok=True)
+            getattr(remote, name).write_bytes(getattr(local, name).read_bytes())
+        assert not deliver(remote, Channels(slack=bot)).problems
+        assert not deliver(remote, Channels(slack=bot)).problems
+    assert len(slack.roots) == 1 and len(slack.replies(slack.roots[0]["ts"])) == 1
+    assert (UPath("memory://told-runs") / "_alerts/example/staging.json").exists()

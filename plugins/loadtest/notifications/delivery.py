@@ -32,6 +32,7 @@ from loadtest.notifications.models import (
 from loadtest.notifications.policy import decide
 from loadtest.notifications.retrying import DeliveryError
 from loadtest.notifications.slack_delivery import SlackSender
+from loadtest.planning.models import Plan
 from loadtest.run_folder import RunFolder
 
 log = logging.getLogger(__name__)
@@ -64,7 +65,7 @@ def deliver(
     links = links or Links(airflow=verdict.airflow_url)
     if not (verdict.scenario and verdict.environment):  # refused before it was known what it was about
         return _keep(folder, DeliveryReport(run_id=verdict.run_id))
-    telling = Telling(verdict, links, config, _summary(folder))
+    telling = Telling(verdict, links, config, _summary(folder), _slowdown(folder))
     store = AlertStore(_runs_root(folder), verdict.scenario, verdict.environment)
     with store.lock():
         state = store.read()
@@ -77,10 +78,18 @@ def deliver(
         if decision.state != state:
             state = decision.state
             store.write(state)
+        down: dict[str, str] = {}
         for position, delivery in enumerate(report.deliveries):
             if delivery.status not in (DeliveryStatus.PENDING, DeliveryStatus.FAILED):
                 continue
-            done, state = _attempt(delivery, state, telling, channels, now)
+            channel = delivery.action.channel
+            if channel in down:  # waiting out the same trouble for each message would take many minutes
+                failed = {"status": DeliveryStatus.FAILED, "detail": f"not tried: {down[channel]}", "at": now}
+                done = delivery.model_copy(update=failed)
+            else:
+                done, state = _attempt(delivery, state, telling, channels, now)
+                if done.status is DeliveryStatus.FAILED:
+                    down[channel] = done.detail
             store.write(state)
             report = report.model_copy(
                 update={"deliveries": (*report.deliveries[:position], done, *report.deliveries[position + 1 :])}
@@ -104,7 +113,7 @@ def _attempt(
     tried = {"tries": delivery.tries + 1, "at": now, "first_tried_at": delivery.first_tried_at or now, "maybe_sent": False}
     try:
         if action.channel == "slack":
-            status, detail, state = _to_slack(delivery, state, verdict, telling.links, channels.slack)
+            status, detail, state = _to_slack(delivery, state, telling, channels.slack)
         else:
             status, detail, state = channels.github.perform(action, state, telling)
     except DeliveryError as error:
@@ -116,10 +125,10 @@ def _attempt(
 
 
 def _to_slack(
-    delivery: Delivery, state: AlertState, verdict: Verdict, links: Links, slack: SlackSender
+    delivery: Delivery, state: AlertState, telling: Telling, slack: SlackSender
 ) -> tuple[DeliveryStatus, str, AlertState]:
     """A follow-up whose alert never got out becomes the alert; the end of what nobody was told is not told."""
-    action = delivery.action
+    action, verdict, links = delivery.action, telling.verdict, telling.links
     incident = action.incident
     if incident is None:
         raise ConfigurationError(f"deliveries.json: the action {action.id} has no incident.")
@@ -142,12 +151,12 @@ def _to_slack(
     if action.kind is ActionKind.ALERT or not told:
         if current is None or current not in state.open:
             return DeliveryStatus.SKIPPED, "it was over before it could be told", state
-        reference = slack.post(messages.alert(verdict, incident, links), key=key, sent_since=since)
+        reference = slack.post(messages.alert(verdict, incident, links, telling.slowdown), key=key, sent_since=since)
         state = state.replaced(current.model_copy(update={"slack": reference, "slack_told": True}))
         return DeliveryStatus.DELIVERED, "alert posted", state
 
     if slack.threads and root:
-        slack.update(root, messages.alert(verdict, incident, links))
+        slack.update(root, messages.alert(verdict, incident, links, telling.slowdown))
     if action.kind is ActionKind.REFRESH or not (slack.threads or action.changed):
         return DeliveryStatus.DELIVERED, "alert updated" if slack.threads else "nothing new to tell", state
     slack.post(
@@ -180,6 +189,13 @@ def _summary(folder: RunFolder) -> str | None:
     try:
         return folder.summary.read_text(encoding="utf-8") or None
     except (OSError, UnicodeDecodeError):
+        return None
+
+
+def _slowdown(folder: RunFolder) -> str | None:
+    try:
+        return Plan.read(folder.plan).slowdown
+    except ConfigurationError:
         return None
 
 

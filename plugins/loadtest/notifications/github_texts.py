@@ -33,12 +33,14 @@ STATUS_STATES = {
 
 @dataclass(frozen=True)
 class Telling:
-    """The run that is told about. `summary`: its summary.md, which is Markdown of our own and escaped already."""
+    """The run that is told about. `summary`: its summary.md, which is Markdown of our own and escaped already.
+    `slowdown`: what the run slowed down on purpose."""
 
     verdict: Verdict
     links: Links
     config: NotificationConfig
     summary: str | None = None
+    slowdown: str | None = None
 
 
 def incident_marker(incident: Incident) -> str:
@@ -71,6 +73,7 @@ def issue_body(telling: Telling, incident: Incident) -> str:
     parts = [
         incident_marker(incident),
         f"**{markdown(verdict.sentence)}**",
+        f"This run slowed its backend down on purpose: {markdown_code(telling.slowdown)}" if telling.slowdown else "",
         f"Scenario {markdown_code(verdict.scenario)}, environment {markdown_code(verdict.environment)}, "
         f"profile {markdown_code(verdict.profile)}.",
         "\n".join(["| Endpoint | Criterion | Outcome | What |", "| --- | --- | --- | --- |", *rows]),

@@ -51,12 +51,16 @@ class Message:
     blocks: list[dict[str, Any]] = field(default_factory=list)
 
 
-def alert(verdict: Verdict, incident: Incident, links: Links) -> Message:
-    """A new incident, told from the start; also what an edited alert shows while the incident is open."""
+def alert(verdict: Verdict, incident: Incident, links: Links, slowdown: str | None = None) -> Message:
+    """A new incident, told from the start; also what an edited alert shows while the incident is open.
+
+    `slowdown`: what the run slowed down on purpose, so that nobody takes a demonstration for a regression.
+    """
     title = _title(incident.level, verdict)
     blocks: list[Block] = [
         header(title),
         paragraph(verdict.sentence if incident.sightings == 1 else _headline(incident)),
+        *([paragraph(f"This run slowed its backend down on purpose: {slowdown}")] if slowdown else []),
         fields(_facts(verdict, incident)),
         *bullets("What is wrong", [one.sentence for one in incident.symptoms]),
         *_recommendation(verdict.recommendations),
@@ -199,7 +203,7 @@ def _facts(verdict: Verdict, incident: Incident) -> list[tuple[str, str]]:
 def _baseline(verdict: Verdict) -> str:
     comparison = verdict.comparison
     if comparison is None or not comparison.compared:
-        return "not compared" + (f": {comparison.reason}" if comparison and comparison.reason else "")
+        return (comparison.reason if comparison else "") or "not compared"
     version = f"version {comparison.baseline_version}, " if comparison.baseline_version is not None else ""
     return f"{version}{_runs(comparison.baseline_runs)}"
 

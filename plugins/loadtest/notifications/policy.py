@@ -63,7 +63,10 @@ def decide(
             incidents.follow_invalid()
         else:
             incidents.follow_measured()
-    actions = (*_about_the_commit(verdict, config), *incidents.actions)
+    # people in Slack first, then what belongs to the commit, then the issues
+    in_slack = tuple(one for one in incidents.actions if one.channel == "slack")
+    issues = tuple(one for one in incidents.actions if one.channel == "github")
+    actions = (*in_slack, *_about_the_commit(verdict, config), *issues)
     new_state = state.model_copy(
         update={
             "open": tuple(incidents.open),
