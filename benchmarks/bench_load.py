@@ -112,16 +112,18 @@ def counts(bench: Bench) -> None:
     with fast_server(0.3) as server:
         before = server.count
         result, _ = bench.load(server.base_url, SATURATING, users=20, spawn_rate=20, duration_s=5)
-        bench.figure("counts_off_with_requests_in_flight_at_the_end", abs(server.count - before - result.samples), "", "<=0")
+        bench.figure(
+            "counts_off_with_requests_in_flight_at_the_end", abs(server.count - before - result.samples), "requests", "<=0"
+        )
     with fast_server() as server:
         result, _ = bench.load(server.base_url, PACED, users=20, spawn_rate=20, duration_s=5)
-        bench.figure("counts_off_normal_end", abs(server.count - result.samples), "", "<=0")
+        bench.figure("counts_off_normal_end", abs(server.count - result.samples), "requests", "<=0")
         before = server.count
         handle = bench.start(server.base_url, PACED, users=20, spawn_rate=20, duration_s=600)
         until(lambda: server.count > before + 500)
         run.stop_load(handle)
         result = run.wait_for_load(handle)
-        bench.figure("counts_off_sigterm", abs(server.count - before - result.samples), "", "<=0")
+        bench.figure("counts_off_sigterm", abs(server.count - before - result.samples), "requests", "<=0")
 
 
 def loss(bench: Bench) -> None:
@@ -141,7 +143,7 @@ def loss(bench: Bench) -> None:
         result = run.wait_for_load(handle, on_progress=watch, poll_s=0.05)
         bench.figure("worker_loss_noticed_after", (noticed_at or float("inf")) - killed_at, "s", "<=10")
         # the killed worker sent 100 requests a second: at most its last second, and the batch not yet written
-        bench.figure("worker_loss_requests_missing", server.count - result.samples, "", "<=150")
+        bench.figure("worker_loss_requests_missing", server.count - result.samples, "requests", "<=150")
         bench.figure("worker_loss_recorded", sum(worker.lost for worker in result.workers), "workers", ">=1")
 
 
@@ -155,19 +157,19 @@ def workers(bench: Bench) -> None:
             rates[number] = result.samples / steady_s
             bench.figure(f"throughput_{number}_workers", rates[number], "1/s")
             busy = max(worker.busy_share_median or 0 for worker in result.workers)
-            bench.figure(f"busy_share_{number}_workers", busy, "")
+            bench.figure(f"busy_share_{number}_workers", busy, "share")
     bench.figure("throughput_2_workers_against_1", rates[2] / rates[1], "x")
     bench.figure("throughput_4_workers_against_1", rates[4] / rates[1], "x")
-    bench.figure("cores", os.cpu_count() or 0, "")
+    bench.figure("cores", os.cpu_count() or 0, "cores")
 
 
 def saturation(bench: Bench) -> None:
     """Does the generator know that it is the bottleneck, and only then?"""
     with fast_server() as server:
         result, _ = bench.load(server.base_url, SATURATING, users=40, spawn_rate=40, duration_s=8)
-        bench.figure("saturated_share_at_saturation", result.workers[0].saturated_share or 0, "", ">=0.5")
+        bench.figure("saturated_share_at_saturation", result.workers[0].saturated_share or 0, "share", ">=0.5")
         result, _ = bench.load(server.base_url, PACED, users=10, spawn_rate=10, duration_s=8)
-        bench.figure("saturated_share_at_100_rps", result.workers[0].saturated_share or 0, "", "<=0.1")
+        bench.figure("saturated_share_at_100_rps", result.workers[0].saturated_share or 0, "share", "<=0.1")
 
 
 def overhead(bench: Bench) -> None:

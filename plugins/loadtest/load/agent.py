@@ -33,6 +33,7 @@ logger = logging.getLogger(__name__)
 
 EARLY_S = 1.0  # a worker hears of the start a little later than the master, so its time may be this much short
 GATHER_ON_QUIT_S = 4.0
+ARRIVALS_LAG_S = 0.5
 LOCUST_LISTENER = "Runner.__init__.<locals>.on_request"
 
 
@@ -232,10 +233,18 @@ class Agent:
                     self.runner.start(users, max(1, abs(users - (level or 0))))
                     level = users
             gevent.sleep(min(1.0, config.duration_s - elapsed))
+        if self.arrivals:
+            self.let_arrivals_end()
         self.event("time_up")
         if self.receiver:
             self.receiver.gather(config.stop_timeout_s + GATHER_ON_QUIT_S)
         self.runner.quit()
+
+    def let_arrivals_end(self) -> None:
+        """Processes count time from their own first moment, a little after ours: their last arrivals are still to come."""
+        deadline = monotonic() + ARRIVALS_LAG_S
+        while not self.arrivals.all_sent and monotonic() < deadline:
+            gevent.sleep(0.01)
 
     def leave(self, reason: str) -> None:
         """End this process soon, whatever the scenario does."""

@@ -45,6 +45,7 @@ class ArrivalCounts:
 
     def __init__(self) -> None:
         self.due = self.started = self.late = self.dropped = self.in_flight = 0
+        self.all_sent = False
 
     def facts(self) -> dict[str, int]:
         return {"due": self.due, "started": self.started, "late": self.late, "dropped": self.dropped}
@@ -105,6 +106,7 @@ class ArrivalDriver(User):
         group = Group()
         try:
             self._send_arrivals(group)
+            self.counts.all_sent = True
             group.join(timeout=self.stop_timeout_s)
         finally:
             group.kill(block=False)

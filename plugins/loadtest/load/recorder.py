@@ -205,10 +205,13 @@ class Recorder:
         return known
 
     def _record_error(self, request_type: str, name: str, exception: BaseException | str, status: Any, url: str | None) -> int:
-        if self._stats and exception:
-            _, stats_name = self._endpoint_of.get((request_type, name)) or self._new_name(request_type, name, url)
-            self._stats.log_error(request_type, stats_name, exception)
-        return self._errors.id_of(describe_error(exception, status or 0))
+        try:
+            if self._stats and exception:
+                _, stats_name = self._endpoint_of.get((request_type, name)) or self._new_name(request_type, name, url)
+                self._stats.log_error(request_type, stats_name, exception)
+            return self._errors.id_of(describe_error(exception, status or 0))
+        except Exception:  # an exception that cannot even be printed is still a failed request
+            return self._errors.id_of(type(exception).__name__)
 
     # -- writing ------------------------------------------------------------------------------------------------
 

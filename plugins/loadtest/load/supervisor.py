@@ -58,6 +58,8 @@ def supervise(scratch: Scratch) -> None:
     for process in processes:
         capture.follow(process.process.stdout, f"[{process.worker}] " if len(processes) > 1 else "")
 
+    import pyarrow.parquet  # noqa: F401 (for the conversion: its import must not come after the load)
+
     from loadtest.load.finish import finish_attempt
     from loadtest.load.result import Observed
     from loadtest.load.watch import LoadWatch
