@@ -6,12 +6,15 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from sqlalchemy import update
 
 from loadtest.gate.models import RegressionReport
 from loadtest.history.acknowledgements import accept, false_alarm, mute, withdraw
 from loadtest.history.context import Known, known_of
+from loadtest.history.database import writing
 from loadtest.history.queries import all_series, counts, drift_series, metric_series, metric_table, recent_runs, summaries
 from loadtest.history.record import record_run
+from loadtest.history.tables import Run
 from loadtest.planning.models import Plan
 from loadtest.run_folder import RunFolder
 from loadtest.vocabulary import Outcome
@@ -135,3 +138,12 @@ def test_a_history_that_is_away_costs_the_gate_nothing_but_mutes_and_drift(add, 
     plan = Plan.read(add("a", 1).plan)
     monkeypatch.setenv("LOADTEST_DATABASE_URL", "postgresql://me:s3cret@127.0.0.1:1/history")
     assert known_of(plan) == Known()
+
+
+def test_a_summary_of_another_version_is_left_out_with_a_warning(add, url, caplog):
+    add("a", 1)
+    add("b", 2)
+    with writing(url) as session:
+        session.execute(update(Run).where(Run.run_id == "a").values(summary='{"of": "the future"}'))
+    assert ids(summaries(*SERIES, database_url=url)) == ["b"]
+    assert "cannot be read" in caplog.text

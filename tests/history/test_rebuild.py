@@ -93,6 +93,7 @@ GOOD = "x,s,e,p,2024-01-01T00:00:00Z,GET /,p95_ms,1\n"
         ("run_id,value\n1,2\n", "has no column 'scenario'"),
         (HEADER + GOOD + "y,s,e,p,yesterday,GET /,p95_ms,1\n", "line 3: started_at"),
         (HEADER + GOOD + "y,s,e,p,2024-01-01T00:00:00Z,GET /,p95_ms,nan\n", "line 3: value"),
+        (HEADER + GOOD + "y,s,e,p,9999-12-31T23:59:59-12:00,GET /,p95_ms,1\n", "line 3: started_at: a time must lie"),
         (HEADER + GOOD + "y,s,e,p,2024-01-01T00:00:00Z,GET /,P95;DROP,1\n", "line 3: metric"),
         (HEADER + GOOD + "x,s,OTHER,p,2024-01-01T00:00:00Z,GET /x,p95_ms,1\n", "line 3 says something else of run 'x'"),
         (HEADER + GOOD + "y,s\n", "line 3: environment"),
@@ -119,8 +120,15 @@ def test_any_file_is_imported_or_refused_in_a_sentence(tmp_path, data):
 
 
 def test_json_of_the_wrong_shape_is_refused(tmp_path):
-    for content in ("[1, 2]", json.dumps({"run": {"run_id": "x"}}), '{"acknowledgement": {}}', "null", '[{"run": '):
-        file = tmp_path / "x.json"
-        file.write_text(content)
+    run = {"run_id": "x", "scenario": "s", "environment": "e", "profile": "p", "started_at": "2024-01-01T00:00:00Z"}
+    import_file(written(tmp_path, json.dumps({"run": run})))
+    bad_summary = json.dumps({"run": run, "summary": '{"of": "the future"}'})
+    for content in (bad_summary, "[1, 2]", json.dumps({"run": {"run_id": "x"}}), '{"acknowledgement": {}}', "null", '[{"run": '):
         with pytest.raises(ConfigurationError):
-            import_file(file)
+            import_file(written(tmp_path, content))
+
+
+def written(folder: Path, content: str) -> Path:
+    file = folder / "x.json"
+    file.write_text(content)
+    return file

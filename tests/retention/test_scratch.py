@@ -109,3 +109,22 @@ def test_candidates_for_a_baseline_and_the_history_are_never_scratch(scratch, in
     carry_out(plan_sweep())
     assert candidate.exists()
     assert (scratch / "history.db").exists()
+
+
+def test_orphaned_databases_of_a_server_go_and_others_stay(scratch, postgres_server, monkeypatch):
+    import psycopg
+
+    monkeypatch.setenv("LOADTEST_SAMPLE_DATABASE_URL", postgres_server.url)
+    long_ago = int(time.time()) - 3 * 86_400
+    names = {f"loadtest_gone_{long_ago:08x}_0badcafe", f"loadtest_used_{long_ago:08x}_0badcafe", "loadtest_history", "other"}
+    with psycopg.connect(postgres_server.url, autocommit=True) as connection:
+        for name in names:
+            connection.execute(f'CREATE DATABASE "{name}"')
+        with psycopg.connect(postgres_server.url_of(f"loadtest_used_{long_ago:08x}_0badcafe")):
+            plan = plan_sweep()
+            assert carry_out(plan).problems == ()
+        left = {row[0] for row in connection.execute("SELECT datname FROM pg_database")}
+        assert names - left == {f"loadtest_gone_{long_ago:08x}_0badcafe"}
+        assert postgres_server.password not in plan.model_dump_json()
+        for name in names & left:
+            connection.execute(f'DROP DATABASE "{name}" WITH (FORCE)')

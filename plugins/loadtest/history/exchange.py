@@ -19,6 +19,7 @@ from sqlalchemy import select
 
 from loadtest.errors import ConfigurationError
 from loadtest.files import first_problem
+from loadtest.gate.models import RunSummary
 from loadtest.history.acknowledgements import acknowledgements
 from loadtest.history.database import reading, writing
 from loadtest.history.models import Acknowledgement, HistoryStatus, MetricRow, RunEntry, RunRow, Source
@@ -113,6 +114,8 @@ def _json_entries(stream: TextIO, path: Path) -> Iterator[RunEntry | Acknowledge
                 yield Acknowledgement.model_validate(data["acknowledgement"])
             else:
                 entry = RunEntry.model_validate(data)
+                if entry.summary is not None:
+                    RunSummary.model_validate_json(entry.summary)
                 if entry.run.outcome and entry.run.status is HistoryStatus.MEASURED:
                     entry = entry.model_copy(update={"run": entry.run.model_copy(update={"status": HistoryStatus.JUDGED})})
                 yield entry

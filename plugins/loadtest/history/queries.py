@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 from datetime import datetime
 
+from pydantic import ValidationError
 from sqlalchemy import Select, and_, distinct, exists, func, or_, select
 from sqlalchemy.orm import Session
 
+from loadtest.files import first_problem
 from loadtest.gate.models import Finding, RunSummary
 from loadtest.history.database import reading
 from loadtest.history.models import (
@@ -24,6 +27,8 @@ from loadtest.history.tables import AcknowledgementRow, Run, RunFinding, RunMetr
 from loadtest.history.text import endpoint_key
 from loadtest.planning.models import Plan
 from loadtest.vocabulary import Criterion, Outcome
+
+_log = logging.getLogger(__name__)
 
 
 def recent_runs(
@@ -195,7 +200,7 @@ def summaries(
     statement = statement.order_by(Run.started_at.desc(), Run.run_id.desc()).limit(limit)
     with reading(database_url) as session:
         texts = list(session.scalars(statement))
-    return [RunSummary.model_validate_json(text) for text in reversed(texts)]
+    return [summary for text in reversed(texts) if (summary := _summary(text)) is not None]
 
 
 def drift_series(plan: Plan, *, since: datetime | None = None, database_url: str | None = None) -> list[RunSummary]:
@@ -240,6 +245,15 @@ def endpoints_of(scenario: str, environment: str, profile: str, *, database_url:
     )
     with reading(database_url) as session:
         return sorted(session.scalars(statement))
+
+
+def _summary(text: str | None) -> RunSummary | None:
+    """None, with a warning, for a summary of a version that is no longer understood: drift then does without that run."""
+    try:
+        return RunSummary.model_validate_json(text or "")
+    except ValidationError as error:
+        _log.warning("The summary of a run in the history cannot be read: %s", first_problem(error))
+        return None
 
 
 def _of_series(statement: Select, scenario: str | None, environment: str | None, profile: str | None) -> Select:  # type: ignore[type-arg]

@@ -35,5 +35,8 @@ def small_int(value: int | None) -> int | None:
 
 
 def aware(instant: datetime) -> datetime:
-    """In UTC; a time without a zone is taken as UTC."""
-    return instant.replace(tzinfo=UTC) if instant.tzinfo is None else instant.astimezone(UTC)
+    """In UTC; a time without a zone is taken as UTC. Raises ValueError at the very ends of the calendar."""
+    try:
+        return instant.replace(tzinfo=UTC) if instant.tzinfo is None else instant.astimezone(UTC)
+    except OverflowError:
+        raise ValueError("a time must lie between the years 1 and 9999") from None
