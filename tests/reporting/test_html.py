@@ -84,6 +84,12 @@ def test_ids_are_unique_and_every_link_in_the_page_has_its_place(run_of):
     assert {address[1:] for address in page.addresses} <= set(page.ids)
 
 
+def test_a_change_column_only_where_something_was_compared(run_of):
+    for runs, label in ((8, 9), (0, 0)):
+        files = run_of(baseline_runs=runs, outcome="pass")
+        assert render_report(build_view(files), files).count('data-label="Change"') == label + (runs > 0)
+
+
 def test_the_same_files_give_the_same_page(run_of):
     files = run_of()
     assert render_report(build_view(files), files) == render_report(build_view(files), files)

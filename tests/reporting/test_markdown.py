@@ -54,6 +54,11 @@ def test_every_table_row_has_all_its_cells(view_of):
     assert counts == {10, 3}  # endpoints, failures
 
 
+def test_without_a_comparison_there_is_no_empty_column(view_of):
+    assert "| Errors | Change | Target |" in render_summary(view_of())
+    assert "| Errors | Target |" in render_summary(view_of(baseline_runs=0, outcome="pass"))
+
+
 def test_very_many_endpoints_are_cut_worst_kept(view_of):
     text = render_summary(view_of(endpoints=500, outcome="fail"))
     assert len(text) < 60_000

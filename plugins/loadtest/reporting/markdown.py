@@ -57,21 +57,20 @@ def _endpoints(view: ReportView) -> str:
     if not view.endpoints:
         return ""
     rows = view.endpoints[:MOST_ENDPOINTS]  # worst first
-    lines = [
-        "### Endpoints",
-        "",
-        "| Endpoint | Outcome | Requests | Per second | p50 ms | p95 ms | p99 ms | Errors | Change | Target |",
-        "| --- | --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: | --- |",
-        *(_row(row, markdown_code(row.endpoint)) for row in rows),
-    ]
+    headings = ["Endpoint", "Outcome", "Requests", "Per second", "p50 ms", "p95 ms", "p99 ms", "Errors", "Target"]
+    if view.compared:
+        headings.insert(-1, "Change")
+    rules = ["---" if heading in ("Endpoint", "Outcome", "Target") else "---:" for heading in headings]
+    lines = ["### Endpoints", "", _line(headings), _line(rules)]
+    lines += [_row(row, markdown_code(row.endpoint), view.compared) for row in rows]
     if view.total:
-        lines.append(_row(view.total, f"**{view.total.endpoint}**"))
+        lines.append(_row(view.total, f"**{view.total.endpoint}**", view.compared))
     return "\n".join(lines) + _more(len(view.endpoints) - MOST_ENDPOINTS, "metrics.json")
 
 
-def _row(row: EndpointRow, name: str) -> str:
+def _row(row: EndpointRow, name: str, compared: bool) -> str:
     outcome = f"{format.outcome_sign(row.outcome)} {format.outcome_label(row.outcome)}" if row.outcome else format.NONE
-    cells = (
+    cells = [
         name,
         outcome,
         format.count(row.n),
@@ -80,10 +79,14 @@ def _row(row: EndpointRow, name: str) -> str:
         format.ms_number(row.p95_ms),
         format.ms_number(row.p99_ms),
         format.percent(row.error_rate),
-        row.change_text or format.NONE,
+        *([row.change_text or format.NONE] if compared else []),
         row.targets or format.NONE,
-    )
-    return "| " + " | ".join(cells) + " |"
+    ]
+    return _line(cells)
+
+
+def _line(cells: list[str]) -> str:
+    return f"| {' | '.join(cells)} |"
 
 
 def _failures(view: ReportView) -> str:

@@ -127,6 +127,11 @@ class ReportView:
     links: tuple[tuple[str, str], ...] = ()
     missing: tuple[str, ...] = field(default=())
 
+    @property
+    def compared(self) -> bool:
+        """Whether any endpoint has a change against a baseline to show."""
+        return any(row.change is not None for row in self.endpoints)
+
 
 def build_view(files: RunFiles) -> ReportView:
     verdict = files.verdict
@@ -208,7 +213,7 @@ def _evidence(value: float | int | str) -> str:
 def _steps(files: RunFiles) -> tuple[Step, ...]:
     if files.verdict is None:
         return ()
-    said = plain(files.verdict.sentence)
+    said = f"{plain(files.verdict.sentence)} {facts.comparison_sentence(files)}"
     return tuple(
         Step(
             title=format.sentence(plain(item.title)),
