@@ -20,7 +20,7 @@ from loadtest.gate.models import RunSummary
 from loadtest.gate.multiplicity import over_metrics_and_endpoints
 
 SUSPECT_LEVEL = 0.15
-AGREE_LEVEL = 0.05  # of the fresh runs alone
+AGREE_LEVEL = 0.005  # of the fresh runs alone, unadjusted
 # Part of an endpoint's between-run variance that runs of one build, one hour, have in common and that averaging them
 # does not remove. Unknown on a given system: assumed larger than the simulator's, which costs 1-2 points of power.
 SESSION_SHARE = 0.4
