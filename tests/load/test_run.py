@@ -338,3 +338,46 @@ def test_remote_workers_that_do_not_come_are_waited_for_only_so_long(
     result = load(tmp_path, server, remote_workers=1, remote_wait_s=2, duration_s=60)
     assert result.stop_reason is StopReason.NOT_STARTED
     assert "joined the master in time" in result.error
+
+
+@pytest.mark.slow
+def test_all_workers_killed_is_a_crash_with_its_own_sentence(tmp_path: Path, server: CountingServer) -> None:
+    handle = start(tmp_path, server, users=4, workers=2, duration_s=600)
+    until(lambda: server.total > 20)
+    for process in locust_processes(handle):
+        if "--worker" in process.cmdline():
+            process.kill()
+    result = run.wait_for_load(handle)
+    assert result.stop_reason is StopReason.CRASHED
+    assert "All 2 load-generating processes ended before their time" in result.error
+    assert all(worker.lost for worker in result.workers)
+
+
+@pytest.mark.slow
+def test_a_locust_that_is_killed_is_a_crash_and_its_samples_stay(tmp_path: Path, server: CountingServer) -> None:
+    handle = start(tmp_path, server, duration_s=600)
+    until(lambda: server.total > 60)
+    for process in locust_processes(handle):
+        process.kill()
+    result = run.wait_for_load(handle)
+    assert result.stop_reason is StopReason.CRASHED and result.exit_code == -signal.SIGKILL
+    assert "Locust ended before its time" in result.error
+    assert 0 < result.samples <= server.total
+
+
+def test_every_profile_of_the_project_is_valid() -> None:
+    from loadtest.planning.config import load_profile
+    from loadtest.settings import settings
+
+    exact = {
+        "smoke": (5, 5, 30),
+        "light": (10, 2, 300),
+        "medium": (50, 5, 600),
+        "heavy": (100, 10, 900),
+        "stress": (200, 20, 600),
+    }
+    for name, figures in exact.items():
+        profile = load_profile(settings(), name)
+        assert (profile.users, profile.spawn_rate, profile.duration_s) == figures
+        assert profile.evidence == ("indicative" if name == "smoke" else "conclusive")
+    assert load_profile(settings(), "open_100").arrivals_per_s == 100
