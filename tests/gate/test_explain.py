@@ -49,3 +49,26 @@ def test_a_run_that_never_ran_has_nothing_to_explain(tmp_path: Path) -> None:
 def test_works_without_the_gates_report(tmp_path: Path) -> None:
     folder = build_run_folder(tmp_path, outcome="invalid", without=("regression_report",))
     assert "Can the measurement be believed?" in explain(folder)
+
+
+def test_hostile_names_come_out_harmless_in_the_terminal(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    from loadtest.cli import main
+
+    folder = build_run_folder(tmp_path, outcome="fail", hostile=True)
+    with pytest.raises(SystemExit) as ended:
+        main(["explain", str(folder.path)])
+    out = capsys.readouterr().out
+    assert not ended.value.code
+    assert "\x1b" not in out and "\x07" not in out and "\u202e" not in out
+    assert "<script>" in out  # text stays text
+
+
+def test_mistakes_get_one_sentence(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    from loadtest.cli import main
+
+    folder = build_run_folder(tmp_path, outcome="fail")
+    for arguments in ([str(folder.path), "GET /nowhere"], ["no-such-run"]):
+        with pytest.raises(SystemExit) as ended:
+            main(["explain", *arguments])
+        assert ended.value.code == 2
+        assert capsys.readouterr().err.count("\n") == 1

@@ -14,7 +14,7 @@ from loadtest.gate.commands import overrides_of
 from loadtest.gate.criteria import apply_mutes, judge_required
 from loadtest.gate.models import Comparison, Detectable, Finding, RegressionReport, RunSummary
 from loadtest.gate.recommendations import recommend
-from loadtest.gate.steady_samples import SteadySamples, read_steady_samples
+from loadtest.gate.steady_samples import EndpointSamples, Latencies, read_steady_samples
 from loadtest.gate.targets import judge_targets
 from loadtest.gate.validity import Usual, judge_validity
 from loadtest.load.models import LoadResult, StopReason
@@ -30,7 +30,7 @@ class _Run:
     plan: Plan
     load: LoadResult
     metrics: RunMetrics
-    samples: SteadySamples | None
+    samples: dict[str, EndpointSamples]
     summary: RunSummary | None
 
 
@@ -56,7 +56,7 @@ def check(
         comparison = Comparison(compared=False, reason="the measurement is not to be trusted, so nothing was compared")
     else:
         findings += judge_required(run.plan, run.metrics)
-        findings += judge_targets(run.plan, run.metrics, run.samples.successes_by_endpoint() if run.samples else None, history)
+        findings += judge_targets(run.plan, run.metrics, Latencies(run.samples), history)
         if baseline is not None:
             comparison, regressions, detectable = _compare(baseline, run, confirmations)
             findings += [*regressions, *(_drift(baseline, run, earlier) if comparison.compared else ())]
@@ -80,35 +80,34 @@ def summarize(folder: RunFolder) -> RunSummary | None:
 
 
 def _read(folder: RunFolder) -> _Run:
-    from loadtest.gate.summary import summarize_run
-
     plan, load, metrics = Plan.read(folder.plan), LoadResult.read(folder.load), RunMetrics.read(folder.metrics)
-    samples = read_steady_samples(folder.samples, load) if load.samples else None
-    if samples is None or len(samples.latency_ms) == 0 or metrics.duration_s <= 0:
-        return _Run(plan, load, metrics, samples, None)
-    summary = summarize_run(
+    samples = read_steady_samples(folder.samples, load) if load.samples else {}
+    summary = _summary(plan, load, metrics, samples) if samples and metrics.duration_s > 0 else None
+    return _Run(plan, load, metrics, samples, summary)
+
+
+def _summary(plan: Plan, load: LoadResult, metrics: RunMetrics, samples: dict[str, EndpointSamples]) -> RunSummary:
+    """What a baseline stores of the run, and what the server reported of each endpoint: a later slowdown can then be
+    split into its parts."""
+    from loadtest.gate.summary import summarize_endpoint
+
+    server = {row.endpoint: {part.component: part.p50_ms for part in row.server} for row in metrics.endpoints}
+    endpoints = []
+    for name, own in sorted(samples.items()):
+        summarized = summarize_endpoint(*own.successes(), own.n, own.errors, name)
+        endpoints.append(summarized.model_copy(update={"server_p50_ms": server.get(name, {})}))
+    return RunSummary(
         run_id=plan.run_id,
         started_at=load.started_at,
         duration_s=metrics.duration_s,
         digest=plan.digest,
         host_class=plan.host_class,
-        latency_ms=samples.latency_ms,
-        start_s=samples.start_s,
-        endpoint_code=samples.endpoint_code,
-        is_error=samples.is_error,
-        names=samples.names,
         commit=plan.trigger.commit,
         versions=plan.versions,
+        rps=sum(own.n for own in samples.values()) / metrics.duration_s,
         host_probe=load.host_probe,
+        endpoints=tuple(endpoints),
     )
-    return _Run(plan, load, metrics, samples, _with_server_times(summary, metrics))
-
-
-def _with_server_times(summary: RunSummary, metrics: RunMetrics) -> RunSummary:
-    """What the server reported of each endpoint, so that a later slowdown can be split into its parts."""
-    server = {row.endpoint: {part.component: part.p50_ms for part in row.server} for row in metrics.endpoints}
-    endpoints = [row.model_copy(update={"server_p50_ms": server.get(row.endpoint, {})}) for row in summary.endpoints]
-    return summary.model_copy(update={"endpoints": tuple(endpoints)})
 
 
 def _usual(run: _Run, history: Sequence[RunSummary]) -> Usual | None:
