@@ -65,7 +65,8 @@ def trigger(
         blocking=blocking,
     )
     run_id = push_run_id(conf)
-    with AirflowClient(airflow_url, **_credentials()) as client:
+    token, username, password = _credentials()
+    with AirflowClient(airflow_url, username, password, token) as client:
         run = client.create_run(DAG_ID, run_id, conf)
         report_created(client, run)
         if skip_overtaken:
@@ -108,12 +109,11 @@ def _seconds(wait: str | None) -> float | None:
     return float(seconds)
 
 
-def _credentials() -> dict[str, str]:
-    """From the environment only: a command line is visible to everyone on the machine."""
-    values = {name: os.environ.get(f"LOADTEST_AIRFLOW_{name.upper()}", "") for name in ("token", "username", "password")}
-    found = {name: value for name, value in values.items() if value}
-    if "token" not in found and len(found) < 2:
+def _credentials() -> tuple[str | None, str | None, str | None]:
+    """Token, user name and password, from the environment only: a command line is visible to everyone on the machine."""
+    token, username, password = (os.environ.get(f"LOADTEST_AIRFLOW_{name}") or None for name in ("TOKEN", "USERNAME", "PASSWORD"))
+    if token is None and (username is None or password is None):
         raise ConfigurationError(
             "Airflow wants a login; set LOADTEST_AIRFLOW_TOKEN, or LOADTEST_AIRFLOW_USERNAME and LOADTEST_AIRFLOW_PASSWORD."
         )
-    return found
+    return token, username, password

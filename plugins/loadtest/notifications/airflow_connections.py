@@ -15,7 +15,7 @@ from typing import Any
 from loadtest.errors import ConfigurationError
 from loadtest.files import first_problem
 from loadtest.notifications.delivery import Channels
-from loadtest.notifications.github_delivery import GitHubSender, connect
+from loadtest.notifications.github_delivery import GitHubActions, GitHubSender, connect
 from loadtest.notifications.github_texts import Telling
 from loadtest.notifications.messages import Message
 from loadtest.notifications.models import Action, AlertState, DeliveryStatus, NotificationConfig, SlackReference
@@ -132,7 +132,7 @@ def _slack(connection: Any | None, config: NotificationConfig) -> SlackSender | 
     return SlackBot(SlackHook(slack_conn_id=SLACK, timeout=TIMEOUT_S, retry_handlers=[]).client, config.channel)
 
 
-def _github(connection: Any | None) -> GitHubSender | Unusable | None:
+def _github(connection: Any | None) -> GitHubActions | None:
     if connection is None:
         return None
     if connection.conn_type != "github":
@@ -143,4 +143,6 @@ def _github(connection: Any | None) -> GitHubSender | Unusable | None:
         requester = GithubHook(github_conn_id=GITHUB).get_conn().requester
     except Exception as error:  # the hook raises what a bad key file or App id makes it raise
         return Unusable(f"the connection {GITHUB} cannot be used ({type(error).__name__})")
+    if requester.auth is None:
+        return Unusable(f"the connection {GITHUB} has no token")
     return GitHubSender(connect(requester.auth, requester.base_url))

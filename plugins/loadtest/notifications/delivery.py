@@ -18,7 +18,7 @@ from loadtest.gate.models import Verdict
 from loadtest.history.models import Acknowledgement
 from loadtest.notifications import messages
 from loadtest.notifications.alert_store import AlertStore
-from loadtest.notifications.github_delivery import GitHubSender
+from loadtest.notifications.github_delivery import GitHubActions
 from loadtest.notifications.github_texts import Telling
 from loadtest.notifications.messages import Links
 from loadtest.notifications.models import (
@@ -43,7 +43,7 @@ class Channels:
     """Who can be told. None: not connected, which is said in the log and is no error."""
 
     slack: SlackSender | None = None
-    github: GitHubSender | None = None
+    github: GitHubActions | None = None
 
 
 def deliver(
@@ -106,22 +106,26 @@ def _attempt(
     now: datetime,
 ) -> tuple[Delivery, AlertState]:
     action, verdict = delivery.action, telling.verdict
-    connected = channels.slack if action.channel == "slack" else channels.github
-    if connected is None:
-        log.info("No %s connection: not told about %s (%s)", action.channel, verdict.run_id, action.kind)
-        return delivery.model_copy(update={"status": DeliveryStatus.SKIPPED, "detail": "no connection", "at": now}), state
     tried = {"tries": delivery.tries + 1, "at": now, "first_tried_at": delivery.first_tried_at or now, "maybe_sent": False}
     try:
-        if action.channel == "slack":
-            status, detail, state = _to_slack(delivery, state, telling, channels.slack)
-        else:
-            status, detail, state = channels.github.perform(action, state, telling)
+        status, detail, state = _perform(delivery, state, telling, channels)
     except DeliveryError as error:
         log.warning("%s %s of run %s was not delivered: %s", action.channel, action.kind, verdict.run_id, error)
         status = DeliveryStatus.FAILED if error.again else DeliveryStatus.REFUSED
         return delivery.model_copy(update=tried | {"status": status, "detail": str(error), "maybe_sent": error.maybe_sent}), state
     log.info("%s %s of run %s: %s", action.channel, action.kind, verdict.run_id, detail)
     return delivery.model_copy(update=tried | {"status": status, "detail": detail}), state
+
+
+def _perform(
+    delivery: Delivery, state: AlertState, telling: Telling, channels: Channels
+) -> tuple[DeliveryStatus, str, AlertState]:
+    if delivery.action.channel == "slack" and channels.slack is not None:
+        return _to_slack(delivery, state, telling, channels.slack)
+    if delivery.action.channel == "github" and channels.github is not None:
+        return channels.github.perform(delivery.action, state, telling)
+    log.info("No %s connection: not told about %s (%s)", delivery.action.channel, telling.verdict.run_id, delivery.action.kind)
+    return DeliveryStatus.SKIPPED, "no connection", state
 
 
 def _to_slack(

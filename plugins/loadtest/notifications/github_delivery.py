@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
-from typing import TypeVar
+from typing import Any, Protocol, TypeVar
 
 import requests
 from github import Auth, Github, GithubException
@@ -34,7 +34,7 @@ _SHA = re.compile(r"[0-9a-f]{40}")
 
 def connect(auth: Auth.Auth, base_url: str | None = None, *, pause_s: float = 0.25) -> Github:
     """A client that neither retries nor sleeps by itself; `pause_s` between requests, as GitHub asks of clients."""
-    options = {"base_url": base_url} if base_url else {}
+    options: dict[str, Any] = {"base_url": base_url} if base_url else {}
     return Github(
         auth=auth,
         timeout=TIMEOUT_S,
@@ -46,14 +46,21 @@ def connect(auth: Auth.Auth, base_url: str | None = None, *, pause_s: float = 0.
     )
 
 
+class GitHubActions(Protocol):
+    """Whoever performs the policy's GitHub actions."""
+
+    def perform(self, action: Action, state: AlertState, telling: Telling) -> Done:
+        """Do one action; returns status, where it went, and the state with issue or comment number. Raises DeliveryError."""
+        ...
+
+
 class GitHubSender:
-    """Performs the policy's GitHub actions with one client."""
+    """Performs them with one client of PyGithub."""
 
     def __init__(self, client: Github, policy: RetryPolicy = RetryPolicy()) -> None:
         self._client, self._policy = client, policy
 
     def perform(self, action: Action, state: AlertState, telling: Telling) -> Done:
-        """Do one action; returns status, where it went, and the state with issue or comment number. Raises DeliveryError."""
         verdict, config = telling.verdict, telling.config
         name = (action.incident.issue_repository if action.incident else None) or verdict.repository or config.repository
         if not name or not _REPOSITORY.fullmatch(name):
@@ -81,7 +88,7 @@ class GitHubSender:
 
     def _status(self, repository: Repository, name: str, action: Action, state: AlertState, telling: Telling) -> Done:
         verdict = telling.verdict
-        if not _SHA.fullmatch(verdict.commit or ""):
+        if verdict.commit is None or not _SHA.fullmatch(verdict.commit):
             return DeliveryStatus.SKIPPED, f"{plain(verdict.commit, 60)} is not a full commit hash", state
         target = web_url(telling.links.report) or web_url(telling.links.airflow)
         options = {"target_url": target} if target else {}
@@ -96,6 +103,8 @@ class GitHubSender:
 
     def _comment(self, repository: Repository, name: str, action: Action, state: AlertState, telling: Telling) -> Done:
         verdict = telling.verdict
+        if verdict.pull_request is None:
+            return DeliveryStatus.SKIPPED, "the run has no pull request", state
         body, marker = texts.sticky_comment(telling), texts.sticky_marker(verdict)
         pull = repository.get_issue(verdict.pull_request)
         key = f"{name}#{verdict.pull_request}/{verdict.profile}"
