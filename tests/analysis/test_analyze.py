@@ -235,3 +235,22 @@ def test_impossible_clocks_crash_nothing(tmp_path: Path, start_us: int, load: st
     assert analyze(folder).total.n == (1 if load else 0)
     assert sum(point.n for point in Analysis.read(folder.analysis).timeline) == 2
     assert len(folder.failures_csv.read_text().splitlines()) == 2
+
+
+def test_a_second_analysis_writes_the_same_bytes(tmp_path: Path) -> None:
+    folder = write_run(tmp_path, random_table(np.random.default_rng(10), 3_000), row_group_size=500)
+    paths = (folder.metrics, folder.analysis, folder.stats_csv, folder.failures_csv, folder.prometheus)
+    analyze(folder)
+    first = [path.read_bytes() for path in paths]
+    analyze(folder)
+    assert [path.read_bytes() for path in paths] == first
+
+
+@pytest.mark.parametrize("median_ms", [2, 7, 45, 180, 950])
+def test_quantiles_are_exact_at_every_scale(tmp_path: Path, median_ms: int) -> None:
+    rng = np.random.default_rng(median_ms)
+    latency = (median_ms * 1000 * np.exp(0.3 * rng.standard_normal(4_000))).astype(np.uint32)
+    table = sample_table(start_us=START_US + 3_000_000 + np.arange(4_000), latency_us=latency, endpoint=["GET /x"] * 4_000)
+    total = analyze(write_run(tmp_path, table)).total
+    for name, level in QUANTILE_FIELDS.items():
+        assert getattr(total, name) == np.quantile(latency.astype(float), level) / 1000

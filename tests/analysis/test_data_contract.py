@@ -18,8 +18,8 @@ from upath import UPath
 from loadtest.analysis.analyze import analyze
 from loadtest.analysis.contract_process import ContractProcess
 from loadtest.analysis.contract_rules import rules
-from loadtest.analysis.data_docs import inert
-from loadtest.analysis.models import DataContract, RunMetrics
+from loadtest.analysis.data_docs import inert, publish_docs
+from loadtest.analysis.models import ContractCheck, DataContract, RunMetrics
 from loadtest.load.models import AbortFacts, ArrivalFacts
 from loadtest.planning.models import LoadModel
 from loadtest.run_folder import RunFolder
@@ -267,3 +267,13 @@ def test_a_run_folder_on_object_storage_is_read_in_process(tmp_path: Path) -> No
         if path.is_file():
             (memory.path / path.name).write_bytes(path.read_bytes())
     assert analyze(memory).total == RunMetrics.read(local.metrics).total
+
+
+def test_data_docs_reach_object_storage(tmp_path: Path) -> None:
+    (tmp_path / "validations/run").mkdir(parents=True)
+    (tmp_path / "validations/run/page.html").write_text("<head></head><script>1</script>fine")
+    target = UPath("memory://runs/docs-test/data_docs")
+    check = ContractCheck(name="a", passed=False, sentence="<b>not met</b>")
+    assert publish_docs(tmp_path, target, "run-1", False, [check]) == "data_docs/index.html"
+    assert "script>" not in (target / "validations/run/page.html").read_text()
+    assert "&lt;b&gt;not met" in (target / "index.html").read_text()

@@ -7,19 +7,10 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from loadtest.analysis import quantiles as module
-from loadtest.analysis.quantiles import GroupedQuantiles, View, bucket_of, exact_quantiles
+from loadtest.analysis.quantiles import GroupedQuantiles, View, bucket_of
 
 LEVELS = (0.0, 0.01, 0.25, 0.5, 0.9, 0.95, 0.99, 0.999, 1.0)
 ANY_LATENCY = st.one_of(st.integers(0, 2**32 - 1), st.integers(0, 50), st.sampled_from([0, 1, 2**24, 2**24 + 1, 2**32 - 1]))
-
-
-@given(hnp.arrays(np.uint32, st.integers(1, 300), elements=ANY_LATENCY))
-def test_quantiles_of_an_array_equal_numpy(values: np.ndarray) -> None:
-    assert np.array_equal(exact_quantiles(values, LEVELS), np.quantile(values.astype(np.float64), LEVELS))
-
-
-def test_quantiles_of_nothing_are_nan() -> None:
-    assert np.isnan(exact_quantiles(np.zeros(0, np.uint32), LEVELS)).all()
 
 
 @given(hnp.arrays(np.uint32, st.integers(2, 300), elements=ANY_LATENCY), st.integers(0, 8))

@@ -1,4 +1,4 @@
-"""Exact quantiles: of one array, and of many groups at once in bounded memory.
+"""Exact quantiles of many groups at once, in bounded memory.
 
 Definition everywhere: numpy's default ("linear", Hyndman & Fan 1996 type 7): of n sorted values x[0..n-1] the quantile q
 is at h = (n - 1) q, interpolated linearly between x[floor h] and x[floor h + 1]. Results equal `numpy.quantile` on the
@@ -17,17 +17,6 @@ MAX_CELLS = 1 << 23  # histogram cells of one GroupedQuantiles: 64 MB
 LEAST_CELLS = 1 << 16
 COMPRESS_ABOVE = 1 << 21  # collected values of one view before equal ones are merged
 _EXPONENT_BIAS = 127
-
-
-def exact_quantiles(values: NDArray[np.number], quantiles: Sequence[float]) -> NDArray[np.float64]:
-    """Quantiles (type 7) of one unsorted array by `numpy.partition`; NaN each when it is empty. Shape: (len(quantiles),)."""
-    n = len(values)
-    if n == 0:
-        return np.full(len(quantiles), np.nan)
-    low, high, share = _ranks(np.array([n]), quantiles)
-    ranks = np.unique(np.concatenate([low[0], high[0]]))
-    parted = np.partition(values, ranks)
-    return _interpolate(parted[low[0]].astype(np.float64), parted[high[0]].astype(np.float64), share[0])
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -120,15 +119,6 @@ class SampleFile:
         """Server-Timing components that the file has a column for, sorted."""
         return tuple(sorted(name[7:-3] for name in self.columns if name.startswith("server_") and name.endswith("_us")))
 
-    @property
-    def facts(self) -> dict[str, int]:
-        """The writer's own counts, e.g. `torn_records`, `raw_endpoint_names`; empty when it left none."""
-        try:
-            data = json.loads((self._file.schema_arrow.metadata or {}).get(b"loadtest", b"{}"))
-        except ValueError:
-            return {}
-        return data if isinstance(data, dict) else {}
-
     def time_range_us(self) -> tuple[int, int] | None:
         """First and last start, from the file's statistics (no data is read); None without rows or statistics."""
         index = self._file.schema_arrow.names.index("start_us")
@@ -214,30 +204,6 @@ _NUMERIC: dict[str, Any] = {
     "response_bytes": np.uint32,
     "users": np.uint16,
 }
-
-
-def read_samples(path: AnyPath, columns: Iterable[str] | None = None) -> tuple[SampleFile, Samples]:
-    """All rows at once (about 25 bytes a row for the required columns): for runs that fit in memory."""
-    file = SampleFile(path)
-    wanted = tuple(columns) if columns is not None else (*REQUIRED, *OPTIONAL, "server")
-    parts = list(file.chunks(wanted))
-    if len(parts) == 1:
-        return file, parts[0]
-    return file, _join(parts, wanted, file.components)
-
-
-def _join(parts: list[Samples], wanted: tuple[str, ...], components: tuple[str, ...]) -> Samples:
-    arrays: dict[str, Any] = {}
-    dtypes = {**_NUMERIC, "endpoint": np.uint16, "error": np.uint16, "worker": np.uint16, "failed": np.bool_}
-    for name in (*wanted, *(("failed",) if "error" in wanted else ())):
-        if name in dtypes:
-            arrays[name] = np.concatenate([getattr(part, name) for part in parts] or [np.zeros(0, dtypes[name])])
-    server = {}
-    for component in components if "server" in wanted else ():
-        values = np.concatenate([part.server[component][0] for part in parts] or [np.zeros(0, np.uint32)])
-        valid = np.concatenate([part.server[component][1] for part in parts] or [np.zeros(0, np.bool_)])
-        server[component] = (values, valid)
-    return Samples(n=sum(part.n for part in parts), server=server, **arrays)
 
 
 def _check_type(path: AnyPath, column: pa.Field) -> None:
