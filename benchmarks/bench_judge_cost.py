@@ -18,11 +18,11 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from benchmarks.simulator.figures import figure
+from benchmarks.figures import figure
 from loadtest.gate.comparison import compare
 from loadtest.gate.models import RunSummary
 from loadtest.gate.steady_samples import read_steady_samples
-from loadtest.gate.summary import summarize_run
+from loadtest.gate.summary import summarize_endpoint
 from loadtest.load.models import LoadResult, StopReason
 from loadtest.planning.models import Criteria, HostClass, LoadModel
 
@@ -79,20 +79,17 @@ def summarize(path: Path, load: LoadResult, number: int) -> tuple[RunSummary, fl
     """The run's summary, and seconds for reading and for summarizing."""
     started = time.perf_counter()
     samples = read_steady_samples(path, load)
-    assert samples is not None
     read = time.perf_counter()
-    summary = summarize_run(
+    endpoints = (summarize_endpoint(*own.successes(), own.n, own.errors, name) for name, own in samples.items())
+    summary = RunSummary(
         run_id=f"run-{number}",
         started_at=STARTED_AT + timedelta(hours=number),
         duration_s=DURATION_S,
         digest="plan",
         host_class=HOST,
-        latency_ms=samples.latency_ms,
-        start_s=samples.start_s,
-        endpoint_code=samples.endpoint_code,
-        is_error=samples.is_error,
-        names=samples.names,
+        rps=sum(own.n for own in samples.values()) / DURATION_S,
         commit=f"build-{number // 2}",
+        endpoints=tuple(endpoints),
     )
     return summary, read - started, time.perf_counter() - read
 
