@@ -3,7 +3,8 @@ from __future__ import annotations
 import pytest
 
 from loadtest.reporting.inputs import RunFiles, read_run
-from loadtest.reporting.view import ReportView, build_view
+from loadtest.reporting.records import ReportView
+from loadtest.reporting.view import build_view
 from loadtest.run_folder import RunFolder
 from tests.support.run_folders import build_run_folder, make_baseline_runs, make_trend
 

@@ -7,8 +7,8 @@ import json
 import pytest
 import vl_convert
 
-from loadtest.reporting import chart_data
-from loadtest.reporting.charts import run_charts
+from loadtest.reporting import chart_data, comparison_data
+from loadtest.reporting.run_charts import run_charts
 
 ALL_CHARTS = ["latency", "effects", "baseline", "distribution", "throughput", "errors", "server-time", "trend"]
 
@@ -50,12 +50,12 @@ def test_charts_without_data_are_left_out(run_of, options, gone):
 def test_flagged_endpoints_are_never_among_those_left_out(run_of):
     files = run_of(endpoints=60, outcome="fail")
     assert chart_data.important_endpoints(files, 5)[0] == "GET /api/v1/students/{id}"
-    assert chart_data.effect_rows(files)[0]["outcome"] == "fail"
-    assert len(chart_data.effect_rows(files)) == chart_data.MOST_ENDPOINTS
+    assert comparison_data.effect_rows(files)[0]["outcome"] == "fail"
+    assert len(comparison_data.effect_rows(files)) == chart_data.MOST_ENDPOINTS
 
 
 def test_the_change_from_the_baseline_is_relative_to_its_median(run_of):
-    rows = chart_data.baseline_rows(run_of(outcome="fail"))
+    rows = comparison_data.baseline_rows(run_of(outcome="fail"))
     slow = next(row for row in rows if row["full"] == "GET /api/v1/students/{id}" and row["metric"] == "p95")
     assert slow["change"] == pytest.approx(slow["ms"] / slow["mid"] - 1, abs=0.001)
     assert slow["change"] > 0.15
@@ -86,11 +86,11 @@ def test_names_that_look_alike_stay_different():
 
 
 def test_drifting_endpoints_lead_the_trend(run_of):
-    points, anchors, onsets, names = chart_data.trend_rows(run_of())
+    points, anchors, onsets, names = comparison_data.trend_rows(run_of())
     assert names[0] == "GET /api/v1/students/{id}"
     assert [row["endpoint"] for row in onsets] == [names[0]]
     assert {row["endpoint"] for row in anchors} == set(names)
-    assert "Drift began" in chart_data.trend_text(run_of())
+    assert "Drift began" in comparison_data.trend_text(run_of())
     assert len(points) == 20 * 9
 
 

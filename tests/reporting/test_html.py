@@ -12,8 +12,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from loadtest.reporting.charts import run_charts
 from loadtest.reporting.html import json_block, render_page, render_report
+from loadtest.reporting.run_charts import run_charts
 from loadtest.reporting.view import build_view
 
 JSON_VALUES = st.recursive(

@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from statistics import median
 from typing import Any
 
-from loadtest.analysis.models import QUANTILES, EndpointMetrics, TimelinePoint
-from loadtest.gate.models import EndpointSummary, Finding
+from loadtest.analysis.models import EndpointMetrics, TimelinePoint
 from loadtest.gate.wording import plural
 from loadtest.reporting import format
 from loadtest.reporting.escape import NAME_LIMIT, plain, shorten_endpoint
 from loadtest.reporting.inputs import RunFiles
-from loadtest.vocabulary import SEVERITY, Criterion, Outcome
+from loadtest.vocabulary import SEVERITY
 
 Rows = list[dict[str, Any]]
 
@@ -76,13 +74,13 @@ def latency_rows(files: RunFiles) -> tuple[Rows, list[str]]:
 def _points(name: str, points: Sequence[TimelinePoint], most: int) -> Rows:
     stride = math.ceil(len(points) / most) if points else 1
     return [
-        {"endpoint": name, "t": point.start_s, "p50": _rounded(point.p50_ms), "p95": _rounded(point.p95_ms), "n": point.n}
+        {"endpoint": name, "t": point.start_s, "p50": rounded(point.p50_ms), "p95": rounded(point.p95_ms), "n": point.n}
         for point in points[::stride]
         if point.p50_ms is not None
     ]
 
 
-def _rounded(value: float | None) -> float | None:
+def rounded(value: float | None) -> float | None:
     """Four significant digits: more only makes the file larger."""
     return None if value is None else float(f"{value:.4g}")
 
@@ -95,138 +93,10 @@ def latency_text(files: RunFiles) -> str:
     return f"{text} Over the steady phase, all endpoints together: p50 {format.ms(total.p50_ms)}, p95 {format.ms(total.p95_ms)}."
 
 
-def tolerance(files: RunFiles) -> float | None:
-    if files.plan is None:
-        return None
-    return files.plan.scenario.criteria.tolerance or files.plan.profile.tolerance
-
-
-def effect_rows(files: RunFiles) -> Rows:
-    """The most telling comparison of each endpoint: its change and interval, worst first."""
-    best: dict[str, Finding] = {}
-    for finding in files.findings:  # worst first
-        if finding.criterion is Criterion.REGRESSION and finding.endpoint and finding.effect is not None and finding.interval:
-            held = best.get(finding.endpoint)
-            if held is None or (held.outcome is finding.outcome and finding.effect > (held.effect or 0)):
-                best[finding.endpoint] = finding
-    ordered = sorted(best.values(), key=lambda finding: (SEVERITY.index(finding.outcome), -(finding.effect or 0)))
-    shown = ordered[:MOST_ENDPOINTS]
-    names = labels([finding.endpoint or "" for finding in shown])
-    return [
-        {
-            "endpoint": names[finding.endpoint or ""],
-            "full": plain(finding.endpoint, NAME_LIMIT),
-            "metric": format.metric(finding.metric),
-            "effect": finding.effect,
-            "low": finding.interval[0],
-            "high": finding.interval[1],
-            "outcome": finding.outcome.value,
-        }
-        for finding in shown
-        if finding.interval
-    ]
-
-
-def effect_text(files: RunFiles, rows: Rows) -> str:
-    judged = {f.endpoint for f in files.findings if f.criterion is Criterion.REGRESSION and f.interval}
-    flagged = [row for row in rows if row["outcome"] in (Outcome.FAIL, Outcome.WARN)]
-    text = "Change of each endpoint against the baseline with its interval; right of zero is slower, dashed is the tolerance."
-    text += f" {plural(len(flagged), 'endpoint')} flagged." if flagged else " None is flagged."
-    return text + (f" The {len(rows)} most telling of {len(judged)} endpoints are drawn." if len(judged) > len(rows) else "")
-
-
-def baseline_rows(files: RunFiles) -> Rows:
-    """p50 and p95 of this run (with its 90 % interval, within the run) and the range of the baseline's runs, each relative
-    to the median of the baseline's runs (0.31: 31 % slower), since endpoints differ a hundredfold."""
-    summary = files.regression.summary if files.regression else None
-    if summary is None or not files.baseline:
-        return []
-    now = {row.endpoint: row for row in summary.endpoints}
-    chosen = [endpoint for endpoint in important_endpoints(files, MOST_ENDPOINTS) if endpoint in now]
-    names = labels(chosen)
-    rows = []
-    for endpoint in chosen:
-        for metric in ("p50", "p95"):
-            value, variance = getattr(now[endpoint], f"log_{metric}"), getattr(now[endpoint], f"var_log_{metric}")
-            past = _past(files, endpoint, f"log_{metric}")
-            if value is None or not past:
-                continue
-            spread, middle = Z_90 * math.sqrt(variance or 0.0), median(past)
-            rows.append(
-                {
-                    "endpoint": names[endpoint],
-                    "full": plain(endpoint, NAME_LIMIT),
-                    "metric": metric,
-                    "change": _rounded(math.expm1(value - middle)),
-                    "change_low": _rounded(math.expm1(value - spread - middle)),
-                    "change_high": _rounded(math.expm1(value + spread - middle)),
-                    "past_low": _rounded(math.expm1(min(past) - middle)),
-                    "past_high": _rounded(math.expm1(max(past) - middle)),
-                    "ms": _rounded(math.exp(value)),
-                    **_range(past),
-                }
-            )
-    return rows
-
-
-def _past(files: RunFiles, endpoint: str, attribute: str) -> list[float]:
-    """The baseline runs' values, as logarithms of milliseconds."""
-    rows: list[EndpointSummary] = [row for run in files.baseline for row in run.endpoints if row.endpoint == endpoint]
-    return [value for row in rows if (value := getattr(row, attribute)) is not None]
-
-
-def _range(logs: list[float]) -> dict[str, float | None]:
-    return {
-        "low": _rounded(math.exp(min(logs))),
-        "mid": _rounded(math.exp(median(logs))),
-        "high": _rounded(math.exp(max(logs))),
-    }
-
-
-def baseline_text(files: RunFiles, rows: Rows) -> str:
-    total, shown = len(files.metrics.endpoints) if files.metrics else 0, len({row["full"] for row in rows})
-    runs = plural(len(files.baseline), "baseline run")
-    text = (
-        f"Points: this run with its 90 % interval, p50 above p95. Gray bars: the range of {runs} around their median. "
-        "Unlike the findings, this includes the host's luck of this run."
-    )
-    return text + (f" {shown} of {total} endpoints are drawn, flagged ones first." if total > shown else "")
-
-
-def distribution_rows(files: RunFiles) -> tuple[Rows, Rows, list[str]]:
-    """This run's quantiles, the baseline's where it has them (p50, p95, p99), and the names to choose from."""
-    distributions = {row.endpoint: row.quantiles_ms for row in files.analysis.distributions} if files.analysis else {}
-    chosen = [endpoint for endpoint in important_endpoints(files, MOST_PICKED) if endpoint in distributions]
-    names = labels(chosen)
-    rows = [
-        {"endpoint": names[endpoint], "nines": _nines(share), "share": share, "ms": _rounded(value)}
-        for endpoint in chosen
-        for share, value in zip(QUANTILES, distributions[endpoint], strict=False)
-        if value > 0
-    ]
-    reference = [
-        {"endpoint": names[endpoint], "nines": _nines(share), "share": share, **_range(past)}
-        for endpoint in chosen
-        for share, attribute in ((0.5, "log_p50"), (0.95, "log_p95"), (0.99, "log_p99"))
-        if (past := _past(files, endpoint, attribute))
-    ]
-    return rows, reference, list(names.values())
-
-
-def _nines(share: float) -> float:
-    """Places the tail, where people suffer, as far apart as the bulk: 90 %, 99 %, 99.9 % at 1, 2, 3."""
-    return round(-math.log10(1 - share), 5)
-
-
-def distribution_text(with_baseline: bool) -> str:
-    text = "Latency below which a share of the successful requests stayed; the tail is stretched."
-    return text + (" Gray: the range of the baseline's runs at p50, p95 and p99, with their median." if with_baseline else "")
-
-
 def load_rows(files: RunFiles) -> Rows:
     points = files.analysis.timeline if files.analysis else ()
     stride = math.ceil(len(points) / MOST_BINS) if points else 1
-    return [{"t": point.start_s, "rps": _rounded(point.rps), "users": point.users} for point in points[::stride]]
+    return [{"t": point.start_s, "rps": rounded(point.rps), "users": point.users} for point in points[::stride]]
 
 
 def load_text(files: RunFiles, rows: Rows) -> str:
@@ -275,7 +145,7 @@ def server_rows(files: RunFiles) -> Rows:
                     "endpoint": names[endpoint],
                     "full": plain(endpoint, NAME_LIMIT),
                     "component": plain(component, 30),
-                    "ms": _rounded(value),
+                    "ms": rounded(value),
                     "rank": rank,
                 }
             )
@@ -291,40 +161,3 @@ def server_parts(metrics: EndpointMetrics) -> dict[str, float]:
         parts["other (server)"] = max(0.0, total - sum(parts.values()))
     parts[OUTSIDE] = max(0.0, (metrics.p50_ms or 0.0) - sum(parts.values()))
     return parts
-
-
-def trend_rows(files: RunFiles) -> tuple[Rows, Rows, Rows, list[str]]:
-    """Points, anchors, drift onsets, and the names to choose from; drifting endpoints first, then the important ones."""
-    important = {endpoint: rank for rank, endpoint in enumerate(important_endpoints(files, 10_000))}
-    trends = [trend for trend in files.trend if trend.points]
-    trends.sort(key=lambda trend: (trend.onset is None, important.get(trend.endpoint, len(important))))
-    trends = trends[:MOST_PICKED]
-    names = labels([trend.endpoint for trend in trends]) | (
-        {TOTAL: ALL} if any(trend.endpoint == TOTAL for trend in trends) else {}
-    )
-    points = [
-        {
-            "endpoint": names[trend.endpoint],
-            "run": plain(point.run_id, 80),
-            "when": point.started_at.isoformat(),
-            "ms": _rounded(point.value_ms),
-            "outcome": point.outcome.value if point.outcome else "not judged",
-            "commit": format.commit(plain(point.commit, 80) if point.commit else None),
-        }
-        for trend in trends
-        for point in trend.points
-    ]
-    anchors = [{"endpoint": names[t.endpoint], "ms": _rounded(t.anchor_ms)} for t in trends if t.anchor_ms is not None]
-    onsets = [{"endpoint": names[t.endpoint], "when": t.onset.isoformat()} for t in trends if t.onset is not None]
-    return points, anchors, onsets, list(names.values())
-
-
-def trend_metric(files: RunFiles) -> str:
-    return format.metric(files.trend[0].metric) if files.trend else ""
-
-
-def trend_text(files: RunFiles) -> str:
-    runs = max((len(trend.points) for trend in files.trend), default=0)
-    drifting = [plain(trend.endpoint, NAME_LIMIT) for trend in files.trend if trend.onset is not None]
-    text = f"The last {plural(runs, 'run')} of this scenario, environment and profile. Dashed: the anchor of the baseline."
-    return text + (f" Drift began (dotted line) at {', '.join(drifting[:3])}." if drifting else " No drift from it was found.")

@@ -1,4 +1,4 @@
-"""The report's charts as Vega-Lite specifications (Altair). Each has a sentence that says what it shows without seeing it.
+"""What the charts of all pages share: colors, configuration, axes, and the step from Altair to a specification.
 
 Colors are of middle lightness, so that they read on light and dark pages and on paper; `currentColor` follows the page's
 text. Shapes and labels repeat what colors say. Importing this module imports Altair (about a second): do it late.
@@ -6,14 +6,11 @@ text. Shapes and labels repeat what colors say. Importing this module imports Al
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import altair as alt
-
-from loadtest.reporting import chart_data as data
-from loadtest.reporting.inputs import RunFiles
 
 BLUE, ORANGE, RED, GRAY, PURPLE, TEAL = "#3b7dd8", "#c96a12", "#d64545", "#8b919b", "#8a63d2", "#12897b"
 OUTCOME_COLORS = {"pass": TEAL, "warn": ORANGE, "fail": RED, "inconclusive": GRAY, "invalid": PURPLE, "not judged": GRAY}
@@ -60,21 +57,6 @@ class Chart:
     spec: dict[str, Any]
 
 
-def run_charts(files: RunFiles) -> list[Chart]:
-    """All charts that the files of this run have data for, in reading order."""
-    makers: tuple[Callable[[RunFiles], Chart | None], ...] = (
-        _latency,
-        _effects,
-        _baseline,
-        _distribution,
-        _throughput,
-        _errors,
-        _server_time,
-        _trend,
-    )
-    return [chart for maker in makers if (chart := maker(files)) is not None]
-
-
 def source(name: str) -> alt.Chart:
     """A chart of the rows that `finish` gets under `name`. Altair copies and validates rows it knows of, which takes
     seconds; so it never sees them."""
@@ -92,277 +74,24 @@ def picker(name: str, label: str, options: Sequence[str]) -> alt.Parameter:
     return alt.param(name=name, value=options[0], bind=alt.binding_select(options=list(options), name=label))
 
 
-def _phases() -> alt.Chart:
-    """Ramp and drain shaded, since metrics are of the steady phase between them."""
-    return (
-        source("phases")
-        .mark_rect(color="currentColor", opacity=0.09)
-        .encode(x="start:Q", x2="end:Q", tooltip=[alt.Tooltip("phase:N", title="Phase")])
-    )
-
-
-def _seconds() -> alt.X:
-    return alt.X("t:Q", title="seconds since the start of the load", axis=alt.Axis(tickMinStep=1), scale=alt.Scale(nice=False))
-
-
-def _latency(files: RunFiles) -> Chart | None:
-    rows, names = data.latency_rows(files)
-    if not rows:
-        return None
-    pick = picker("latency_endpoint", "Endpoint ", names)
-    base = (
-        source("rows")
-        .transform_filter("datum.endpoint == latency_endpoint")
-        .transform_fold(["p50", "p95"], as_=["quantile", "ms"])
-        .encode(
-            x=_seconds(),
-            y=alt.Y("ms:Q", title="ms", scale=alt.Scale(zero=True)),
-            color=alt.Color("quantile:N", scale=alt.Scale(domain=["p50", "p95"], range=[BLUE, ORANGE])),
-            strokeDash=alt.StrokeDash("quantile:N", scale=alt.Scale(domain=["p50", "p95"], range=[[1, 0], [5, 2]])),
-            tooltip=[
-                alt.Tooltip("t:Q", title="Second"),
-                alt.Tooltip("quantile:N", title="Quantile"),
-                alt.Tooltip("ms:Q", title="Latency, ms", format=",.1f"),
-                alt.Tooltip("n:Q", title="Requests"),
-            ],
-        )
-    )
-    chart = alt.layer(_phases(), base.mark_line(), base.mark_point(opacity=0, size=80)).add_params(pick)
-    return finish(
-        chart, 230, "latency", "Latency over time", data.latency_text(files), rows=rows, phases=data.shaded_phases(files)
-    )
-
-
-def _effects(files: RunFiles) -> Chart | None:
-    rows = data.effect_rows(files)
-    if not rows:
-        return None
-    order = [row["endpoint"] for row in rows]
-    y = _endpoint_axis(order)
-    color = _outcome_color()
-    base = source("rows")
-    tooltip = [
-        alt.Tooltip("full:N", title="Endpoint"),
-        alt.Tooltip("metric:N", title="Metric"),
-        alt.Tooltip("effect:Q", title="Change", format="+.1%"),
-        alt.Tooltip("low:Q", title="from", format="+.1%"),
-        alt.Tooltip("high:Q", title="to", format="+.1%"),
-        alt.Tooltip("outcome:N", title="Outcome"),
-    ]
-    x = alt.X("low:Q", title="change against the baseline", axis=_change_axis())
-    lines = [source("zero").mark_rule(color="currentColor", opacity=0.6).encode(x="at:Q")]
-    tolerance = data.tolerance(files)
-    if tolerance is not None:
-        lines.append(source("tolerance").encode(x="at:Q").mark_rule(color=RED, strokeDash=[4, 3], opacity=0.8))
-    chart = alt.layer(
-        *lines,
-        base.mark_rule(strokeWidth=3, opacity=0.55).encode(y=y, x=x, x2="high:Q", color=color, tooltip=tooltip),
-        base.mark_point(filled=True, size=70, opacity=1).encode(
-            y=y, x=alt.X("effect:Q"), color=color, shape=_outcome_shape(), tooltip=tooltip
-        ),
-    )
-    text = data.effect_text(files, rows)
-    height, zero, limit = _rows_height(len(rows), 22), [{"at": 0}], [{"at": tolerance}]
-    return finish(chart, height, "effects", "Change against the baseline", text, rows=rows, zero=zero, tolerance=limit)
-
-
-def _outcome_color() -> alt.Color:
+def outcome_color() -> alt.Color:
     return alt.Color("outcome:N", scale=alt.Scale(domain=list(OUTCOME_COLORS), range=list(OUTCOME_COLORS.values())), legend=None)
 
 
-def _outcome_shape() -> alt.Shape:
+def outcome_shape() -> alt.Shape:
     return alt.Shape("outcome:N", scale=alt.Scale(domain=list(OUTCOME_SHAPES), range=list(OUTCOME_SHAPES.values())), legend=None)
 
 
-def _rows_height(count: int, step: int) -> int:
+def rows_height(count: int, step: int) -> int:
     return max(70, count * step)
 
 
-def _baseline(files: RunFiles) -> Chart | None:
-    rows = data.baseline_rows(files)
-    if not rows:
-        return None
-    order = list(dict.fromkeys(row["endpoint"] for row in rows))
-    y = _endpoint_axis(order)
-    offset = alt.YOffset("metric:N", sort=["p50", "p95"])
-    color = alt.Color("metric:N", scale=alt.Scale(domain=["p50", "p95"], range=[BLUE, ORANGE]))
-    shape = alt.Shape("metric:N", scale=alt.Scale(domain=["p50", "p95"], range=["circle", "square"]))
-    tooltip = [
-        alt.Tooltip("full:N", title="Endpoint"),
-        alt.Tooltip("metric:N", title="Metric"),
-        alt.Tooltip("ms:Q", title="This run, ms", format=",.4~r"),
-        alt.Tooltip("change:Q", title="Change", format="+.0%"),
-        alt.Tooltip("mid:Q", title="Baseline median, ms", format=",.4~r"),
-        alt.Tooltip("low:Q", title="Baseline lowest, ms", format=",.4~r"),
-        alt.Tooltip("high:Q", title="Baseline highest, ms", format=",.4~r"),
-    ]
-    base = source("rows").encode(y=y, yOffset=offset, tooltip=tooltip)
-    x = alt.X("past_low:Q", title="change from the baseline's median", axis=_change_axis())
-    chart = alt.layer(
-        base.mark_bar(height=9, color="currentColor", opacity=0.16, cornerRadius=2).encode(x=x, x2="past_high:Q"),
-        source("zero").mark_rule(color="currentColor", opacity=0.6).encode(x="at:Q"),
-        base.mark_rule(strokeWidth=2, opacity=0.6).encode(x="change_low:Q", x2="change_high:Q", color=color),
-        base.mark_point(filled=True, size=50, opacity=1).encode(x="change:Q", color=color, shape=shape),
-    )
-    title, text = "p50 and p95 against the baseline", data.baseline_text(files, rows)
-    return finish(chart, _rows_height(len(order), 30), "baseline", title, text, rows=rows, zero=[{"at": 0}])
-
-
-def _change_axis() -> alt.Axis:
+def change_axis() -> alt.Axis:
     return alt.Axis(format="+.0%", grid=True, tickCount=6, labelFlush=False, labelOverlap=True)
 
 
-def _endpoint_axis(order: list[str]) -> alt.Y:
+def endpoint_axis(order: list[str]) -> alt.Y:
     """Endpoint names; on a narrow screen the method and the end, as in `escape.shorten_endpoint`."""
     narrow = "containerSize()[0] < 400 && length(datum.label) > 22"
     short = "slice(datum.label, 0, indexof(datum.label, ' ') + 1) + '…' + slice(datum.label, -17)"
     return alt.Y("endpoint:N", sort=order, title=None, axis=alt.Axis(labelExpr=f"{narrow} ? {short} : datum.label"))
-
-
-def _distribution(files: RunFiles) -> Chart | None:
-    rows, reference, names = data.distribution_rows(files)
-    if not rows:
-        return None
-    pick = picker("distribution_endpoint", "Endpoint ", names)
-    x = alt.X(
-        "nines:Q",
-        title="share of requests that were faster",
-        axis=alt.Axis(values=[0, 0.30103, 1, 1.30103, 2, 3], labelExpr="format(1 - pow(10, -datum.value), '.1~%')", grid=True),
-    )
-    y = alt.Y("ms:Q", title="ms (logarithmic)", scale=alt.Scale(type="log"))
-    tooltip = [
-        alt.Tooltip("share:Q", title="Quantile", format=".1~%"),
-        alt.Tooltip("ms:Q", title="Latency, ms", format=",.1f"),
-    ]
-    chosen = "datum.endpoint == distribution_endpoint"
-    this_run = source("rows").transform_filter(chosen).encode(x=x, y=y, tooltip=tooltip)
-    layers = [this_run.mark_line(color=BLUE), this_run.mark_point(color=BLUE, filled=True, size=35)]
-    if reference:
-        base = source("reference").transform_filter(chosen).encode(x=x)
-        span = [
-            alt.Tooltip("share:Q", title="Quantile", format=".1~%"),
-            alt.Tooltip("mid:Q", title="Baseline median, ms", format=",.1f"),
-            alt.Tooltip("low:Q", title="lowest, ms", format=",.1f"),
-            alt.Tooltip("high:Q", title="highest, ms", format=",.1f"),
-        ]
-        layers[:0] = [
-            base.mark_rule(strokeWidth=9, color="currentColor", opacity=0.2).encode(y="low:Q", y2="high:Q", tooltip=span),
-            base.mark_tick(orient="horizontal", thickness=2, size=16, color="currentColor", opacity=0.65).encode(
-                y="mid:Q", tooltip=span
-            ),
-        ]
-    chart = alt.layer(*layers).add_params(pick)
-    text = data.distribution_text(bool(reference))
-    return finish(chart, 230, "distribution", "Distribution of latency", text, rows=rows, reference=reference)
-
-
-def _throughput(files: RunFiles) -> Chart | None:
-    rows = data.load_rows(files)
-    if not rows:
-        return None
-    base = source("rows").encode(x=_seconds())
-    tooltip = [
-        alt.Tooltip("t:Q", title="Second"),
-        alt.Tooltip("rps:Q", title="Requests per second", format=",.1f"),
-        alt.Tooltip("users:Q", title="Users"),
-    ]
-    rate = base.mark_line(color=BLUE).encode(y=alt.Y("rps:Q", title="requests per second (line)"), tooltip=tooltip)
-    layers = [_phases(), rate, base.mark_point(opacity=0, size=80).encode(y="rps:Q", tooltip=tooltip)]
-    if any(row["users"] is not None for row in rows):
-        users = base.mark_area(color=TEAL, opacity=0.12, interpolate="step-after", line={"color": TEAL, "strokeWidth": 1}).encode(
-            y=alt.Y("users:Q", title="users (area)", axis=alt.Axis(orient="right", grid=False, tickMinStep=1))
-        )
-        chart = alt.layer(alt.layer(*layers), users).resolve_scale(y="independent")
-    else:
-        chart = alt.layer(*layers)
-    return finish(
-        chart,
-        180,
-        "throughput",
-        "Requests per second and users",
-        data.load_text(files, rows),
-        rows=rows,
-        phases=data.shaded_phases(files),
-    )
-
-
-def _errors(files: RunFiles) -> Chart | None:
-    rows = data.error_rows(files)
-    if not rows:
-        return None
-    bars = (
-        source("rows")
-        .mark_rect(color=RED)
-        .encode(
-            x=_seconds(),
-            x2="end:Q",
-            y=alt.Y("errors:Q", title="failed requests", axis=alt.Axis(tickMinStep=1), scale=alt.Scale(zero=True)),
-            y2=alt.value("height"),
-            tooltip=[
-                alt.Tooltip("t:Q", title="Second"),
-                alt.Tooltip("errors:Q", title="Failed"),
-                alt.Tooltip("n:Q", title="Requests"),
-            ],
-        )
-    )
-    chart = alt.layer(_phases(), bars)
-    return finish(
-        chart, 140, "errors", "Errors over time", data.error_text(files, rows), rows=rows, phases=data.shaded_phases(files)
-    )
-
-
-def _server_time(files: RunFiles) -> Chart | None:
-    rows = data.server_rows(files)
-    if not rows:
-        return None
-    order = list(dict.fromkeys(row["endpoint"] for row in rows))
-    chart = (
-        source("rows")
-        .mark_bar(height={"band": 0.7})
-        .encode(
-            y=_endpoint_axis(order),
-            x=alt.X("ms:Q", stack="normalize", title="share of the median latency", axis=alt.Axis(format="%", grid=True)),
-            color=alt.Color("component:N", sort=None),
-            order=alt.Order("rank:Q"),
-            tooltip=[
-                alt.Tooltip("full:N", title="Endpoint"),
-                alt.Tooltip("component:N", title="Part"),
-                alt.Tooltip("ms:Q", title="Median, ms", format=",.2f"),
-            ],
-        )
-    )
-    text = "Where the median request spends its time, by the Server-Timing headers; outside: network, queues, client."
-    return finish(chart, _rows_height(len(order), 22), "server-time", "Server time", text, rows=rows)
-
-
-def _trend(files: RunFiles) -> Chart | None:
-    rows, anchors, onsets, names = data.trend_rows(files)
-    if not rows:
-        return None
-    pick = picker("trend_endpoint", "Endpoint ", names)
-    chosen = "datum.endpoint == trend_endpoint"
-    x = alt.X("when:T", title=None, scale=alt.Scale(type="utc"))
-    y = alt.Y("ms:Q", title="ms", scale=alt.Scale(zero=False))
-    base = source("rows").transform_filter(chosen).encode(x=x, y=y)
-    tooltip = [
-        alt.Tooltip("run:N", title="Run"),
-        alt.Tooltip("when:T", title="Started", format="%Y-%m-%d %H:%M", formatType="utc"),
-        alt.Tooltip("ms:Q", title="Latency, ms", format=",.1f"),
-        alt.Tooltip("outcome:N", title="Outcome"),
-        alt.Tooltip("commit:N", title="Commit"),
-    ]
-    layers: list[Any] = []
-    if anchors:
-        anchor = source("anchors").transform_filter(chosen).encode(y="ms:Q", tooltip=[alt.Tooltip("ms:Q", title="Anchor, ms")])
-        layers.append(anchor.mark_rule(color=TEAL, strokeDash=[6, 3], strokeWidth=1.5))
-    if onsets:
-        onset = source("onsets").transform_filter(chosen).encode(x=x, tooltip=[alt.Tooltip("when:T", title="Drift began")])
-        layers.append(onset.mark_rule(color=RED, strokeDash=[2, 2], strokeWidth=1.5))
-    layers.append(base.mark_line(color=BLUE, opacity=0.7))
-    layers.append(
-        base.mark_point(filled=True, size=60, opacity=1).encode(color=_outcome_color(), shape=_outcome_shape(), tooltip=tooltip)
-    )
-    text = data.trend_text(files)
-    title = f"{data.trend_metric(files)} of the last runs"
-    chart = alt.layer(*layers).add_params(pick)
-    return finish(chart, 200, "trend", title, text, rows=rows, anchors=anchors, onsets=onsets)

@@ -18,8 +18,8 @@ from markupsafe import Markup
 
 from loadtest.reporting import format
 from loadtest.reporting.inputs import RunFiles
+from loadtest.reporting.records import ReportView
 from loadtest.reporting.vega import vega_bundle
-from loadtest.reporting.view import ReportView
 
 if TYPE_CHECKING:
     from loadtest.reporting.charts import Chart
@@ -31,7 +31,7 @@ MOST_PASSED = 200
 
 def render_report(view: ReportView, files: RunFiles) -> str:
     """`report.html` of one run."""
-    from loadtest.reporting.charts import run_charts
+    from loadtest.reporting.run_charts import run_charts
 
     context = {"view": view, "most_findings": MOST_FINDINGS, "most_passed": MOST_PASSED}
     return render_page(f"Load test {view.outcome_label.lower()}: {view.title}", "report.html.j2", context, run_charts(files))

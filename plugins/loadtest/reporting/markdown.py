@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from loadtest.reporting import format
 from loadtest.reporting.escape import markdown, markdown_code
-from loadtest.reporting.view import EndpointRow, FindingView, ReportView
+from loadtest.reporting.records import EndpointRow, FindingView, ReportView
 
 MOST_FINDINGS = 20
 MOST_ENDPOINTS = 50

@@ -9,7 +9,8 @@ from loadtest import files
 from loadtest.errors import LoadTestError
 from loadtest.gate.models import RunSummary
 from loadtest.reporting.inputs import EndpointTrend, RunFiles, read_run
-from loadtest.reporting.view import ReportView, build_view
+from loadtest.reporting.records import ReportView
+from loadtest.reporting.view import build_view
 from loadtest.run_folder import RunFolder
 
 log = logging.getLogger(__name__)

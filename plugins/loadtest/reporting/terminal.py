@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from loadtest.reporting import format
 from loadtest.reporting.escape import shorten_endpoint
-from loadtest.reporting.view import EndpointRow, ReportView
+from loadtest.reporting.records import EndpointRow, ReportView
 from loadtest.run_folder import RunFolder
 from loadtest.vocabulary import Outcome
 

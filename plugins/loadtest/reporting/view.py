@@ -1,10 +1,8 @@
-"""What a report shows, in plain words and numbers ready for display. Every channel renders this same view; texts from
-outside are already stripped of control characters and capped (`escape.plain`), each channel escapes its own markup."""
+"""From a run's files to what a report shows. Every channel renders this same view and escapes its own markup."""
 
 from __future__ import annotations
 
 from collections import defaultdict
-from dataclasses import dataclass, field
 
 from loadtest.analysis.models import EndpointMetrics, FailureGroup
 from loadtest.gate.models import Finding
@@ -14,123 +12,13 @@ from loadtest.reporting import facts, format
 from loadtest.reporting.escape import LINE_LIMIT, NAME_LIMIT, plain
 from loadtest.reporting.inputs import RunFiles
 from loadtest.reporting.load_facts import validity_facts
+from loadtest.reporting.records import EndpointRow, ExemplarRow, FailureRow, FindingView, LogView, ReportView, Step
 from loadtest.vocabulary import Criterion, Outcome, worst
 
 MOST_FAILURES = 50
 MOST_EXEMPLARS = 20
 MOST_LOG_LINES = 100
 JUDGED_PER_ENDPOINT = (Criterion.TARGET, Criterion.REGRESSION, Criterion.ERRORS, Criterion.REQUIRED, Criterion.DRIFT)
-
-
-@dataclass(frozen=True)
-class FindingView:
-    """One finding. `numbers`: effect and interval in short; `evidence`: label and value of what it rests on."""
-
-    outcome: Outcome
-    criterion: str
-    sentence: str
-    endpoint: str
-    numbers: str
-    muted: bool
-    mute_reason: str
-    evidence: tuple[tuple[str, str], ...]
-
-
-@dataclass(frozen=True)
-class EndpointRow:
-    """One line of the endpoint table: raw numbers to sort by; formatted by the channel with `format`."""
-
-    endpoint: str
-    n: int
-    rps: float
-    p50_ms: float | None
-    p95_ms: float | None
-    p99_ms: float | None
-    error_rate: float
-    targets: str
-    change: float | None
-    change_text: str  # `p95 +31 %`
-    change_interval: str  # `+14 to +50 %`
-    outcome: Outcome | None  # None: no criterion applied to it
-    muted: bool
-    reason: str
-
-
-@dataclass(frozen=True)
-class FailureRow:
-    endpoint: str
-    cause: str
-    status: str
-    count: int
-    when: str
-
-
-@dataclass(frozen=True)
-class ExemplarRow:
-    endpoint: str
-    when: str
-    latency_ms: float
-    status: str
-    error: str
-    trace_id: str
-    worker: str
-
-
-@dataclass(frozen=True)
-class LogView:
-    name: str
-    errors: int
-    lines: tuple[str, ...]
-    omitted: int
-
-
-@dataclass(frozen=True)
-class Step:
-    """What to do next and why."""
-
-    title: str
-    evidence: str
-    next_step: str
-    command: str
-
-
-@dataclass(frozen=True)
-class ReportView:
-    """Everything a report of one run shows, in the order of importance."""
-
-    run_id: str
-    title: str
-    outcome: Outcome | None
-    outcome_label: str
-    judged: bool  # False: no verdict was reached, or the run never sent load
-    sentence: str  # without the outcome in front: the label says it
-    reasons: tuple[str, ...]  # those that the sentence does not say
-    steps: tuple[Step, ...]
-    notices: tuple[str, ...]  # what a reader must know before believing any number
-    coverage: str
-    comparison: str
-    findings: tuple[FindingView, ...]  # not passed, worst first; muted ones last
-    passed: tuple[FindingView, ...]
-    endpoints: tuple[EndpointRow, ...]
-    total: EndpointRow | None
-    failures: tuple[FailureRow, ...]
-    failures_total: int
-    failures_omitted: int
-    exemplars: tuple[ExemplarRow, ...]
-    validity: tuple[FindingView, ...]
-    validity_facts: tuple[tuple[str, str], ...]
-    plan_facts: tuple[tuple[str, str], ...]
-    detectable: tuple[tuple[str, str, str], ...]  # endpoint, metric, relative change
-    detectable_sentence: str
-    reproduce: tuple[tuple[str, str], ...]  # what for, command
-    logs: tuple[LogView, ...] = ()
-    links: tuple[tuple[str, str], ...] = ()
-    missing: tuple[str, ...] = field(default=())
-
-    @property
-    def compared(self) -> bool:
-        """Whether any endpoint has a change against a baseline to show."""
-        return any(row.change is not None for row in self.endpoints)
 
 
 def build_view(files: RunFiles) -> ReportView:
