@@ -223,6 +223,16 @@ def test_a_helper_that_never_answers_is_ended(tmp_path: Path) -> None:
     assert "more than 0.2 s" in contract.error
 
 
+def test_a_helper_that_talks_nonsense_is_no_pass(tmp_path: Path) -> None:
+    folder = analyzed(tmp_path)
+    with ContractProcess(command=[sys.executable, "-c", "print('nonsense', flush=True); input()"]) as process:
+        assert not process.check(folder).passed
+    with ContractProcess(command=[sys.executable, "-c", "print('{}', flush=True); input(); print('{}', flush=True)"]) as process:
+        contract = process.check(folder)
+    assert not contract.passed
+    assert "no contract" in contract.error
+
+
 def test_a_helper_that_is_killed_is_no_pass(tmp_path: Path) -> None:
     folder = analyzed(tmp_path)
     command = [sys.executable, "-c", "import os, sys; print('{}', flush=True); sys.stdin.readline(); os.kill(os.getpid(), 9)"]

@@ -18,6 +18,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import IO, Any, Self
 
+from pydantic import ValidationError
+
 from loadtest.analysis.contract_worker import PAUSE, RESUME
 from loadtest.analysis.models import DataContract
 from loadtest.files import is_local
@@ -91,13 +93,14 @@ class ContractProcess:
         from loadtest.analysis.data_contract import broken_contract, keep
 
         self.resume()
-        answer = None
         if self.wait_ready() and self._ask(folder):
             answer = self._next(timeout_s, "check the data contract")
-        if answer is None:
-            self.stop()  # also so that a late answer is not taken for the next one, nor written over ours
-            return keep(folder, broken_contract(folder, self._problem))
-        return DataContract.model_validate(answer)
+            if answer is not None:
+                with contextlib.suppress(ValidationError):
+                    return DataContract.model_validate(answer)
+                self._problem = "the contract process answered with something that is no contract"
+        self.stop()  # also so that a late answer is not taken for the next one, nor written over ours
+        return keep(folder, broken_contract(folder, self._problem))
 
     def stop(self) -> None:
         """End the process; returns when it is gone."""
@@ -134,7 +137,7 @@ class ContractProcess:
 
     def _listen(self, process: subprocess.Popen[bytes]) -> None:
         assert process.stdout is not None
-        with contextlib.suppress(OSError, ValueError), process.stdout as answers:
+        with contextlib.suppress(OSError, ValueError), process.stdout as answers:  # ValueError: no JSON, or closed
             for line in answers:
                 self._answers.put(json.loads(line))
         self._answers.put(None)
