@@ -83,9 +83,9 @@ system-packages: ## PostgreSQL and Chromium for the tests, from Debian
 
 # --- benchmarks: each prints FIGURE lines
 
-SEED ?= 1
-.PHONY: bench-recorder bench-load bench-analysis bench-gate bench-drift bench-overhead bench-report
+SEED ?= 2026
+.PHONY: bench-recorder bench-load bench-analysis bench-gate bench-drift bench-judge-cost bench-overhead bench-report
 bench-recorder bench-load bench-analysis bench-overhead bench-report: install-dev
 	$(PYTHON) benchmarks/$(subst -,_,$@).py
-bench-gate bench-drift: install-dev
-	$(PYTHON) benchmarks/$(subst -,_,$@).py --seed $(SEED)
+bench-gate bench-drift bench-judge-cost: install-dev
+	$(PYTHON) -m benchmarks.$(subst -,_,$@) --seed $(SEED)

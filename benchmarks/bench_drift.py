@@ -1,6 +1,6 @@
 """Slow regressions over a year of weekly runs: our CUSUM against the anchor, a rolling baseline, and Apache Otava online.
 
-    python benchmarks/bench_drift.py --seed 2026 [--systems 200] [--otava-systems 40] [--no-otava]
+    python -m benchmarks.bench_drift --seed 2026 [--systems 200] [--otava-systems 40] [--no-otava]
 
 Each system has an anchor of 8 runs (medium profile) and then 52 weekly runs; one endpoint changes from week 6 on. All
 judges see the same two series of that endpoint, typical latency and p95 with the host factor removed, and alarm when

@@ -1,6 +1,6 @@
 """What judging costs: read a million samples from parquet, summarize them, compare with a baseline of 8 runs.
 
-    python benchmarks/bench_judge_cost.py [--samples 1000000] [--endpoints 20] [--repeat 5]
+    python -m benchmarks.bench_judge_cost [--samples 1000000] [--endpoints 20] [--repeat 5]
 
 Imports are done before the clock starts (they are a process's, not a run's); the best of `--repeat` is the cost, the
 median is printed beside it. Each figure is a line `FIGURE name value unit bar ok|short`.

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
+from typing import Any
 
 import numpy as np
 
@@ -45,7 +46,7 @@ def summarize_endpoint(latency_ms: np.ndarray, start_s: np.ndarray, n: int, erro
     return EndpointSummary(endpoint=endpoint, n=n, errors=errors, **_statistics(np.log(np.maximum(latency, LEAST_LATENCY_MS))))
 
 
-def _statistics(log_latency: np.ndarray) -> dict[str, float]:
+def _statistics(log_latency: np.ndarray) -> dict[str, Any]:
     """All locations and variances of log latencies in time order, length >= 2."""
     ordered = np.sort(log_latency)
     n = len(ordered)
