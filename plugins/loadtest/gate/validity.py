@@ -83,11 +83,10 @@ def _nothing_measured(facts: _Facts) -> Iterator[Finding]:
         why = load.error.rstrip(".") or f"exit code {load.exit_code}"
         yield _invalid(f"the load generator did not start: {why}", rule="not_started", exit_code=load.exit_code)
         return
-    yield _invalid(
-        f"no request was recorded in {format_duration(facts.ran_s)} of load; see the scenario's tasks and locust.log",
-        rule="no_samples",
-        samples=0,
-    )
+    why = f"in {format_duration(facts.ran_s)} of load; see the scenario's tasks and locust.log"
+    if load.error:
+        why = f"({load.error.rstrip('.')})"
+    yield _invalid(f"no request was recorded {why}", rule="no_samples", samples=0)
 
 
 def _stopped(facts: _Facts) -> Iterator[Finding]:

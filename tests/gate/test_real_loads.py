@@ -1,0 +1,179 @@
+"""Real loads that went wrong, judged: each ends in its own sentence, none in a pass."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import psutil
+import pytest
+
+from loadtest.analysis.analyze import analyze
+from loadtest.analysis.models import DataContract
+from loadtest.gate.decide import check
+from loadtest.gate.models import Verdict
+from loadtest.gate.verdict import conclude
+from loadtest.load import run
+from loadtest.planning.models import Target
+from loadtest.vocabulary import Outcome
+from tests.load.plans import folder_of, plan_of, write_scenario
+from tests.support.http_server import CountingServer, counting_server
+
+pytestmark = pytest.mark.slow
+
+IDLE = """
+from locust import User, constant, task
+
+
+class Idle(User):
+    wait_time = constant(1)
+
+    @task
+    def nothing(self):
+        pass
+"""
+BUSY = """
+import time
+
+from locust import FastHttpUser, task
+
+
+class Busy(FastHttpUser):
+    @task
+    def burn(self):
+        self.client.get("/api/v1/courses")
+        until = time.perf_counter() + 0.05
+        while time.perf_counter() < until:
+            pass
+"""
+
+
+@pytest.fixture
+def server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    for name in ("SCRATCH", "INCLUDE", "RUNS_ROOT"):
+        monkeypatch.setenv(f"LOADTEST_{name}", str(tmp_path / name.lower()))
+    with counting_server() as running:
+        yield running
+
+
+def until(condition: Callable[[], object], timeout_s: float = 60) -> None:
+    deadline = time.monotonic() + timeout_s
+    while not condition():
+        assert time.monotonic() < deadline, "waited in vain"
+        time.sleep(0.02)
+
+
+def judged(
+    tmp_path: Path,
+    server: CountingServer,
+    text: str | None = None,
+    *,
+    disturb: Callable[[run.LoadHandle], None] = lambda _: None,
+    **profile: object,
+) -> Verdict:
+    """One load from start to verdict; `disturb` is called once it is running."""
+    targets = (Target(endpoint=None, metric="error_rate", limit=0.01),)
+    plan = plan_of(write_scenario(tmp_path / "scenario", text), server.base_url, scenario={"targets": targets}, **profile)
+    folder = folder_of(tmp_path / "runs")
+    Path(str(folder.path)).mkdir(parents=True, exist_ok=True)
+    plan.write(folder.plan)
+    handle = run.start_load(plan, folder)
+    disturb(handle)
+    result = run.wait_for_load(handle)
+    analyze(folder)
+    check(folder)
+    if result.samples:
+        DataContract(run_id=plan.run_id, passed=True, checks=()).write(folder.data_contract)
+    return conclude(folder)
+
+
+def processes(handle: run.LoadHandle, *, workers: bool) -> list[psutil.Process]:
+    """Locust's worker processes, or its own one."""
+    children = psutil.Process(handle.identity.pid).children(recursive=True)
+    return [child for child in children if ("--worker" in child.cmdline()) == workers]
+
+
+def test_a_healthy_load_is_the_control(tmp_path: Path, server: CountingServer) -> None:
+    verdict = judged(tmp_path, server, duration_s=4)
+    assert verdict.outcome in (Outcome.PASS, Outcome.INCONCLUSIVE)
+
+
+def test_no_request(tmp_path: Path, server: CountingServer) -> None:
+    verdict = judged(tmp_path, server, IDLE)
+    assert verdict.outcome is Outcome.INVALID
+    assert "no request was recorded" in verdict.sentence
+
+
+def test_not_startable(tmp_path: Path, server: CountingServer) -> None:
+    verdict = judged(tmp_path, server, "from locust import HttpUser\nimport does_not_exist\n")
+    assert verdict.outcome is Outcome.INVALID
+    assert "the load generator did not start" in verdict.sentence
+    assert "does_not_exist" in verdict.sentence
+
+
+def test_stopped_by_a_signal(tmp_path: Path, server: CountingServer) -> None:
+    def stop(handle: run.LoadHandle) -> None:
+        until(lambda: server.total > 20)
+        run.stop_load(handle)
+
+    verdict = judged(tmp_path, server, disturb=stop, duration_s=120)
+    assert verdict.outcome is Outcome.INVALID
+    assert "the load was stopped from outside after" in verdict.sentence
+
+
+def test_locust_killed(tmp_path: Path, server: CountingServer) -> None:
+    def kill(handle: run.LoadHandle) -> None:
+        until(lambda: server.total > 150)  # about three seconds: all but the last one is on disk
+        for process in processes(handle, workers=False):
+            os.kill(process.pid, signal.SIGKILL)
+
+    verdict = judged(tmp_path, server, disturb=kill, duration_s=120)
+    assert verdict.outcome is Outcome.INVALID
+    assert any("the load generator ended by itself after" in reason for reason in verdict.reasons)
+
+
+@pytest.mark.parametrize("killed", [1, 2])
+def test_workers_killed(tmp_path: Path, server: CountingServer, killed: int) -> None:
+    def kill(handle: run.LoadHandle) -> None:
+        until(lambda: server.total > 20)
+        workers = processes(handle, workers=True)
+        assert len(workers) == 2
+        for process in workers[:killed]:
+            process.kill()
+
+    verdict = judged(tmp_path, server, disturb=kill, users=4, workers=2, duration_s=10)
+    assert verdict.outcome is Outcome.INVALID
+    assert sum("was lost during the load" in reason for reason in verdict.reasons) == killed
+
+
+def test_a_saturated_generator(tmp_path: Path, server: CountingServer) -> None:
+    verdict = judged(tmp_path, server, BUSY, users=4, duration_s=6)
+    assert verdict.outcome is Outcome.INVALID
+    assert any("was saturated for" in reason for reason in verdict.reasons)
+
+
+def test_an_unhealthy_backend(tmp_path: Path, server: CountingServer) -> None:
+    def refuse(_: run.LoadHandle) -> None:
+        until(lambda: server.total > 20)
+        server.control.refuse_health = True
+
+    verdict = judged(tmp_path, server, disturb=refuse, duration_s=8)
+    assert verdict.outcome is Outcome.INVALID
+    assert "the backend was unhealthy for up to" in verdict.sentence
+
+
+def test_an_abort_is_a_failure_with_its_criterion(tmp_path: Path, server: CountingServer) -> None:
+    server.control.status = 500
+    verdict = judged(tmp_path, server, duration_s=120, abort_when=({"metric": "error_rate", "above": 0.5, "for": "2s"},))
+    assert verdict.outcome in (Outcome.FAIL, Outcome.INVALID)  # this server's health check answers with the same status
+    assert any("load stopped early, after" in reason and "error rate > 50 % for 2s" in reason for reason in verdict.reasons)
+
+
+def test_errors_without_an_abort_criterion_fail(tmp_path: Path, server: CountingServer) -> None:
+    server.control.status = lambda _, path: 500 if path.startswith("/api") else 200
+    verdict = judged(tmp_path, server, duration_s=4)
+    assert verdict.outcome is Outcome.FAIL
+    assert any("every one of" in reason for reason in verdict.reasons)
