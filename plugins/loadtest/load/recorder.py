@@ -37,6 +37,7 @@ MAX_COMPONENTS = 32
 FLUSH_BYTES = 64 * 1024  # written then, and each second
 LATEST_US = 4_100_000_000_000_000  # in the year 2099
 INTENDED = "loadtest_intended_us"  # of a greenlet: the intended start of its arrival
+TRACE = "loadtest_trace"  # of a greenlet: the number of its latest trace
 BAD_STATUS = ("HTTPError", "BadStatusCode", "LocustBadStatusCode")  # their text repeats the URL
 
 logger = logging.getLogger(__name__)
@@ -98,18 +99,34 @@ class Recorder:
     ) -> None:
         """Listener of Locust's `request` event: any protocol, any user class. Keeps no body and no exception."""
         if response is None:
-            status = headers = sent = None
+            status = headers = history = None
         else:
             status = getattr(response, "status_code", None)
             headers = getattr(response, "headers", None)
-            sent = getattr(getattr(response, "request", None), "headers", None)
+            history = getattr(response, "history", None)
         error = NO_ERROR if exception is None else self._record_error(request_type, name, exception, status, url)
-        intended = getcurrent().__dict__.pop(INTENDED, None) if self._open_loop else None
+        greenlet = getcurrent().__dict__
+        intended = greenlet.pop(INTENDED, None) if self._open_loop else None
         ended = time() if start_time is None else None
         batch = self._batch
         batch.append(
-            (request_type, name, response_time, response_length, start_time, ended, url, status, headers, sent, error, intended)
+            (
+                request_type,
+                name,
+                response_time,
+                response_length,
+                start_time,
+                ended,
+                url,
+                status,
+                headers,
+                error,
+                intended,
+                greenlet.get(TRACE),
+            )
         )
+        if url is not None:
+            self.requests_answered += 1 + len(history) if history else 1  # redirects are requests of their own
         if len(batch) >= BATCH:
             self.drain()
 
@@ -118,7 +135,7 @@ class Recorder:
         batch, self._batch = self._batch, []
         endpoint_of, thresholds, writer = self._endpoint_of, self._slowest.thresholds, self._writer
         earliest_us, users, log_request = self._earliest_us, self.users, self._stats.log_request if self._stats else None
-        for request_type, name, took_ms, length, start_time, ended, url, status, headers, sent, error, intended in batch:
+        for request_type, name, took_ms, length, start_time, ended, url, status, headers, error, intended, trace in batch:
             try:
                 known = endpoint_of.get((request_type, name))
             except TypeError:  # not hashable: no name that anybody should use, but a request all the same
@@ -147,10 +164,8 @@ class Recorder:
                 found = dict_get(headers, "server-timing") if type(headers) is FastHeaders else headers.get("server-timing")
                 if found is not None:
                     self._record_server_timing(found[1] if type(found) is tuple else found)
-            if url is not None:
-                self.requests_answered += 1
             if latency_us > thresholds.get(endpoint, -1):
-                self._slowest.add(endpoint, latency_us, start_us, status or 0, error, _trace_id(sent))
+                self._slowest.add(endpoint, latency_us, start_us, status or 0, error, self.trace_id(trace))
             self.samples += 1
             if log_request:
                 try:
@@ -187,10 +202,14 @@ class Recorder:
     # -- traces -------------------------------------------------------------------------------------------------
 
     def next_traceparent(self) -> str:
-        """Value of a `traceparent` header of a new trace."""
+        """Value of a `traceparent` header of a new trace; the current greenlet remembers it for the exemplars."""
         self.requests_sent = number = self.requests_sent + 1
+        getcurrent().__dict__[TRACE] = number
         span = "%016x" % number  # noqa: UP031 (half the time of a format specifier)
         return f"{self._trace_prefix}{span}-{span}-01"
+
+    def trace_id(self, number: int | None) -> str:
+        return "" if number is None else f"{self._trace_prefix[3:]}{number:016x}"
 
     # -- names --------------------------------------------------------------------------------------------------
 
@@ -241,14 +260,6 @@ def _pack_odd(*values: object) -> bytes:
             number = 0
         bounded.append(number if limit is None else min(limit, max(0, number)))
     return SAMPLE.pack(*bounded)
-
-
-def _trace_id(sent_headers: Any) -> str:
-    """From the headers of the request; empty where there is none."""
-    try:
-        return str(sent_headers["traceparent"]).split("-")[1]
-    except (TypeError, KeyError, IndexError):
-        return ""
 
 
 def describe_error(exception: BaseException | str, status: int) -> str:
