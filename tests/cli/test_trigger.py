@@ -188,6 +188,7 @@ def test_a_bad_login_is_one_sentence_without_the_secret(
         ("--commit", "HEAD"),
         ("--commit", "../../etc"),
         ("--repository", "no-slash"),
+        ("--repository", "owner/.."),
         ("--wait", "soon"),
         ("--download", "x"),
         ("--airflow-url", "airflow.example"),

@@ -57,6 +57,16 @@ def test_a_message_that_could_not_be_sent_is_sent_by_the_next_try(alerts: Pipeli
     assert alerts.report(failure()) is True
 
 
+def test_a_lost_answer_leads_to_no_second_message(alerts: PipelineAlerts, slack: SlackStub) -> None:
+    usual = slack.handle
+    slack.handle = lambda request: (usual(request), Answer(hang=True))[1]
+    with pytest.raises(DeliveryError):
+        alerts.report(failure())
+    slack.handle = usual
+    assert alerts.report(failure()) is True and alerts.report(failure()) is False
+    assert len(slack.messages) == 1
+
+
 @pytest.mark.parametrize(
     ("now", "due"),
     [

@@ -133,8 +133,9 @@ def _table(titles: tuple[str, ...], rows: list[tuple[str, ...]]) -> None:
 
 def _mount() -> None:
     """Rooms with commands of their own."""
-    from loadtest.cli import acknowledge, baseline, explain, history, local, retention, trends, trigger
+    from loadtest.cli import acknowledge, baseline, baseline_proposal, explain, history, local, retention, trends, trigger
 
+    baseline.app.command()(baseline_proposal.propose)
     app.add_typer(baseline.app, name="baseline")
     app.add_typer(history.app, name="history")
     app.add_typer(local.app, name="airflow")

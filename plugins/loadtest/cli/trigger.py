@@ -15,7 +15,7 @@ from loadtest.planning.quantities import parse_duration_s, slugify
 
 DAG_ID = "load_test"
 _SHA = re.compile(r"[0-9a-fA-F]{7,64}")
-_REPOSITORY = re.compile(r"[A-Za-z0-9_.-]+/[A-Za-z0-9_.-]+")
+_REPOSITORY = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*/(?!\.{1,2}$)[A-Za-z0-9_.-]+")
 
 
 def trigger(

@@ -8,7 +8,7 @@ from github import Github, GithubException
 from github.Repository import Repository
 
 from loadtest.errors import ConfigurationError
-from loadtest.notifications.github_delivery import GitHubSender
+from loadtest.notifications.github_delivery import REPOSITORY, GitHubSender
 from loadtest.notifications.retrying import RetryPolicy
 from loadtest.planning.quantities import slugify
 from loadtest.reporting.escape import markdown, plain
@@ -33,6 +33,8 @@ def propose_baseline(
     `name`: what the baseline is of, such as `student_api/staging/medium`; one branch and one pull request per name.
     `path` is relative to the repository's root. Safe to repeat. Raises DeliveryError, ConfigurationError for a bad path.
     """
+    if not REPOSITORY.fullmatch(repository):
+        raise ConfigurationError(f"{repository[:80]!r} is not a repository; it is written owner/name.")
     parts = PurePosixPath(path)
     if parts.is_absolute() or ".." in parts.parts or not parts.name.endswith(".json"):
         raise ConfigurationError(f"{path!r} is not the path of a baseline file inside the repository.")

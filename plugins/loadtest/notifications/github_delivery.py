@@ -28,7 +28,7 @@ Done = tuple[DeliveryStatus, str, AlertState]
 
 TIMEOUT_S = 20
 MOST_SEARCHED = 300
-_REPOSITORY = re.compile(r"[A-Za-z0-9_.-]+/[A-Za-z0-9_.-]+")
+REPOSITORY = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*/(?!\.{1,2}$)[A-Za-z0-9_.-]+")
 _SHA = re.compile(r"[0-9a-f]{40}")
 
 
@@ -63,7 +63,7 @@ class GitHubSender:
     def perform(self, action: Action, state: AlertState, telling: Telling) -> Done:
         verdict, config = telling.verdict, telling.config
         name = (action.incident.issue_repository if action.incident else None) or verdict.repository or config.repository
-        if not name or not _REPOSITORY.fullmatch(name):
+        if not name or not REPOSITORY.fullmatch(name):
             return DeliveryStatus.REFUSED, f"{plain(name, 100)!r} is not a repository; it is written owner/name", state
         perform = {
             ActionKind.STATUS: self._status,

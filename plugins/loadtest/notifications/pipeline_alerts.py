@@ -31,12 +31,13 @@ MONDAY, NIGHT = 0, 2
 
 
 class Told(Record):
-    """A message about the pipeline that went out. `over`: its end was told too."""
+    """A message about the pipeline that went out. `over`: its end was told too. `unsure`: no answer came; it may have."""
 
     key: str
     at: datetime
     slack: SlackReference | None = None
     over: bool = False
+    unsure: bool = False
 
 
 class PipelineState(FileModel):
@@ -108,7 +109,7 @@ class PipelineAlerts:
         with one_writer(self._path):
             state = self.read()
             told = state.find(key)
-            if told is None or told.over:
+            if told is None or told.over or told.unsure:
                 return False
             if self._slack is not None:
                 message = messages.message(sentence, [messages.paragraph(f"✓ {sentence}")])
@@ -120,12 +121,19 @@ class PipelineAlerts:
         """Send a message under a key, once for ever; returns whether it went out now. Raises DeliveryError."""
         with one_writer(self._path):
             state = self.read()
-            if state.find(key):
+            told = state.find(key)
+            if told and not told.unsure:
                 return False
             if self._slack is None:
                 log.info("No Slack connection: %s is not told.", key)
                 return False
-            reference = self._slack.post(message, key=key)
+            since = told.at if told else None
+            try:
+                reference = self._slack.post(message, key=key, sent_since=since)
+            except DeliveryError as error:
+                if error.maybe_sent:
+                    self._keep(state, Told(key=key, at=since or datetime.now(UTC), unsure=True))
+                raise
             self._keep(state, Told(key=key, at=datetime.now(UTC), slack=reference))
         return True
 
