@@ -124,6 +124,14 @@ def test_a_pass_states_its_coverage() -> None:
     assert (judgment.coverage.judged, judgment.coverage.proven) == (9, 7)
 
 
+def test_endpoints_with_tolerances_of_their_own() -> None:
+    plan = make_plan(criteria=Criteria(endpoints={"GET /x": EndpointCriteria(tolerance=0.5)}))
+    judgment = judged(regression("GET /a", Outcome.PASS), regression("GET /x", Outcome.PASS), plan=plan)
+    assert judgment.sentence == "pass: 2 of 2 endpoints proven within their tolerances of the baseline"
+    judgment = judged(regression("GET /x", Outcome.PASS), plan=plan)
+    assert judgment.sentence == "pass: 1 of 1 endpoints proven within 50 % of the baseline"
+
+
 def test_less_than_half_proven_is_inconclusive() -> None:
     open_ones = [regression(f"GET /{i}", Outcome.INCONCLUSIVE, 0.4) for i in range(3)]
     assert judged(*open_ones, *[regression(f"GET /p{i}", Outcome.PASS) for i in range(3)]).outcome is Outcome.PASS

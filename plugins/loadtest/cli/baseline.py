@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -152,9 +153,9 @@ def diff(
     first = promotion.find_version(file, before if before is not None else _before_anchor(file))
     change = changes.diff(first, second or first)
     if output is Format.JSON:
-        rows = [asdict(row) | {"typical_change": row.typical_change, "p95_change": row.p95_change} for row in change.endpoints]
+        numbers = [asdict(row) | {"typical_change": row.typical_change, "p95_change": row.p95_change} for row in change.endpoints]
         facts = {"from": change.before.version, "to": change.after.version, "comparable": change.comparable}
-        print(json.dumps(facts | {"added": change.added, "removed": change.removed, "endpoints": rows}, indent=2))
+        print(json.dumps(facts | {"added": change.added, "removed": change.removed, "endpoints": numbers}, indent=2))
         return
     print(f"Version {change.before.version} to {change.after.version}: +{len(change.added)} runs, -{len(change.removed)} runs")
     if not change.comparable:
@@ -180,7 +181,7 @@ def history(
     """All versions: who accepted them, when and why."""
     file = _read(scenario, environment, profile)
     if output is Format.JSON:
-        rows = [
+        versions = [
             {
                 "version": each.version,
                 **each.provenance.model_dump(mode="json"),
@@ -191,7 +192,7 @@ def history(
             }
             for each in file.versions
         ]
-        print(json.dumps(rows, indent=2))
+        print(json.dumps(versions, indent=2))
         return
     _table(
         ("version", "accepted", "by", "runs", "builds", "reason"),
@@ -304,7 +305,7 @@ def _change(value: float | None) -> str:
     return "-" if value is None else change(value)
 
 
-def _table(titles: tuple[str, ...], rows: list[tuple[str, ...]]) -> None:
+def _table(titles: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> None:
     from rich.console import Console
     from rich.markup import escape
     from rich.table import Table

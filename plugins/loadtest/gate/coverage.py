@@ -98,7 +98,9 @@ def _regressions(plan: Plan, findings: Sequence[Finding], critical: frozenset[st
             by_endpoint.setdefault(finding.endpoint, []).append(finding)
     unproven = {name: own for name, own in by_endpoint.items() if any(f.outcome is not Outcome.PASS for f in own)}
     judged, proven = len(by_endpoint), len(by_endpoint) - len(unproven)
-    words = f"{proven} of {judged} endpoints proven within {percent(tolerance_of(plan, None))} of the baseline"
+    tolerances = {tolerance_of(plan, name) for name in by_endpoint} or {tolerance_of(plan, None)}
+    limit = percent(tolerances.pop()) if len(tolerances) == 1 else "their tolerances"
+    words = f"{proven} of {judged} endpoints proven within {limit} of the baseline"
     if unproven:
         highest = max((bound for own in unproven.values() for f in own for bound in _upper_bounds(f)), default=None)
         words += f", {len(unproven)} not"

@@ -51,7 +51,8 @@ def check(
     baseline, reason = matching_baseline(run.plan)
     history = baseline.runs if baseline else ()
     findings = judge_validity(run.plan, run.load, run.metrics, _usual(run, history))
-    comparison, detectable = Comparison(compared=False, reason=reason), ()
+    comparison = Comparison(compared=False, reason=reason)
+    detectable: tuple[Detectable, ...] = ()
     if any(finding.outcome is Outcome.INVALID for finding in findings):
         comparison = Comparison(compared=False, reason="the measurement is not to be trusted, so nothing was compared")
     else:
@@ -119,8 +120,8 @@ def _usual(run: _Run, history: Sequence[RunSummary]) -> Usual | None:
 
 def _mean_latency_ms(summary: RunSummary) -> float:
     """Typical latency averaged over all requests, milliseconds; 0 without a success."""
-    rows = [row for row in summary.endpoints if row.lm is not None]
-    return sum(row.n * math.exp(row.lm) for row in rows) / sum(row.n for row in rows) if rows else 0.0
+    rows = [(row.n, math.exp(row.lm)) for row in summary.endpoints if row.lm is not None]
+    return sum(n * typical_ms for n, typical_ms in rows) / sum(n for n, _ in rows) if rows else 0.0
 
 
 def _compare(

@@ -36,7 +36,7 @@ class EndpointSamples:
     def successes(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """Latencies, milliseconds, and starts, seconds, of the successful requests."""
         good = slice(None) if not self.errors else ~self.failed
-        return self.latency_us[good] / 1000.0, self.start_ticks[good] * (_TICK_US / 1e6)
+        return self.latency_us[good] / 1000.0, self.start_ticks[good] * np.float64(_TICK_US / 1e6)
 
 
 class Latencies(Mapping[str, NDArray[np.float64]]):
