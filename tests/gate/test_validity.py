@@ -89,6 +89,25 @@ def test_a_single_failed_health_check_is_shown_but_does_not_condemn() -> None:
     assert "1 of 60 health checks failed" in finding.sentence
 
 
+@pytest.mark.parametrize(
+    ("checks", "failures", "longest_failure_s", "outcome"),
+    [
+        (1, 1, 0.5, Outcome.INVALID),
+        (60, 1, 0.5, Outcome.WARN),
+        (60, 2, 0.5, Outcome.INVALID),
+        (900, 9, 1.0, Outcome.WARN),
+        (900, 10, 1.0, Outcome.INVALID),
+        (900, 5, 5.0, Outcome.INVALID),
+        (60, 1, 6.0, Outcome.INVALID),
+    ],
+)
+def test_when_failed_health_checks_are_an_outage(
+    checks: int, failures: int, longest_failure_s: float, outcome: Outcome
+) -> None:
+    (finding,) = judged(health=HealthFacts(checks=checks, failures=failures, longest_failure_s=longest_failure_s))
+    assert finding.outcome is outcome
+
+
 def test_requests_without_an_answer_are_not_forgotten() -> None:
     (finding,) = judged(in_flight_at_end=8)
     assert finding.outcome is Outcome.WARN
