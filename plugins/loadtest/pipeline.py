@@ -91,10 +91,17 @@ def start_and_check_backend(plan: Plan, folder: RunFolder, watcher: Watcher) -> 
     return base_url_of(plan, folder)
 
 
-def measure(plan: Plan, folder: RunFolder, watcher: Watcher, *, before_load: Callable[[], None] = lambda: None) -> LoadResult:
+def measure(
+    plan: Plan,
+    folder: RunFolder,
+    watcher: Watcher,
+    *,
+    before_load: Callable[[], None] = lambda: None,
+    after_load: Callable[[], None] = lambda: None,
+) -> LoadResult:
     """Backend, load, clean-up and analysis of one run. The backend is stopped whatever happens.
 
-    `before_load` is called when everything else is ready: the place to wait for helpers that must not work during load.
+    `before_load` and `after_load` frame the load: where helpers that must not work beside it are frozen and thawed.
     """
     from loadtest.analysis.analyze import analyze
     from loadtest.load.run import start_load, stop_load, wait_for_load
@@ -109,6 +116,8 @@ def measure(plan: Plan, folder: RunFolder, watcher: Watcher, *, before_load: Cal
         except BaseException:
             stop_load(handle)
             raise
+        finally:
+            after_load()
     finally:
         watcher.stage("clean-up")
         stop_backend(folder)
@@ -178,7 +187,7 @@ def run_planned(
     with ContractProcess() as contract:
         try:
             before_start()
-            measure(plan, folder, watcher, before_load=contract.wait_ready)
+            measure(plan, folder, watcher, before_load=contract.pause, after_load=contract.resume)
             watcher.stage("gate")
             if judge(folder).suspects and confirm:
                 for number in range(1, CONFIRMATIONS + 1):

@@ -65,11 +65,12 @@ def dagbag(airflow_home: Path):
 
 
 @pytest.fixture(scope="session")
-def run_dag(dagbag) -> Callable[..., Ended]:
+def run_dag(airflow_home: Path) -> Callable[..., Ended]:
     """Run `load_test` in this process with the given params; everything in it is real."""
+    from airflow.dag_processing.dagbag import DagBag
 
     def run(**params: object) -> Ended:
-        dag = dagbag.get_dag("load_test")
+        dag = DagBag(str(ROOT / "dags" / "load_test.py")).get_dag("load_test")  # anew: a run keeps its params in the DAG
         defaults = {"scenario": "toy", "environment": "healthy", "profile": "smoke"}
         dag_run = dag.test(run_conf=defaults | params)
         tasks = {task.task_id: task.state for task in dag_run.get_task_instances()}

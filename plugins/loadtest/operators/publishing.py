@@ -22,7 +22,7 @@ class RecordHistoryOperator(StageOperator):
     def run_stage(self, folder: RunFolder, context: Context) -> None:
         from loadtest.history.record import record_run
 
-        if folder.verdict.exists() and folder.plan.exists():
+        if folder.verdict.exists():
             record_run(folder)
             self._refresh_baseline(folder)
 
