@@ -80,8 +80,8 @@ def drive(recorder, response):
     for number in range(requests):
         recorder.next_traceparent()
         fire(request_type="GET", name=names[picks[number & 131071]],
-             response_time=latencies[number & 131071], response_length=1200 + picks[-(number & 131071)], response=response, exception=None,
-             start_time=start,
+             response_time=latencies[number & 131071], response_length=1200 + picks[-(number & 131071)],
+             response=response, exception=None, start_time=start,
              url="http://h/x", context={})
         start += latencies[(number * 7) & 131071] * 2e-5
         if number % 2500 == 0:
