@@ -151,6 +151,12 @@ def judge(folder: RunFolder) -> RegressionReport:
     return check(folder, confirmations=confirmation_folders(folder), mutes=known.mutes, earlier=known.earlier)
 
 
+def planned_load_s(folder: RunFolder) -> float:
+    """Planned seconds of load of a run and its confirmations: what no overhead counts."""
+    each = [one.load for one in (folder, *confirmation_folders(folder)) if one.load.exists()]
+    return sum(LoadResult.read(path).planned_duration_s for path in each)
+
+
 def run_once(
     request: Request,
     settings: Settings,

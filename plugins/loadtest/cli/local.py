@@ -11,7 +11,6 @@ from rich.console import Console
 
 from loadtest.errors import InfrastructureError, LoadTestError
 from loadtest.local_airflow import USERNAME, LocalAirflow, RunningAirflow
-from loadtest.run_folder import RunFolder
 from loadtest.settings import settings
 
 app = typer.Typer(help="The project's own Airflow.", no_args_is_help=True)
@@ -83,10 +82,11 @@ def run(
             stop_leftovers(settings())
     if followed.folder is None or followed.verdict is None:
         raise InfrastructureError(f"The DAG run ended {followed.state} without a verdict; look at its tasks in Airflow.")
+    from loadtest.pipeline import planned_load_s
     from loadtest.reporting.terminal import print_run
 
     print_run(followed.folder)
-    load_s = _load_seconds(followed.folder)
+    load_s = planned_load_s(followed.folder)
     print(
         f"DAG run: {followed.state}, {followed.wall_s:.0f} s from queued to finished; "
         f"time outside the load: {followed.wall_s - load_s:.1f} s"
@@ -114,18 +114,6 @@ def _stop_dag_run(airflow: LocalAirflow) -> None:
                         client.set_task_state(DAG_ID, active.run_id, task.task_id, "failed")
     except LoadTestError as error:
         console.print(str(error), markup=False)
-
-
-def _load_seconds(folder: RunFolder) -> float:
-    """Planned seconds of load in the run and its confirmations."""
-    from loadtest.load.models import LoadResult
-    from loadtest.pipeline import confirmation_folders
-
-    total = 0.0
-    for each in (folder, *confirmation_folders(folder)):
-        if each.load.exists():
-            total += LoadResult.read(each.load).planned_duration_s
-    return total
 
 
 def _interrupt(*_: object) -> None:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import signal
 import sys
+import time
 from enum import StrEnum
 from typing import Annotated
 
+import psutil
 import typer
 from rich.console import Console
 
@@ -40,7 +42,7 @@ def run(
     Exit codes: 0 pass, 1 fail, 2 usage or not run, 3 invalid; with --strict 4 inconclusive and 5 warn.
     """
     from loadtest.cli.watch import TerminalWatcher
-    from loadtest.pipeline import run_once
+    from loadtest.pipeline import planned_load_s, run_once
     from loadtest.planning.request import Request
     from loadtest.vocabulary import exit_code
 
@@ -64,7 +66,8 @@ def run(
         from loadtest.reporting.terminal import print_run
 
         print_run(outcome.folder)
-        print(f"Time outside the load: {watcher.outside_load_s():.1f} s")
+        wall_s = time.time() - psutil.Process().create_time()
+        print(f"Time outside the load: {wall_s - planned_load_s(outcome.folder):.1f} s of {wall_s:.1f} s")
     for problem in outcome.problems:
         Console(stderr=True).print(f"Not done: {problem}", style="yellow", markup=False)
     sys.exit(exit_code(outcome.verdict.outcome, strict=strict))

@@ -17,7 +17,7 @@ LINE_EVERY_S = 5.0
 class TerminalWatcher:
     """A `loadtest.pipeline.Watcher`; also a context manager, so that the live line is gone at the end.
 
-    `outside_load_s` is the time spent in all stages but the load itself.
+    `seconds`: how long each stage took.
     """
 
     def __init__(self, console: Console | None = None) -> None:
@@ -44,9 +44,6 @@ class TerminalWatcher:
 
     def progress(self, progress: Progress) -> None:
         self._show(f"{self._stage}: {progress_line(progress)}")
-
-    def outside_load_s(self) -> float:
-        return sum(seconds for name, seconds in self.seconds.items() if name != "load")
 
     def _close_stage(self) -> None:
         now = time.monotonic()
