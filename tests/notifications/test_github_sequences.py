@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from datetime import timedelta
 from pathlib import Path
 
@@ -161,6 +162,24 @@ def test_a_short_commit_gets_no_status_and_says_why(runs_root: Path, github: Git
     report = deliver(run(runs_root, 1, "pass", commit="6a1d209"), Channels(github=sender))
     assert report.deliveries[0].detail == "6a1d209 is not a full commit hash"
     assert github.requests == []
+
+
+def test_a_refused_push_is_said_on_its_commit(runs_root: Path, github: GitHubStub, sender: GitHubSender) -> None:
+    folder = build_run_folder(runs_root, refused="profile enormous does not exist", run_id="load_test-push__x__y", commit=None)
+    refused = Verdict.read(folder.verdict)
+    refused.model_copy(
+        update={"commit": None, "repository": None, "branch": None, "scenario": "../../up", "profile": "None"}
+    ).write(folder.verdict)
+    request = {"commit": "c" * 40, "repository": REPOSITORY, "pull_request": "7", "branch": "None"}
+    folder.request.write_text(json.dumps(request))
+    assert not deliver(folder, Channels(github=sender)).problems
+    (status,) = github.statuses
+    assert status["state"] == "error" and "enormous" in status["description"] and status["sha"] == "c" * 40
+    assert "enormous" in github.issue_comments(7)[0]["body"]
+    assert sorted(path.name for path in (runs_root / "_alerts").rglob("*.json")) == ["_refused.json"]
+    folder.deliveries.unlink()
+    folder.request.write_text("[1")  # damaged: nobody is told, nothing fails
+    assert deliver(folder, Channels(github=sender)).deliveries == ()
 
 
 def test_a_retry_does_nothing_twice(runs_root: Path, github: GitHubStub, sender: GitHubSender) -> None:

@@ -6,7 +6,9 @@ dies in between, the next call continues from there. Nothing here touches a meas
 
 from __future__ import annotations
 
+import json
 import logging
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -33,7 +35,9 @@ from loadtest.notifications.policy import decide
 from loadtest.notifications.retrying import DeliveryError
 from loadtest.notifications.slack_delivery import SlackSender
 from loadtest.planning.models import Plan
+from loadtest.planning.quantities import slug_pattern
 from loadtest.run_folder import RunFolder
+from loadtest.vocabulary import RunStatus
 
 log = logging.getLogger(__name__)
 
@@ -59,14 +63,12 @@ def deliver(
 
     Call again to send what is `undelivered`. Raises only if there is no readable verdict.
     """
-    verdict = Verdict.read(folder.verdict)
+    verdict = asked_about(folder, Verdict.read(folder.verdict))
     config = config or NotificationConfig()
     now = now or datetime.now(UTC)
     links = links or Links(airflow=verdict.airflow_url)
-    if not (verdict.scenario and verdict.environment):  # refused before it was known what it was about
-        return _keep(folder, DeliveryReport(run_id=verdict.run_id))
     telling = Telling(verdict, links, config, _summary(folder), _slowdown(folder))
-    store = AlertStore(_runs_root(folder), verdict.scenario, verdict.environment)
+    store = AlertStore(_runs_root(folder), *_place(verdict))
     with store.lock():
         state = store.read()
         decision = decide(state, verdict, config, acknowledgements, now)
@@ -171,6 +173,28 @@ def _to_slack(
         sent_since=since,
     )
     return DeliveryStatus.DELIVERED, "follow-up posted", state
+
+
+def asked_about(folder: RunFolder, verdict: Verdict) -> Verdict:
+    """The verdict; that of a refused request, which has no plan, with the commit that request.json asked about."""
+    if verdict.status is not RunStatus.NOT_RUN or verdict.commit is not None or not folder.request.exists():
+        return verdict
+    try:
+        request = json.loads(folder.request.read_text(encoding="utf-8"))
+        found = {name: str(request.get(name)) for name in ("commit", "branch", "repository", "pull_request")}
+    except (OSError, ValueError, AttributeError):
+        return verdict
+    known: dict[str, object] = {name: value for name, value in found.items() if value not in ("None", "")}
+    number = str(known.pop("pull_request", ""))
+    if number.isdigit() and len(number) < 10:
+        known["pull_request"] = int(number)
+    return verdict.model_copy(update=known)
+
+
+def _place(verdict: Verdict) -> tuple[str, str]:
+    """Scenario and environment, as parts of a path; a refused request may have named anything."""
+    names = (verdict.scenario, verdict.environment)
+    return names if all(re.fullmatch(slug_pattern, name) for name in names) else ("_refused", "_refused")
 
 
 def _runs_root(folder: RunFolder) -> UPath:

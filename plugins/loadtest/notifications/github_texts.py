@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from loadtest.gate.models import Recommendation, Verdict
-from loadtest.notifications.messages import Links
+from loadtest.notifications.messages import Links, said, sentences
 from loadtest.notifications.models import Incident, NotificationConfig
 from loadtest.notifications.slack_text import fit, web_url
 from loadtest.reporting import format as show
@@ -72,7 +72,7 @@ def issue_body(telling: Telling, incident: Incident) -> str:
     more = len(incident.symptoms) - len(rows)
     parts = [
         incident_marker(incident),
-        f"**{markdown(verdict.sentence)}**",
+        f"**{markdown(said(verdict))}**",
         f"This run slowed its backend down on purpose: {markdown_code(telling.slowdown)}" if telling.slowdown else "",
         f"Scenario {markdown_code(verdict.scenario)}, environment {markdown_code(verdict.environment)}, "
         f"profile {markdown_code(verdict.profile)}.",
@@ -128,7 +128,7 @@ def sticky_comment(telling: Telling) -> str:
         table = "\n".join(["| Endpoint | Criterion | Outcome | What |", "| --- | --- | --- | --- |", *rows]) if rows else ""
         label = f"{show.outcome_sign(verdict.outcome)} {show.outcome_label(verdict.outcome)}"
         title = f"### Load test: {label}, {verdict.scenario} on {verdict.environment}, {verdict.profile}"
-        body = _join([title, markdown(verdict.sentence), table, _recommendations(verdict.recommendations)])
+        body = _join([title, markdown(said(verdict)), table, _recommendations(verdict.recommendations)])
     commit = f"<sub>Commit {markdown_code(show.commit(verdict.commit))}, run {markdown_code(verdict.run_id)}</sub>"
     return _join([sticky_marker(verdict), body, _links(telling.links), commit])
 
@@ -139,7 +139,8 @@ def status_state(verdict: Verdict) -> str:
 
 
 def status_context(verdict: Verdict) -> str:
-    return f"loadtest/{verdict.scenario}/{verdict.environment}/{verdict.profile}"
+    names = (verdict.scenario, verdict.environment, verdict.profile)
+    return "/".join(("loadtest", *(_safe(name)[:60] for name in names if name not in ("", "None"))))
 
 
 def status_description(verdict: Verdict) -> str:
@@ -149,7 +150,7 @@ def status_description(verdict: Verdict) -> str:
 def _recommendations(recommendations: Sequence[Recommendation]) -> str:
     lines = []
     for one in recommendations[:3]:
-        lines.append(f"- **{markdown(one.title)}**: {markdown(one.evidence)} {markdown(one.next_step)}")
+        lines.append(f"- **{markdown(one.title)}**: {markdown(sentences(one.evidence, one.next_step), 1_000)}")
         if one.command:
             lines.append(f"  {markdown_code(one.command, 400)}")
     return "\n".join(["**What to do**", "", *lines]) if lines else ""

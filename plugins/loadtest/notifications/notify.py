@@ -10,7 +10,7 @@ from loadtest.errors import ConfigurationError, InfrastructureError, LoadTestErr
 from loadtest.gate.models import Verdict
 from loadtest.history.models import Acknowledgement
 from loadtest.notifications.airflow_connections import connected
-from loadtest.notifications.delivery import deliver
+from loadtest.notifications.delivery import asked_about, deliver
 from loadtest.notifications.digest import tell_weekly_digest
 from loadtest.notifications.messages import Links
 from loadtest.notifications.models import ActionKind, DeliveryReport, DeliveryStatus
@@ -30,7 +30,7 @@ def notify_about(folder: RunFolder) -> dict[str, Any]:
     if not folder.verdict.exists():
         log.warning("%s has no verdict, so there is nothing to tell.", folder.path)
         return {}
-    verdict = Verdict.read(folder.verdict)
+    verdict = asked_about(folder, Verdict.read(folder.verdict))
     channels, config = connected()
     links = links_to(verdict)
     report = deliver(folder, channels, config, links=links, acknowledgements=what_people_said(verdict))
