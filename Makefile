@@ -88,7 +88,7 @@ system-packages: ## PostgreSQL and Chromium for the tests, from Debian
 
 SEED ?= 2026
 .PHONY: bench-recorder bench-load bench-analysis bench-gate bench-drift bench-judge-cost bench-overhead bench-report
-bench-recorder bench-load bench-analysis bench-overhead bench-report: install-dev
-	$(PYTHON) benchmarks/$(subst -,_,$@).py
+bench-recorder bench-load bench-analysis bench-overhead bench-report bench-real-runs: install-dev
+	$(PYTHON) -m benchmarks.$(subst -,_,$@)
 bench-gate bench-drift bench-judge-cost: install-dev
 	$(PYTHON) -m benchmarks.$(subst -,_,$@) --seed $(SEED)

@@ -68,7 +68,7 @@ def keep_refused(run_id: str, asked: dict[str, object], reason: str, settings: S
     from loadtest.gate.verdict import not_run
 
     folder = RunFolder.refused(settings.runs_root, run_id)
-    shown = {str(key)[:60]: str(value)[:300] for key, value in asked.items()}
+    shown = {str(key)[:60]: str(value)[:300] for key, value in asked.items() if value is not None}
     write_text(folder.request, json.dumps(shown, indent=2) + "\n")
     not_run(folder, reason, **{key: shown.get(key, "") for key in ("scenario", "environment", "profile")})
     return folder

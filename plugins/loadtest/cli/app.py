@@ -133,7 +133,7 @@ def _table(titles: tuple[str, ...], rows: list[tuple[str, ...]]) -> None:
 
 def _mount() -> None:
     """Rooms with commands of their own."""
-    from loadtest.cli import acknowledge, baseline, baseline_proposal, explain, history, local, retention, trends, trigger
+    from loadtest.cli import acknowledge, baseline, baseline_proposal, explain, history, local, retention, trends, trigger, worker
 
     baseline.app.command()(baseline_proposal.propose)
     app.add_typer(baseline.app, name="baseline")
@@ -143,6 +143,7 @@ def _mount() -> None:
     app.command()(trigger.trigger)
     app.command()(trends.trends)
     app.command()(retention.retention)
+    app.command()(worker.worker)
     for command in acknowledge.COMMANDS:
         app.command()(command)
 
