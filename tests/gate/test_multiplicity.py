@@ -7,6 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import false_discovery_control
 
+from loadtest.gate.judged_metrics import WEIGHTS
 from loadtest.gate.multiplicity import benjamini_hochberg, over_metrics_and_endpoints
 
 p_values = st.lists(st.floats(0, 1), min_size=1, max_size=30)
@@ -33,7 +34,7 @@ def test_adjusting_never_makes_more_significant(metrics: int, endpoints: int, se
     rng = np.random.default_rng(seed)
     p = rng.uniform(size=(metrics, endpoints))
     p[rng.uniform(size=p.shape) < 0.3] = np.nan
-    adjusted = over_metrics_and_endpoints(p)
+    adjusted = over_metrics_and_endpoints(p, rng.uniform(0.5, 2, metrics))
     judged = np.isfinite(p)
     assert (np.isfinite(adjusted) == judged).all()
     assert (adjusted[judged] >= p[judged] - 1e-15).all() and (adjusted[judged] <= 1).all()
@@ -41,5 +42,12 @@ def test_adjusting_never_makes_more_significant(metrics: int, endpoints: int, se
 
 def test_unchanged_families_are_rarely_significant() -> None:
     rng = np.random.default_rng(1)
-    hits = [np.nanmin(over_metrics_and_endpoints(rng.uniform(size=(3, 9)))) < 0.1 for _ in range(3000)]
+    hits = [np.nanmin(over_metrics_and_endpoints(rng.uniform(size=(3, 9)), WEIGHTS)) < 0.1 for _ in range(3000)]
     assert 0.07 < np.mean(hits) < 0.12
+
+
+def test_weight_is_a_share_of_the_budget() -> None:
+    p = np.array([[0.01], [0.01], [0.01]])
+    np.testing.assert_allclose(over_metrics_and_endpoints(p, np.array([1.0, 1.0, 2.0]))[:, 0], [0.04, 0.04, 0.02])
+    p[2] = np.nan
+    np.testing.assert_allclose(over_metrics_and_endpoints(p, np.array([1.0, 1.0, 2.0]))[:2, 0], [0.02, 0.02])

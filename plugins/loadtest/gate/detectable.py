@@ -11,7 +11,7 @@ import numpy as np
 from scipy.special import stdtrit
 
 from loadtest.gate.judge import SUSPECT_LEVEL, Judgement
-from loadtest.gate.judged_metrics import PROVING
+from loadtest.gate.judged_metrics import PROVING, TESTED
 from loadtest.gate.models import Detectable
 
 POWER = 0.80
@@ -19,8 +19,8 @@ POWER = 0.80
 
 def smallest_detectable(judgement: Judgement, least_effect: np.ndarray) -> tuple[Detectable, ...]:
     """Per endpoint, for a change of all its requests, by the metric that sees it best; relative."""
-    tested = sum(np.isfinite(score.difference).astype(int) for score in judgement.first.values())
-    judged = max(int((tested > 0).sum()), 1)
+    budget = sum(np.where(np.isfinite(judgement.first[metric].difference), metric.weight, 0.0) for metric in TESTED)
+    judged = max(int(np.count_nonzero(budget)), 1)
     found = []
     for index, endpoint in enumerate(judgement.endpoints):
         options = []
@@ -28,7 +28,8 @@ def smallest_detectable(judgement: Judgement, least_effect: np.ndarray) -> tuple
             score = judgement.first[metric]
             if not np.isfinite(score.difference[index]):
                 continue
-            hurdle = stdtrit(score.df[index], 1 - SUSPECT_LEVEL / (tested[index] * judged))
+            level = SUSPECT_LEVEL * metric.weight / budget[index] / judged
+            hurdle = stdtrit(score.df[index], 1 - level)
             reach = stdtrit(score.df[index], POWER)
             change = max((hurdle + reach) * score.standard_error[index], np.log1p(least_effect[index]))
             options.append((float(np.expm1(min(change, 10.0))), metric.name))

@@ -15,7 +15,7 @@ import numpy as np
 from scipy.special import stdtr, stdtrit
 
 from loadtest.gate.fit import MetricFit, Score, fit_metric, score
-from loadtest.gate.judged_metrics import METRICS, TESTED, JudgedMetric, values
+from loadtest.gate.judged_metrics import METRICS, TESTED, WEIGHTS, JudgedMetric, values
 from loadtest.gate.models import RunSummary
 from loadtest.gate.multiplicity import over_metrics_and_endpoints
 
@@ -23,7 +23,7 @@ SUSPECT_LEVEL = 0.15
 AGREE_LEVEL = 0.005  # of the fresh runs alone, unadjusted
 # Part of an endpoint's between-run variance that runs of one build, one hour, have in common and that averaging them
 # does not remove. Unknown on a given system: assumed larger than the simulator's, which costs 1-2 points of power.
-SESSION_SHARE = 0.4
+SESSION_SHARE = 0.5
 INTERVAL_LEVEL = 0.90
 
 
@@ -62,17 +62,17 @@ def judge(
     fits = {metric: fit_metric(*values(baseline, endpoints, metric), values(later, endpoints, metric)[0]) for metric in METRICS}
     arrays = {metric: values(candidates, endpoints, metric) for metric in METRICS}
     first = {metric: score(fits[metric], *_rows(arrays[metric], slice(0, 1)), SESSION_SHARE) for metric in METRICS}
-    slower = over_metrics_and_endpoints(_tested(first, p_slower))
+    slower = over_metrics_and_endpoints(_tested(first, p_slower), WEIGHTS)
     alarming = (slower < SUSPECT_LEVEL) & _large(first, least_effect)
     decided = len(candidates) > 1
     together = first
     if decided:
         together = {metric: score(fits[metric], *arrays[metric], SESSION_SHARE) for metric in METRICS}
         fresh = {metric: score(fits[metric], *_rows(arrays[metric], slice(1, None)), SESSION_SHARE) for metric in TESTED}
-        slower = over_metrics_and_endpoints(_tested(together, p_slower))
+        slower = over_metrics_and_endpoints(_tested(together, p_slower), WEIGHTS)
         agree = (_tested(fresh, p_slower) < AGREE_LEVEL) & _large(fresh, least_effect) & _large(together, least_effect)
         alarming = agree & alarming.any()
-    faster = over_metrics_and_endpoints(1 - _tested(together, p_slower))
+    faster = over_metrics_and_endpoints(1 - _tested(together, p_slower), WEIGHTS)
     intervals = {metric: _interval(result) for metric, result in together.items()}
     return Judgement(endpoints, fits, together, intervals, first, slower, faster, alarming, decided)
 

@@ -18,10 +18,13 @@ def benjamini_hochberg(p: np.ndarray) -> np.ndarray:
     return adjusted
 
 
-def over_metrics_and_endpoints(p: np.ndarray) -> np.ndarray:
-    """Adjust p-values of metrics x endpoints: Bonferroni over the metrics judged at an endpoint, Benjamini-Hochberg of
-    the endpoints' smallest. An endpoint's other metrics keep their own Bonferroni value if that is larger."""
+def over_metrics_and_endpoints(p: np.ndarray, weights: np.ndarray) -> np.ndarray:
+    """Adjust p-values of metrics x endpoints: Bonferroni over the metrics judged at an endpoint, weighted (a metric with
+    twice the weight gets twice the share of the error budget); Benjamini-Hochberg of the endpoints' smallest. An
+    endpoint's other metrics keep their own Bonferroni value if that is larger."""
     judged = np.isfinite(p)
-    corrected = np.where(judged, np.minimum(p * judged.sum(axis=0), 1.0), np.nan)
+    budget = np.where(judged, weights[:, None], 0.0)
+    share = budget / np.maximum(budget.sum(axis=0), np.finfo(float).tiny)
+    corrected = np.where(judged, np.minimum(p / np.where(judged, share, 1.0), 1.0), np.nan)
     smallest = np.where(judged.any(axis=0), np.min(np.where(judged, corrected, np.inf), axis=0), np.nan)
     return np.where(judged, np.fmax(corrected, benjamini_hochberg(smallest)), np.nan)
