@@ -21,9 +21,11 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
-sys.path.insert(0, str(ROOT / "plugins"))
+sys.path.insert(0, str(ROOT))
 
-ENDPOINTS, WORKERS, DURATION_S, BIN_S = 20, 4, 900, 10
+from benchmarks.figures import figure
+
+ENDPOINTS, WORKERS, DURATION_S = 20, 4, 900
 STARTED = datetime(2026, 3, 2, 2, 0, tzinfo=UTC)
 STEADY_S = (30, 890)
 LEVELS = (0.5, 0.9, 0.95, 0.99, 0.999)
@@ -205,11 +207,6 @@ def largest_difference(left: dict[str, list[float]], right: dict[str, list[float
     return max(abs(a / b - 1) for name in left for a, b in zip(left[name], right[name], strict=True))
 
 
-def figure(name: str, value: float, unit: str, bar: float | None = None) -> None:
-    bound = f"<={bar:g}" if bar is not None else "-"
-    print(f"FIGURE {name} {value:.4g} {unit} {bound} {'ok' if bar is None or value <= bar else 'short'}")
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--rows", type=int, default=10_000_000)
@@ -249,14 +246,14 @@ def compare(run: Path, rows: int, repeats: int, seed: int) -> None:
         peak_mb = max(float(result["peak_mb"]) for result in results)
         median_s = statistics.median(seconds)
         print(f"{name:>12}: {min(seconds):6.2f} s (median {median_s:.2f}), CPU {cpu_s:.2f} s, peak {peak_mb:6.0f} MB")
-    figure("analysis_seconds", min(float(result["seconds"]) for result in ours), "s", 2.5 if held else None)
-    figure("analysis_peak", max(float(result["peak_mb"]) for result in ours), "MB", 1000 if held else None)
+    figure("analysis_seconds", min(float(result["seconds"]) for result in ours), "s", "<=2.5" if held else "-")
+    figure("analysis_peak", max(float(result["peak_mb"]) for result in ours), "MB", "<=1000" if held else "-")
     figure("analysis_cpu", min(float(result["cpu_s"]) for result in ours), "s")
     figure("analysis_stage_seconds", min(float(result["seconds"]) for result in stage), "s")
     figure("duckdb_seconds", min(float(result["seconds"]) for result in duckdb), "s")
     figure("duckdb_cpu", min(float(result["cpu_s"]) for result in duckdb), "s")
     figure("duckdb_peak", max(float(result["peak_mb"]) for result in duckdb), "MB")
-    figure("quantile_difference_from_duckdb", largest_difference(ours[0]["found"], duckdb[0]["found"]), "relative", 1e-9)
+    figure("quantile_difference_from_duckdb", largest_difference(ours[0]["found"], duckdb[0]["found"]), "relative", "<=1e-9")
 
 
 def bounded(run: Path, rows: int, seed: int) -> None:
@@ -264,7 +261,7 @@ def bounded(run: Path, rows: int, seed: int) -> None:
         make_run(run, rows, seed)
     result = measure(OURS, str(run))
     figure(f"analysis_seconds_{rows}", float(result["seconds"]), "s")
-    figure(f"analysis_peak_{rows}", float(result["peak_mb"]), "MB", 1000)
+    figure(f"analysis_peak_{rows}", float(result["peak_mb"]), "MB", "<=1000")
 
 
 if __name__ == "__main__":

@@ -21,9 +21,9 @@ import httpx
 import yaml
 
 ROOT = Path(__file__).resolve().parents[1]
-sys.path[:0] = [str(ROOT / "plugins"), str(ROOT)]
+sys.path.insert(0, str(ROOT))
 
-from benchmarks.figures import figure  # noqa: E402
+from benchmarks.figures import figure
 
 TAURUS = ROOT / ".loadtest" / "bench" / "taurus"
 USERS = 3
@@ -131,7 +131,7 @@ class SampleBackend:
     """The sample backend for Taurus, on a free port with a database of its own."""
 
     def __enter__(self) -> str:
-        from loadtest.local_airflow import free_port
+        from loadtest.processes import free_port
 
         port = free_port()
         command = [sys.executable, "-m", "sample_backend", "--port", str(port)]

@@ -17,6 +17,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
+from benchmarks.figures import figure
 from loadtest.run_folder import RunFolder
 from tests.support.browser import open_browser, watched_page
 from tests.support.run_folders import build_run_folder, make_baseline_runs, make_trend
@@ -26,6 +27,7 @@ import sys, time
 start = time.perf_counter()
 from upath import UPath
 from loadtest.reporting.report import write_report
+from benchmarks.figures import figure
 from loadtest.run_folder import RunFolder
 write_report(RunFolder(UPath(sys.argv[1])))
 print(time.perf_counter() - start, time.process_time())
@@ -99,11 +101,6 @@ def shown_after_s(folder: RunFolder, width: int) -> float:
         if watched.problems or watched.requests:
             raise SystemExit(f"the page complained: {watched.problems} {watched.requests}")
         return elapsed
-
-
-def figure(name: str, value: float, unit: str, bar: str) -> None:
-    ok = "ok" if value <= float(bar.removeprefix("<=")) else "short"
-    print(f"FIGURE {name} {value:.3g} {unit} {bar} {ok}")
 
 
 if __name__ == "__main__":

@@ -9,9 +9,14 @@ Noise between runs: a twentieth of the latency, normal, heavy-tailed (t with 3 d
 from __future__ import annotations
 
 import argparse
+import sys
+from pathlib import Path
 
 import numpy as np
 
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from benchmarks.figures import figure
 from loadtest.trends.change_points import find_jumps
 from loadtest.trends.slope import theil_sen
 
@@ -33,11 +38,6 @@ def share(flags: list[bool]) -> float:
     return 100 * sum(flags) / len(flags)
 
 
-def figure(name: str, value: float, limit: float, *, at_least: bool = False) -> None:
-    ok = value >= limit if at_least else value <= limit
-    print(f"FIGURE {name} {value:.1f} % {'>=' if at_least else '<='}{limit:g} {'ok' if ok else 'short'}")
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--seed", type=int, default=1)
@@ -48,25 +48,23 @@ def main() -> None:
     n, trials = options.runs, range(options.trials)
     weeks, one = np.arange(float(n)), np.zeros(n)
     for kind, most_jumps, most_slopes in (("normal", 2, 6), ("heavy", 2, 6), ("lasting", 6, 10)):
-        figure(f"trends_false_jumps_{kind}", share([bool(find_jumps(noise(rng, n, kind))) for _ in trials]), most_jumps)
+        false_jumps = [bool(find_jumps(noise(rng, n, kind))) for _ in trials]
+        figure(f"trends_false_jumps_{kind}", share(false_jumps), "%", f"<={most_jumps}")
         found = []
         for _ in trials:
             values = noise(rng, n, kind)
             values[n // 2 :] += np.log(1.2)
             found.append(any(abs(jump.at - n // 2) <= 2 for jump in find_jumps(values)))
-        figure(f"trends_jump_20_found_{kind}", share(found), 60 if kind == "lasting" else 85, at_least=True)
+        figure(f"trends_jump_20_found_{kind}", share(found), "%", ">=60" if kind == "lasting" else ">=85")
         flat = [theil_sen(weeks, noise(rng, n, kind), one) for _ in trials]
-        figure(f"trends_false_slopes_{kind}", share([found is not None and found.p < 0.05 for found in flat]), most_slopes)
+        false_slopes = [found is not None and found.p < 0.05 for found in flat]
+        figure(f"trends_false_slopes_{kind}", share(false_slopes), "%", f"<={most_slopes}")
         steep = [theil_sen(weeks, noise(rng, n, kind) + 0.01 * weeks, one) for _ in trials]
         covered = [found is not None and found.low <= 0.01 <= found.high for found in steep]
-        figure(f"trends_interval_covers_{kind}", share(covered), 90, at_least=True)
+        figure(f"trends_interval_covers_{kind}", share(covered), "%", ">=90")
         weekly = [theil_sen(weeks, noise(rng, n, kind) + np.log(1.03) * weeks, one) for _ in trials]
-        figure(
-            f"trends_3_percent_a_week_found_{kind}",
-            share([found is not None and found.p < 0.01 for found in weekly]),
-            99,
-            at_least=True,
-        )
+        found_slopes = [found is not None and found.p < 0.01 for found in weekly]
+        figure(f"trends_3_percent_a_week_found_{kind}", share(found_slopes), "%", ">=99")
 
 
 if __name__ == "__main__":

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 
 
-def figure(name: str, value: float, unit: str, bar: str) -> bool:
+def figure(name: str, value: float, unit: str, bar: str = "-") -> bool:
     """Print `FIGURE name value unit bar ok|short`; `bar` is like "<=1", ">=70", or "-" for a figure without one."""
     limit = float(bar[2:]) if bar != "-" else math.nan
     ok = bar == "-" or (value <= limit if bar.startswith("<=") else value >= limit)

@@ -10,7 +10,6 @@ import fcntl
 import json
 import os
 import secrets
-import socket
 import subprocess
 import sys
 import time
@@ -22,7 +21,7 @@ import httpx
 from loadtest.airflow_client import AirflowClient
 from loadtest.errors import ConfigurationError, InfrastructureError
 from loadtest.files import FileModel, write_text
-from loadtest.processes import ProcessIdentity, stop_group
+from loadtest.processes import ProcessIdentity, free_port, stop_group
 from loadtest.settings import Settings
 
 LOAD_POOL = "load_generator"
@@ -224,12 +223,6 @@ def _healthy(http: httpx.Client) -> bool:
         return False
     parts = ("metadatabase", "scheduler", "dag_processor")
     return all((report.get(part) or {}).get("status") == "healthy" for part in parts)
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
 
 
 def last_line(text: str) -> str:

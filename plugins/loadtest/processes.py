@@ -51,6 +51,13 @@ def boot_id() -> str:
         return f"boot-{psutil.boot_time():.0f}"
 
 
+def free_port() -> int:
+    """A port of 127.0.0.1 that nobody listens on right now."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
 def stop_group(identity: ProcessIdentity, *, grace_s: float = 5.0) -> bool:
     """End the process group that `identity` leads: SIGTERM, and SIGKILL for what is left after `grace_s`.
 

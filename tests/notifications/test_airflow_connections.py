@@ -163,8 +163,8 @@ def test_the_daily_check_asks_airflow_and_sends_the_heartbeat(
     )
     with serve(Server(lambda _: Answer(200, {}))) as watchdog:
         monkeypatch.setenv("LOADTEST_HEARTBEAT_URL", f"{watchdog.url}/ping")
-        assert "not due yet" in check_pipeline(missing, now=monday - timedelta(days=1))
-        assert "never started" in check_pipeline(missing, now=monday + timedelta(hours=3))
+        assert "nothing to say yet" in check_pipeline(missing, now=monday - timedelta(days=1))
+        assert "has not started" in check_pipeline(missing, now=monday + timedelta(hours=3))
         assert "still running" in check_pipeline(late, now=monday + timedelta(hours=9))
         assert len(watchdog.requests) == 3
     assert len(slack.messages) == 1  # the same week's run: told once

@@ -8,19 +8,12 @@ from types import SimpleNamespace
 
 import pytest
 
+from loadtest.history.watch import ScheduledRun
 from loadtest.notifications.failure_notifier import problem_of
-from loadtest.notifications.pipeline_alerts import (
-    PipelineAlerts,
-    ScheduledRun,
-    check_weekly_run,
-    last_due,
-    send_heartbeat,
-    task_failed,
-)
+from loadtest.notifications.pipeline_alerts import PipelineAlerts, check_weekly_run, task_failed
 from loadtest.notifications.retrying import DeliveryError
 from loadtest.notifications.slack_delivery import SlackBot
-from tests.notifications.conftest import QUICK
-from tests.notifications.http_server import Answer, Server, serve
+from tests.notifications.http_server import Answer
 from tests.notifications.slack_stub import SlackStub, shown
 
 MONDAY = datetime(2026, 11, 23, 2, tzinfo=UTC)
@@ -36,6 +29,10 @@ def alerts(runs_root: Path, bot: SlackBot) -> PipelineAlerts:
 
 def failure(task: str = "backend.start_backend") -> object:
     return task_failed(dag_id="load_test", run_id="manual__1", task_id=task, error="port 8000 <!channel> is taken", tries=2)
+
+
+def seen(**values: datetime) -> ScheduledRun:
+    return ScheduledRun(**{"run_id": "scheduled__2026-11-23", "started_at": MONDAY} | values)
 
 
 def test_a_failed_task_is_told_once_per_run(alerts: PipelineAlerts, slack: SlackStub) -> None:
@@ -67,37 +64,20 @@ def test_a_lost_answer_leads_to_no_second_message(alerts: PipelineAlerts, slack:
     assert len(slack.messages) == 1
 
 
-@pytest.mark.parametrize(
-    ("now", "due"),
-    [
-        (MONDAY, MONDAY),
-        (MONDAY - timedelta(seconds=1), MONDAY - timedelta(days=7)),
-        (MONDAY + timedelta(days=6, hours=23), MONDAY),
-        (MONDAY + timedelta(days=7), MONDAY + timedelta(days=7)),
-    ],
-)
-def test_when_the_weekly_run_was_due(now: datetime, due: datetime) -> None:
-    assert last_due(now) == due
-
-
 def test_a_monday_run_that_never_started_is_told_and_then_resolved(alerts: PipelineAlerts, slack: SlackStub) -> None:
     later = MONDAY + timedelta(hours=4)
-    assert "not due yet" in check_weekly_run(alerts, [], now=MONDAY + timedelta(minutes=5))
-    assert "never started" in check_weekly_run(alerts, [], now=later)
+    assert "nothing to say yet" in check_weekly_run(alerts, [], now=MONDAY + timedelta(minutes=5))
+    assert "has not started" in check_weekly_run(alerts, [], now=later)
     check_weekly_run(alerts, [], now=later + timedelta(days=1))
     assert len(slack.messages) == 1  # told once, not daily
-    ended = [ScheduledRun("scheduled__2026-11-23", MONDAY, "success")]
+    ended = [seen(finished_at=later)]
     check_weekly_run(alerts, ended, now=later + timedelta(days=2))
     check_weekly_run(alerts, ended, now=later + timedelta(days=3))
     assert len(slack.messages) == 2 and slack.messages[1]["thread_ts"] == slack.messages[0]["ts"]
 
 
-def test_a_paused_dag_is_the_reason(alerts: PipelineAlerts) -> None:
-    assert "is paused" in check_weekly_run(alerts, [], now=MONDAY + timedelta(hours=4), paused=True)
-
-
 def test_a_run_that_does_not_end_is_late(alerts: PipelineAlerts, slack: SlackStub) -> None:
-    running = [ScheduledRun("scheduled__2026-11-23", MONDAY, "running")]
+    running = [seen()]
     check_weekly_run(alerts, running, now=MONDAY + timedelta(hours=5))
     assert slack.messages == []
     assert "still running" in check_weekly_run(alerts, running, now=MONDAY + timedelta(hours=7))
@@ -105,24 +85,13 @@ def test_a_run_that_does_not_end_is_late(alerts: PipelineAlerts, slack: SlackStu
 
 def test_a_new_installation_misses_no_run_from_before_it(runs_root: Path, bot: SlackBot, slack: SlackStub) -> None:
     wednesday = MONDAY + timedelta(days=2)
-    assert "not due yet" in check_weekly_run(PipelineAlerts(runs_root, bot), [], now=wednesday)
-    assert "never started" in check_weekly_run(PipelineAlerts(runs_root, bot), [], now=wednesday + timedelta(days=7))
+    assert "nothing to say yet" in check_weekly_run(PipelineAlerts(runs_root, bot), [], now=wednesday)
+    assert "has not started" in check_weekly_run(PipelineAlerts(runs_root, bot), [], now=wednesday + timedelta(days=7))
 
 
 def test_last_weeks_run_does_not_count_for_this_week(alerts: PipelineAlerts) -> None:
-    last_week = [ScheduledRun("scheduled__old", MONDAY - timedelta(days=7), "success")]
-    assert "never started" in check_weekly_run(alerts, last_week, now=MONDAY + timedelta(hours=4))
-
-
-def test_the_heartbeat_is_bounded_and_keeps_its_secret() -> None:
-    with serve(Server(lambda _: Answer(200, {}))) as watchdog:
-        watchdog.trouble.append(Answer(503, {}))
-        send_heartbeat(f"{watchdog.url}/ping/secret", QUICK)
-        assert len(watchdog.requests) == 2
-        watchdog.trouble.extend([Answer(404, {})])
-        with pytest.raises(DeliveryError) as error:
-            send_heartbeat(f"{watchdog.url}/ping/secret", QUICK)
-    assert "secret" not in str(error.value)
+    last_week = [seen(started_at=MONDAY - timedelta(days=7), finished_at=MONDAY - timedelta(days=6))]
+    assert "has not started" in check_weekly_run(alerts, last_week, now=MONDAY + timedelta(hours=4))
 
 
 def test_the_callback_speaks_of_tasks_that_failed_and_not_of_verdicts() -> None:

@@ -12,7 +12,6 @@ import os
 import pwd
 import secrets
 import shutil
-import socket
 import subprocess
 import tempfile
 from collections.abc import Iterator
@@ -20,6 +19,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+
+from loadtest.processes import free_port
 
 # Durability off: this server's data is worth nothing.
 _FAST = ("fsync=off", "synchronous_commit=off", "full_page_writes=off", "max_connections=100")
@@ -66,7 +67,7 @@ def run_postgres(binaries: Path) -> Iterator[PostgresServer]:
     """Start a server with the programs in `binaries` and stop it at the end."""
     folder = Path(tempfile.mkdtemp(prefix="pg_", dir="/tmp"))  # short: socket paths may have 107 characters
     as_user = _unprivileged(folder)
-    server = PostgresServer(port=_free_port(), password=secrets.token_urlsafe(16))
+    server = PostgresServer(port=free_port(), password=secrets.token_urlsafe(16))
     password_file = folder / "password"
     password_file.write_text(server.password)
     data = folder / "data"
@@ -116,9 +117,3 @@ def _run(command: list[str]) -> None:
         command, cwd="/tmp", stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=60
     )
     assert done.returncode == 0, done.stdout
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]

@@ -163,15 +163,12 @@ def watch(output: FormatOption = Format.TEXT) -> None:
     """Did the weekly run start, and is it finished in time? Exits 1 and says what is wrong; pings LOADTEST_HEARTBEAT_URL."""
     from loadtest.history.watch import send_heartbeat, watch_weekly_run
 
-    sentences = watch_weekly_run()
-    if not sentences and (problem := send_heartbeat()):
-        sentences = [problem]
+    problem = watch_weekly_run().problem or send_heartbeat()
     if output is Format.JSON:
-        print(json.dumps(sentences, indent=2))
+        print(json.dumps([problem] if problem else [], indent=2))
     else:
-        for sentence in sentences or ["The weekly run is as it should be."]:
-            print_plain(sentence)
-    if sentences:
+        print_plain(problem or "The weekly run is as it should be.")
+    if problem:
         sys.exit(1)
 
 

@@ -1,7 +1,7 @@
 """Did the weekly run start, and is it finished in time? A run that was never created raises no alarm by itself.
 
-`late_sentences` decides on plain values; `scheduled_runs` finds the runs in the run folders, so that no Airflow is needed;
-`watch_weekly_run` joins the two. A heartbeat tells an outside watchdog that even this check still runs.
+`judge_weekly_run` decides on plain values; where the runs come from is the caller's: `scheduled_runs` finds them in the run
+folders, so that no Airflow is needed; the DAG asks Airflow. A heartbeat tells an outside watchdog that even this check runs.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ import contextlib
 import logging
 import os
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from upath import UPath
@@ -26,79 +27,70 @@ from loadtest.vocabulary import RunStatus
 HEARTBEAT_VARIABLE = "LOADTEST_HEARTBEAT_URL"
 START_WITHIN = timedelta(hours=1)
 FINISH_WITHIN = timedelta(hours=6)
-_EARLY = timedelta(minutes=5)  # clocks of scheduler and worker may differ
+EARLY = timedelta(minutes=5)  # clocks of scheduler and worker may differ
 _HEARTBEAT_TIMEOUT_S = 10
 
 
 class ScheduledRun(Record):
-    """A scheduled run as far as one can see. `finished_at` None: not finished; `not_run_reason`: it ended without load."""
+    """A scheduled run as far as one can see. `state`: what it does until it is finished; `finished_at` None: not finished;
+    `not_run_reason`: it ended without load."""
 
     run_id: str
     started_at: datetime
+    state: str = "running"
     finished_at: datetime | None = None
     not_run_reason: str = ""
     url: str | None = None
 
 
-def watch_weekly_run(
-    *,
-    now: datetime | None = None,
-    runs: Sequence[ScheduledRun] | None = None,
-    weekday: int = 0,
-    hour: int = 2,
-    minute: int = 0,
-    start_within: timedelta = START_WITHIN,
-    finish_within: timedelta = FINISH_WITHIN,
-    runs_root: UPath | str | None = None,
-) -> list[str]:
-    """What is wrong with the latest weekly run, in sentences; none: all is well. `weekday` 0 is Monday; times are UTC.
+@dataclass(frozen=True)
+class WeeklyRun:
+    """What is known of the run that was due at `due`. `problem`: a sentence, empty while there is nothing to say."""
 
-    `runs`: those that the caller knows of (Airflow's); by default those that have a run folder.
-    """
+    due: datetime
+    ended: bool = False
+    problem: str = ""
+
+
+def watch_weekly_run(now: datetime | None = None, runs_root: UPath | str | None = None) -> WeeklyRun:
+    """Judge the latest weekly run by the run folders alone."""
     moment = now or datetime.now(UTC)
-    expected_at = latest_expected(moment, weekday=weekday, hour=hour, minute=minute)
-    seen = scheduled_runs(expected_at - _EARLY, runs_root) if runs is None else runs
-    return late_sentences(expected_at, seen, now=moment, start_within=start_within, finish_within=finish_within)
+    due = last_due(moment)
+    return judge_weekly_run(due, scheduled_runs(due - EARLY, runs_root), now=moment)
 
 
-def latest_expected(now: datetime, *, weekday: int = 0, hour: int = 2, minute: int = 0) -> datetime:
-    """The last time at or before `now` at which the weekly run was due."""
+def last_due(now: datetime, *, weekday: int = 0, hour: int = 2, minute: int = 0) -> datetime:
+    """The last time at or before `now` at which the weekly run was due. `weekday` 0 is Monday; times are UTC."""
     today = now.astimezone(UTC).replace(hour=hour, minute=minute, second=0, microsecond=0)
     due = today - timedelta(days=(today.weekday() - weekday) % 7)
     return due if due <= now else due - timedelta(days=7)
 
 
-def late_sentences(
-    expected_at: datetime,
-    runs: Sequence[ScheduledRun],
-    *,
-    now: datetime,
-    start_within: timedelta = START_WITHIN,
-    finish_within: timedelta = FINISH_WITHIN,
-) -> list[str]:
-    """Judge the run that was due at `expected_at` by what is seen at `now`. Nothing is said while there is still time."""
-    due = f"The load test of {expected_at:%A, %Y-%m-%d %H:%M} UTC"
-    of_this_week = sorted((run for run in runs if run.started_at >= expected_at - _EARLY), key=lambda run: run.started_at)
+def judge_weekly_run(due: datetime, runs: Sequence[ScheduledRun], *, now: datetime) -> WeeklyRun:
+    """Judge the run that was due at `due` by what is seen at `now`. Nothing is said while there is still time."""
+    name = f"The load test of {due:%A, %Y-%m-%d %H:%M} UTC"
+    of_this_week = sorted((run for run in runs if run.started_at >= due - EARLY), key=lambda run: run.started_at)
     if not of_this_week:
-        if now < expected_at + start_within:
-            return []
-        return [
-            f"{due} has not started (it is {now.astimezone(UTC):%A %H:%M} UTC now); check that Airflow's scheduler runs and "
+        if now < due + START_WITHIN:
+            return WeeklyRun(due)
+        problem = (
+            f"{name} has not started (it is {now.astimezone(UTC):%A %H:%M} UTC now); check that Airflow's scheduler runs and "
             "that the DAG load_test is not paused, then trigger it by hand."
-        ]
+        )
+        return WeeklyRun(due, problem=problem)
     run = of_this_week[-1]  # a later one is somebody's second try, and makes up for the first
     where = f"; see {run.url}" if run.url else ""
     if run.finished_at is None:
-        if now < run.started_at + finish_within:
-            return []
-        hours = (now - run.started_at).total_seconds() / 3600
-        limit = finish_within.total_seconds() / 3600
-        return [
-            f"{due} is not finished {hours:.0f} h after its start (it should take at most {limit:g} h): run {run.run_id}{where}."
-        ]
+        if now < run.started_at + FINISH_WITHIN:
+            return WeeklyRun(due)
+        hours = (now - run.started_at) / timedelta(hours=1)
+        limit = f"it should take at most {FINISH_WITHIN / timedelta(hours=1):g} h"
+        problem = f"{name} is still {run.state} after {hours:.0f} h ({limit}): run {run.run_id}{where}."
+        return WeeklyRun(due, problem=problem)
     if run.not_run_reason:
-        return [f"{due} sent no load: {run.not_run_reason.rstrip('.')} (run {run.run_id}{where})."]
-    return []
+        problem = f"{name} sent no load: {run.not_run_reason.rstrip('.')} (run {run.run_id}{where})."
+        return WeeklyRun(due, ended=True, problem=problem)
+    return WeeklyRun(due, ended=True)
 
 
 def scheduled_runs(since: datetime, runs_root: UPath | str | None = None) -> list[ScheduledRun]:
@@ -133,8 +125,8 @@ def _scheduled_run(folder: RunFolder, since: datetime) -> ScheduledRun | None:
 
 
 def send_heartbeat(url: str | None = None) -> str | None:
-    """Tell the outside watchdog (LOADTEST_HEARTBEAT_URL, or `url`) that the check ran and found all well. Returns why it
-    did not work, in a sentence without the URL (it is a secret of its own), or None. Without a URL nothing happens."""
+    """Tell the outside watchdog (LOADTEST_HEARTBEAT_URL, or `url`) that the check ran. Returns why that did not work, in a
+    sentence without the URL (it is a secret of its own, and logged nowhere), or None. Without a URL nothing happens."""
     address = url or os.environ.get(HEARTBEAT_VARIABLE)
     if not address:
         return None
@@ -158,7 +150,7 @@ def send_heartbeat(url: str | None = None) -> str | None:
 def _silent(*loggers: str) -> Iterator[None]:
     levels = {name: logging.getLogger(name).level for name in loggers}
     for name in loggers:
-        logging.getLogger(name).setLevel(logging.WARNING)
+        logging.getLogger(name).setLevel(max(levels[name], logging.WARNING))
     try:
         yield
     finally:

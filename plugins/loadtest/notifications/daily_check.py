@@ -6,15 +6,17 @@ in it can tell: for that, `LOADTEST_HEARTBEAT_URL` names an outside watchdog tha
 
 from __future__ import annotations
 
-import os
 from datetime import UTC, datetime
 from typing import Any
 
+from loadtest.history.watch import ScheduledRun, last_due, send_heartbeat
 from loadtest.notifications.airflow_connections import connected
-from loadtest.notifications.pipeline_alerts import PipelineAlerts, ScheduledRun, check_weekly_run, last_due, send_heartbeat
+from loadtest.notifications.pipeline_alerts import PipelineAlerts, check_weekly_run
+from loadtest.notifications.retrying import DeliveryError
 from loadtest.settings import settings
 
-STATES = ("success", "failed", "running", "queued")
+ENDED = ("success", "failed")
+STATES = (*ENDED, "running", "queued")
 
 
 def check_pipeline(task_instance: Any, dag_id: str = "load_test", now: datetime | None = None) -> str:
@@ -29,9 +31,12 @@ def check_pipeline(task_instance: Any, dag_id: str = "load_test", now: datetime 
         (one for one in STATES if task_instance.get_dr_count(dag_id=dag_id, logical_dates=[due], states=[one])),
         None,
     )
-    runs = [ScheduledRun(run_id=f"scheduled for {due:%Y-%m-%d %H:%M} UTC", due=due, state=state)] if state else []
+    runs = []
+    if state:
+        run_id = f"scheduled for {due:%Y-%m-%d %H:%M} UTC"
+        runs.append(ScheduledRun(run_id=run_id, started_at=due, state=state, finished_at=now if state in ENDED else None))
     channels, _ = connected()
     sentence = check_weekly_run(PipelineAlerts(settings().runs_root, channels.slack), runs, dag_id=dag_id, now=now)
-    if heartbeat := os.environ.get("LOADTEST_HEARTBEAT_URL"):
-        send_heartbeat(heartbeat)
+    if problem := send_heartbeat():
+        raise DeliveryError(problem, again=True)
     return sentence

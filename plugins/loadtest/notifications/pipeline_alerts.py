@@ -8,26 +8,24 @@ from __future__ import annotations
 import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import Path
 
-import httpx
 from upath import UPath
 
 from loadtest.errors import ConfigurationError
 from loadtest.files import FileModel, Record
+from loadtest.history.watch import ScheduledRun, judge_weekly_run, last_due
 from loadtest.notifications import messages
 from loadtest.notifications.alert_store import FOLDER, one_writer, put_aside
 from loadtest.notifications.messages import Message
 from loadtest.notifications.models import SlackReference
-from loadtest.notifications.retrying import DeliveryError, RetryPolicy, repeat
+from loadtest.notifications.retrying import DeliveryError
 from loadtest.notifications.slack_delivery import SlackSender
-from loadtest.reporting import format as show
 
 log = logging.getLogger(__name__)
 
 KEEP_TOLD = 300
-MONDAY, NIGHT = 0, 2
 
 
 class Told(Record):
@@ -59,15 +57,6 @@ class Problem:
     sentence: str
     url: str | None = None
     facts: tuple[tuple[str, str], ...] = ()
-
-
-@dataclass(frozen=True)
-class ScheduledRun:
-    """One scheduled run of the weekly DAG, as Airflow knows it."""
-
-    run_id: str
-    due: datetime
-    state: str
 
 
 class PipelineAlerts:
@@ -153,80 +142,20 @@ def task_failed(*, dag_id: str, run_id: str, task_id: str, error: str, tries: in
     )
 
 
-def last_due(now: datetime, *, weekday: int = MONDAY, hour: int = NIGHT) -> datetime:
-    """The last moment at or before `now` at which the weekly run was due (UTC)."""
-    today = now.astimezone(UTC).replace(hour=hour, minute=0, second=0, microsecond=0)
-    due = today - timedelta(days=(today.weekday() - weekday) % 7)
-    return due if due <= now else due - timedelta(days=7)
-
-
-def weekly_run_problem(
-    now: datetime,
-    runs: Sequence[ScheduledRun],
-    *,
-    dag_id: str,
-    watching_since: datetime,
-    paused: bool = False,
-    start_within: timedelta = timedelta(hours=1),
-    end_within: timedelta = timedelta(hours=6),
-    url: str | None = None,
-) -> tuple[str, Problem | None] | None:
-    """The key of the week's run and what is wrong with it (None: it ended); None altogether if nothing can be said yet.
+def check_weekly_run(
+    alerts: PipelineAlerts, runs: Sequence[ScheduledRun], *, dag_id: str = "load_test", now: datetime | None = None
+) -> str:
+    """The daily check: tells a missing or late weekly run, and its end when it has come after all; returns a sentence.
 
     A run that failed is no problem here: its failed task has been told. Runs due before the checks began are not missed.
     """
-    due = last_due(now)
-    if due < watching_since:
-        return None
-    key = f"weekly/{dag_id}/{due:%Y-%m-%d}"
-    run = next((one for one in runs if abs(one.due - due) < timedelta(hours=12)), None)
-    when = show.moment(due)
-    if run is None:
-        if now < due + start_within:
-            return None
-        why = "the DAG is paused" if paused else "no run was created: is the scheduler running?"
-        sentence = f"The weekly load test of {when} never started: {why}."
-        return key, Problem(key, "Weekly load test is missing", sentence, url)
-    if run.state in ("success", "failed"):
-        return key, None
-    if now < due + end_within:
-        return None
-    sentence = f"The weekly load test of {when} ({run.run_id}) is still {run.state}."
-    return key, Problem(key, "Weekly load test is late", sentence, url)
-
-
-def check_weekly_run(
-    alerts: PipelineAlerts,
-    runs: Sequence[ScheduledRun],
-    *,
-    dag_id: str = "load_test",
-    now: datetime | None = None,
-    paused: bool = False,
-    url: str | None = None,
-) -> str:
-    """The daily check: tells a missing or late weekly run, and its end when it has come after all; returns a sentence."""
     now = now or datetime.now(UTC)
-    found = weekly_run_problem(now, runs, dag_id=dag_id, watching_since=alerts.watching_since(now), paused=paused, url=url)
-    if found is None:
-        return "The weekly run is not due yet."
-    key, problem = found
-    if problem is None:
-        alerts.resolve(key, f"The weekly load test of {key.rsplit('/', 1)[1]} has ended after all.")
-        return "The weekly run has ended."
-    alerts.report(problem)
-    return problem.sentence
-
-
-def send_heartbeat(url: str, policy: RetryPolicy = RetryPolicy()) -> None:
-    """Tell an outside watchdog that the daily check ran. The address may hold a secret: it is never logged.
-    Raises DeliveryError."""
-
-    def once() -> None:
-        try:
-            response = httpx.get(url, timeout=10)
-        except (httpx.HTTPError, httpx.InvalidURL) as error:
-            raise DeliveryError(f"The heartbeat did not arrive ({type(error).__name__}).", again=True) from None
-        if response.status_code >= 400:
-            raise DeliveryError(f"The heartbeat was refused (HTTP {response.status_code}).", again=response.status_code >= 500)
-
-    repeat(once, policy)
+    week = judge_weekly_run(last_due(now), runs, now=now)
+    key = f"weekly/{dag_id}/{week.due:%Y-%m-%d}"
+    if week.due < alerts.watching_since(now) or not (week.problem or week.ended):
+        return "There is nothing to say yet about the weekly run."
+    if week.problem:
+        alerts.report(Problem(key, "Weekly load test is overdue", week.problem))
+        return week.problem
+    alerts.resolve(key, f"The weekly load test of {week.due:%Y-%m-%d} has ended after all.")
+    return "The weekly run has ended."

@@ -7,12 +7,10 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 from loadtest.history.models import Acknowledgement, AcknowledgementKind, HistoryStatus, RunRow
-from loadtest.history.watch import latest_expected
+from loadtest.history.watch import EARLY, last_due
 from loadtest.planning.models import TriggerKind
 from loadtest.trends.models import Availability
 from loadtest.vocabulary import Outcome
-
-_EARLY = timedelta(minutes=5)
 
 
 def availability(runs: Sequence[RunRow], marks: Sequence[Acknowledgement], *, until: datetime, weekly: bool) -> Availability:
@@ -50,10 +48,10 @@ def availability(runs: Sequence[RunRow], marks: Sequence[Acknowledgement], *, un
 def _weekly(scheduled: list[datetime], until: datetime) -> tuple[int, int]:
     """Weeks from the first scheduled run to `until`, and those of them in which a scheduled run started."""
     weekday, hour, minute = scheduled[0].weekday(), scheduled[0].hour, scheduled[0].minute
-    due = latest_expected(scheduled[0] + _EARLY, weekday=weekday, hour=hour, minute=minute)
+    due = last_due(scheduled[0] + EARLY, weekday=weekday, hour=hour, minute=minute)
     weeks = []
     while due + timedelta(hours=1) <= until:
         weeks.append(due)
         due += timedelta(days=7)
-    seen = sum(any(week - _EARLY <= start < week + timedelta(days=7) - _EARLY for start in scheduled) for week in weeks)
+    seen = sum(any(week - EARLY <= start < week + timedelta(days=7) - EARLY for start in scheduled) for week in weeks)
     return len(weeks), seen
