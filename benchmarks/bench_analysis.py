@@ -20,11 +20,11 @@ import tempfile
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parents[1]
-sys.path.insert(0, str(ROOT))
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from benchmarks.figures import figure
 
+ROOT = Path(__file__).resolve().parents[1]
 ENDPOINTS, WORKERS, DURATION_S = 20, 4, 900
 STARTED = datetime(2026, 3, 2, 2, 0, tzinfo=UTC)
 STEADY_S = (30, 890)

@@ -20,11 +20,11 @@ from pathlib import Path
 import httpx
 import yaml
 
-ROOT = Path(__file__).resolve().parents[1]
-sys.path.insert(0, str(ROOT))
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from benchmarks.figures import figure
 
+ROOT = Path(__file__).resolve().parents[1]
 TAURUS = ROOT / ".loadtest" / "bench" / "taurus"
 USERS = 3
 
