@@ -148,7 +148,7 @@ def test_a_killed_supervisor_takes_locust_with_it_and_loses_no_measurement(tmp_p
 
 
 def test_a_lost_worker_is_noticed_while_the_load_runs(tmp_path: Path, server: CountingServer) -> None:
-    handle = start(tmp_path, server, users=4, workers=2, duration_s=9)
+    handle = start(tmp_path, server, users=4, workers=2, duration_s=6)
     until(lambda: server.total > 20)
     workers = [process for process in locust_processes(handle) if "--worker" in process.cmdline()]
     assert len(workers) == 2
@@ -160,7 +160,7 @@ def test_a_lost_worker_is_noticed_while_the_load_runs(tmp_path: Path, server: Co
     assert "1 of 2 load-generating processes were lost" in result.error
     kept = next(worker for worker in result.workers if not worker.lost)
     assert kept.completed
-    per_second = server.total / 9
+    per_second = server.total / 6
     assert server.total - 3 * per_second - 20 <= result.samples <= server.total
 
 
