@@ -97,12 +97,16 @@ class FileModel(Record):
             raise ConfigurationError(f"{name}: {first_problem(error)}.") from None
 
 
+# What pydantic says in its own terms, in those of somebody who writes YAML.
+_PLAIN = {"extra_forbidden": "there is no such key", "tuple_type": "this must be a list"}
+
+
 def first_problem(error: ValidationError) -> str:
     """The first problem of a pydantic error as one clause: where, what is wrong, what came instead."""
     problem = error.errors(include_url=False)[0]
     place = ".".join(str(part) for part in problem["loc"]) or "the document"
     more = error.error_count() - 1
-    message = problem["msg"].removeprefix("Value error, ").rstrip(".")
+    message = _PLAIN.get(problem["type"], problem["msg"]).removeprefix("Value error, ").rstrip(".")
     shown = repr(problem.get("input"))
     value = f" (got {shown[:80]})" if problem["type"] != "missing" and len(shown) < 200 else ""
     tail = f"; and {more} more problem{'s' if more > 1 else ''}" if more else ""

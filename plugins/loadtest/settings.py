@@ -40,13 +40,13 @@ class Settings:
 
 
 def settings() -> Settings:
-    """Read the environment anew on each call, so that tests and tasks can point elsewhere."""
-    home = Path(os.environ.get("LOADTEST_HOME", PROJECT_ROOT)).resolve()
-    scratch = Path(os.environ.get("LOADTEST_SCRATCH", home / ".loadtest"))
+    """Read the environment anew on each call, so that tests and tasks can point elsewhere. An empty variable is like none."""
+    home = Path(os.environ.get("LOADTEST_HOME") or PROJECT_ROOT).resolve()
+    scratch = Path(os.environ.get("LOADTEST_SCRATCH") or home / ".loadtest")
     return Settings(
         home=home,
-        include=Path(os.environ.get("LOADTEST_INCLUDE", home / "include")),
-        runs_root=UPath(os.environ.get("LOADTEST_RUNS_ROOT", home / "runs")),
+        include=Path(os.environ.get("LOADTEST_INCLUDE") or home / "include"),
+        runs_root=UPath(os.environ.get("LOADTEST_RUNS_ROOT") or home / "runs"),
         scratch=scratch,
-        database_url=os.environ.get("LOADTEST_DATABASE_URL", f"sqlite:///{scratch / 'history.db'}"),
+        database_url=os.environ.get("LOADTEST_DATABASE_URL") or f"sqlite:///{scratch / 'history.db'}",
     )

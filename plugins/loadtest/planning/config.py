@@ -12,8 +12,8 @@ from pydantic import ValidationError
 
 from loadtest.errors import ConfigurationError
 from loadtest.files import Record, first_problem
-from loadtest.planning.models import Criteria, Environment, Profile, Scenario, Target
-from loadtest.planning.quantities import parse_share, slug_pattern
+from loadtest.planning.models import MAX_DURATION_S, Criteria, Environment, LoadModel, Profile, Scenario, Target
+from loadtest.planning.quantities import format_duration, parse_share, slug_pattern
 from loadtest.settings import Settings
 
 Model = TypeVar("Model", bound=Record)
@@ -52,11 +52,27 @@ def known_names(folder: Path) -> list[str]:
 def load_profile(settings: Settings, name: str) -> Profile:
     path = _known(settings.profiles, name, "profile") / f"{name}.yaml"
     profile = _validate(Profile, {"name": name} | read_yaml(path), path)
-    if profile.load_model == "closed" and not profile.stages and profile.users < 1:
+    if profile.stages:
+        _check_stages(profile, path)
+    elif profile.load_model is LoadModel.CLOSED and profile.users < 1:
         raise ConfigurationError(f"{path}: users must be at least 1 (got {profile.users}).")
-    if profile.load_model == "open" and not profile.stages and profile.arrivals_per_s is None:
+    elif profile.load_model is LoadModel.OPEN and profile.arrivals_per_s is None:
         raise ConfigurationError(f"{path}: an open-loop profile needs arrivals_per_s or stages.")
     return profile
+
+
+def _check_stages(profile: Profile, path: Path) -> None:
+    """Every stage has a level of the profile's own load model, some stage has load, all together end in time."""
+    level, other = ("users", "arrivals_per_s") if profile.load_model is LoadModel.CLOSED else ("arrivals_per_s", "users")
+    for number, stage in enumerate(profile.stages, start=1):
+        if getattr(stage, level) is None or getattr(stage, other) is not None:
+            raise ConfigurationError(
+                f"{path}: stage {number} must have {level} and no {other}, because the load model is {profile.load_model}."
+            )
+    if not any(getattr(stage, level) for stage in profile.stages):
+        raise ConfigurationError(f"{path}: no stage has {level} above 0, so no load would be sent; raise one.")
+    if sum(stage.duration_s for stage in profile.stages) > MAX_DURATION_S:
+        raise ConfigurationError(f"{path}: the stages last longer than {format_duration(MAX_DURATION_S)} together; shorten them.")
 
 
 def load_environment(settings: Settings, name: str) -> Environment:
@@ -67,8 +83,6 @@ def load_environment(settings: Settings, name: str) -> Environment:
         raise ConfigurationError(
             f"{path} names no target; give base_url, base_url_variable, base_url_connection, or a backend to start."
         )
-    if environment.backend and environment.base_url:
-        raise ConfigurationError(f"{path} both starts a backend and names a base_url; choose one.")
     return environment
 
 
@@ -118,8 +132,11 @@ def _targets(path: Path) -> list[Target]:
     data = read_yaml(path)
     unknown = set(data) - {"endpoints", "total"}
     if unknown:
-        raise ConfigurationError(f"{path}: unknown key {sorted(unknown)[0]!r}; allowed are endpoints and total.")
-    groups: dict[str | None, Any] = dict(data.get("endpoints") or {})
+        raise ConfigurationError(f"{path}: unknown key {sorted(map(str, unknown))[0]!r}; allowed are endpoints and total.")
+    endpoints = data.get("endpoints") or {}
+    if not isinstance(endpoints, dict):
+        raise ConfigurationError(f"{path}: endpoints must be a mapping such as GET /items: {{p95_ms: 100}}.")
+    groups: dict[str | None, Any] = dict(endpoints)
     if data.get("total"):
         groups[None] = data["total"]
     targets = []

@@ -13,6 +13,7 @@ from loadtest.planning.quantities import DurationS, ShareOrPercent, slug_pattern
 from loadtest.vocabulary import Evidence
 
 Slug = Annotated[str, Field(pattern=slug_pattern)]
+MAX_DURATION_S = 6 * 3600
 
 
 # Files say `duration: 30s`; code and our own JSON say `duration_s: 30`.
@@ -58,12 +59,12 @@ class Profile(Record):
     purpose: str = Field(min_length=1)
     users: int = Field(default=0, ge=0, le=20_000)
     spawn_rate: float = Field(default=1.0, gt=0, le=5_000, description="users started per second")
-    duration_s: DurationS = Field(alias="duration", ge=1, le=6 * 3600)
+    duration_s: DurationS = Field(alias="duration", ge=1, le=MAX_DURATION_S)
     load_model: LoadModel = LoadModel.CLOSED
     arrivals_per_s: float | None = Field(default=None, gt=0, le=50_000)
     max_concurrency: int = Field(default=1_000, ge=1, le=20_000, description="open model: requests in flight at most")
     stages: tuple[Stage, ...] = ()
-    workers: int | Literal["auto"] = 1
+    workers: Annotated[int, Field(ge=1, le=256)] | Literal["auto"] = 1
     remote_workers: int = Field(default=0, ge=0, le=500, description="external Locust workers that must join the master")
     remote_wait_s: DurationS = Field(default=60, alias="remote_wait", description="how long to wait for the external workers")
     evidence: Evidence = Evidence.CONCLUSIVE
@@ -94,7 +95,7 @@ class Environment(Record):
     base_url: str | None = None
     base_url_variable: str | None = Field(default=None, description="environment variable that holds the base URL")
     base_url_connection: str | None = Field(default=None, description="Airflow connection that holds the base URL")
-    health_path: str = "/health"
+    health_path: str = Field(default="/health", pattern="^/", description="below the base URL, so on the same host")
     health_timeout_s: DurationS = Field(default=30, alias="health_timeout")
     allows_slowdown: bool = False
     needs_approval: bool = False

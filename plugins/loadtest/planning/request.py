@@ -9,8 +9,8 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 
 from loadtest.errors import ConfigurationError
 from loadtest.files import first_problem
-from loadtest.planning.models import Trigger, TriggerKind
-from loadtest.planning.quantities import DurationS
+from loadtest.planning.models import MAX_DURATION_S, Trigger, TriggerKind
+from loadtest.planning.quantities import DurationS, format_duration
 
 MAX_USERS = 20_000
 
@@ -25,7 +25,7 @@ class Request(BaseModel):
     environment: str = "staging"
     users: int | None = Field(default=None, ge=1, le=MAX_USERS)
     spawn_rate: float | None = Field(default=None, gt=0, le=5_000)
-    duration_s: DurationS | None = Field(default=None, ge=1, le=6 * 3600)
+    duration_s: DurationS | None = None
     host: str | None = Field(default=None, description="only accepted when it is the environment's own host")
     slowdown: str | None = Field(default=None, max_length=2_000)
     blocking: bool = False
@@ -39,6 +39,13 @@ class Request(BaseModel):
     def _empty_means_default(cls, value: Any) -> Any:
         return None if isinstance(value, str) and not value.strip() else value
 
+    @field_validator("duration_s")
+    @classmethod
+    def _duration_is_bounded(cls, value: float | None) -> float | None:
+        if value is not None and not 1 <= value <= MAX_DURATION_S:
+            raise ValueError(f"a duration is between 1s and {format_duration(MAX_DURATION_S)}")
+        return value
+
     @classmethod
     def of(cls, **values: Any) -> Request:
         """Build from untrusted values; raises ConfigurationError with one sentence."""
@@ -48,7 +55,8 @@ class Request(BaseModel):
         try:
             return cls(**values)
         except ValidationError as error:
-            raise ConfigurationError(f"Bad request: {first_problem(error)}.") from None
+            problem = first_problem(error).replace("duration_s:", "duration:", 1)  # as people write it
+            raise ConfigurationError(f"Bad request: {problem}.") from None
 
 
 def check_commit(commit: str) -> None:

@@ -35,6 +35,8 @@ def resolve(request: Request, settings: Settings, *, url_of_connection: Connecti
     scenario = load_scenario(settings, request.scenario)
     _check_allowed(profile, environment)
     base_url = None if environment.starts_backend else _base_url(environment, url_of_connection)
+    if environment.starts_backend and environment.base_url:
+        _checked_url(environment.base_url.replace("{port}", "1"), f"environment {environment.name!r}")
     _check_host(request.host, base_url, environment)
     _check_slowdown(request.slowdown, environment)
     trigger = request.trigger
@@ -135,12 +137,12 @@ def _base_url(environment: Environment, url_of_connection: ConnectionLookup) -> 
 
 def _checked_url(url: str, where: str) -> str:
     """Scheme, host and optional path of a URL without trailing slash; refuses credentials, so that none ends in a plan."""
-    parts = urlsplit(url.strip())
     try:
-        port_is_valid = parts.port is None or parts.port > 0
-    except ValueError:
-        port_is_valid = False
-    if parts.scheme not in ("http", "https") or not parts.hostname or not port_is_valid:
+        parts = urlsplit(url.strip())
+        is_one = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+    except ValueError:  # from urlsplit or from .port
+        is_one = False
+    if not is_one:
         raise ConfigurationError(f"The base URL of {where} is not one; it must look like https://host:port.")
     if parts.username or parts.password or parts.query or parts.fragment:
         raise ConfigurationError(

@@ -31,7 +31,9 @@ def parse_slowdown(text: str | None) -> tuple[SlowdownRule, ...]:
 
     Raises ConfigurationError with one sentence for anything malformed or out of range.
     """
-    pieces = (piece.strip() for piece in (text or "").split(";"))
+    pieces = [piece.strip() for piece in (text or "").split(";")]
+    if len(pieces) > 1 and not any(pieces):
+        raise ConfigurationError(f"The slow-down {text!r} holds no rule; write METHOD /path=+400ms, or leave it out.")
     return tuple(_rule(piece) for piece in pieces if piece)
 
 
