@@ -47,9 +47,9 @@ def wait_for_load(airflow: AirflowClient, run_id: str) -> RunFolder:
     return folder
 
 
-def wait_for_question(airflow: AirflowClient, run_id: str) -> None:
+def wait_for_question(airflow: AirflowClient, run_id: str, *, dag_id: str = DAG, task_id: str = "setup.approve") -> None:
     """Until the approval awaits its answer and its process is gone: answered sooner than a person can, it would fail."""
-    wait_until(lambda: airflow.task_states(DAG, run_id).get("setup.approve") == "awaiting_input", "it asks")
+    wait_until(lambda: airflow.task_states(dag_id, run_id).get(task_id) == "awaiting_input", "it asks")
     scheduler = psutil.Process(LocalAirflow(settings()).running().processes["scheduler"].pid)
     wait_until(lambda: not any(TASK_PROCESS.search(title(child)) for child in scheduler.children(recursive=True)), "it rests")
 

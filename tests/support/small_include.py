@@ -10,6 +10,7 @@ import yaml
 TOY = Path(__file__).with_name("toy_backend.py")
 BACKENDS = {
     "healthy": [],
+    "steady": ["--delay-ms", "20"],
     "broken": ["--exit", "3"],
     "unhealthy": ["--unhealthy"],
     "failing": ["--errors"],
@@ -41,8 +42,9 @@ def build_include(root: Path, *, duration: str = "2s") -> Path:
         write(include / f"profiles/{name}.yaml", profile | {"host_probe": False})
     for name, options in BACKENDS.items():
         command = [sys.executable, str(TOY), "{port}", *options]
-        backend = {"command": command, "start_timeout": "10s"}
-        write(include / f"environments/{name}.yaml", {"backend": backend, "health_timeout": "3s"})
+        backend = {"command": command, "start_timeout": "10s", "env": {"TOY_SLOWDOWN": "{slowdown}"}}
+        rules = {"health_timeout": "3s", "allows_slowdown": True}
+        write(include / f"environments/{name}.yaml", {"backend": backend} | rules)
     write(
         include / "environments/guarded.yaml",
         {"base_url_variable": "TOY_URL", "needs_approval": True, "approval_timeout": "60s", "allowed_profiles": ["smoke"]},

@@ -1,19 +1,27 @@
 """A backend that starts in no time, for tests of everything around it. Misbehaves on demand.
 
-    python toy_backend.py PORT [--unhealthy] [--errors] [--die-after N] [--exit N]
+    python toy_backend.py PORT [--delay-ms N] [--unhealthy] [--errors] [--die-after N] [--exit N]
 
-Serves GET /health and anything else; `--errors` answers 500 to all but the health check; `--die-after N` ends the process
-at the N-th request; `--exit N` ends it at once with that code.
+Serves GET /health and anything else, after `--delay-ms` and what TOY_SLOWDOWN adds (`GET /items=+12ms`); `--errors`
+answers 500 to all but the health check; `--die-after N` ends the process at the N-th request; `--exit N` ends it at once
+with that code.
 """
 
 from __future__ import annotations
 
 import argparse
 import os
+import re
 import sys
+import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 served = 0
+
+
+def slowdown_ms(endpoint: str) -> float:
+    found = re.fullmatch(r"(.+)=\+(\d+)ms", os.environ.get("TOY_SLOWDOWN", ""))
+    return float(found[2]) if found and found[1] == endpoint else 0.0
 
 
 def handler(options: argparse.Namespace) -> type[BaseHTTPRequestHandler]:
@@ -24,6 +32,8 @@ def handler(options: argparse.Namespace) -> type[BaseHTTPRequestHandler]:
             global served
             health = self.path == "/health"
             served += not health
+            if not health:
+                time.sleep((options.delay_ms + slowdown_ms("GET " + self.path)) / 1000)
             if options.die_after and served >= options.die_after:
                 os._exit(9)
             bad = options.unhealthy if health else options.errors
@@ -42,6 +52,7 @@ def handler(options: argparse.Namespace) -> type[BaseHTTPRequestHandler]:
 def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("port", type=int)
+    parser.add_argument("--delay-ms", type=float, default=0)
     parser.add_argument("--unhealthy", action="store_true")
     parser.add_argument("--errors", action="store_true")
     parser.add_argument("--die-after", type=int, default=0)
