@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from loadtest.errors import ConfigurationError
-from loadtest.history.acknowledgements import accept, acknowledged, acknowledgements, active_mutes, false_alarm, mute, withdraw
+from loadtest.history.acknowledgements import accept, acknowledgements, active_mutes, false_alarm, mute, withdraw
 from loadtest.history.rebuild import rebuild
 from loadtest.history.record import record_run
 from tests.support.run_folders import ENDPOINTS, build_run_folder
@@ -69,18 +69,6 @@ def test_what_makes_no_sense_to_accept_or_dismiss_is_refused(runs, url):
             accept(run_id, reason="because", by="ada", database_url=url)
     with pytest.raises(ConfigurationError, match="raised no alarm"):
         false_alarm("passed", reason="because", by="ada", database_url=url)
-
-
-def test_people_who_know_need_no_more_messages(runs, url):
-    assert acknowledged("failed", ENDPOINTS[1], database_url=url) is None
-    false_alarm("failed", ENDPOINTS[1], reason="noisy neighbor", by="ada", database_url=url)
-    assert acknowledged("failed", ENDPOINTS[1], database_url=url).by == "ada"
-    assert acknowledged("failed", ENDPOINTS[2], database_url=url) is None
-    assert acknowledged("failed", database_url=url) is None
-    accept("failed", reason="new feature", by="grace", database_url=url)
-    assert acknowledged("failed", ENDPOINTS[2], database_url=url).by == "grace"
-    mute(None, reason="load of the neighbors", by="ada", expires_at=tomorrow(), environment="staging", database_url=url)
-    assert acknowledged("invalid", ENDPOINTS[3], database_url=url).reason == "load of the neighbors"
 
 
 def test_hostile_words_are_kept_as_text(runs, url):

@@ -12,7 +12,7 @@ from loadtest.gate.models import RegressionReport
 from loadtest.history.acknowledgements import accept, false_alarm, mute, withdraw
 from loadtest.history.context import Known, known_of
 from loadtest.history.database import writing
-from loadtest.history.queries import all_series, counts, drift_series, metric_series, metric_table, recent_runs, summaries
+from loadtest.history.queries import all_series, counts, drift_series, metric_table, recent_runs, summaries
 from loadtest.history.record import record_run
 from loadtest.history.tables import Run
 from loadtest.planning.models import Plan
@@ -44,10 +44,9 @@ def test_a_series_is_in_order_of_time_whatever_the_order_of_recording(add, url):
     add("b", 2)
     add("a", 1)
     add("c", 3)
-    assert ids(metric_series(*SERIES, ENDPOINTS[0], "p95_ms", database_url=url)) == ["a", "b", "c"]
-    assert ids(metric_series(*SERIES, ENDPOINTS[0], "p95_ms", limit=2, database_url=url)) == ["b", "c"]
+    assert ids(metric_table(*SERIES, ["p95_ms"], database_url=url)[ENDPOINTS[0], "p95_ms"]) == ["a", "b", "c"]
     since = STARTED_AT + timedelta(days=2)
-    assert ids(metric_series(*SERIES, ENDPOINTS[0], "p95_ms", since=since, database_url=url)) == ["b", "c"]
+    assert ids(metric_table(*SERIES, ["p95_ms"], since=since, database_url=url)[ENDPOINTS[0], "p95_ms"]) == ["b", "c"]
     assert [run.run_id for run in recent_runs(*SERIES, database_url=url)] == ["c", "b", "a"]
 
 
@@ -57,9 +56,7 @@ def test_invalid_confirming_and_artificial_runs_are_no_part_of_a_series(add, url
     add("not-run", 3, outcome=None)
     add("confirms", 4, change={"confirms": "good"})
     add("slowed", 5, change={"slowdown": "GET /health=+400ms"})
-    assert ids(metric_series(*SERIES, ENDPOINTS[0], "p95_ms", database_url=url)) == ["good"]
-    series = metric_series(*SERIES, ENDPOINTS[0], "p95_ms", include_slowdown=True, database_url=url)
-    assert ids(series) == ["good", "slowed"]
+    assert ids(metric_table(*SERIES, ["p95_ms"], database_url=url)[ENDPOINTS[0], "p95_ms"]) == ["good"]
     assert ids(summaries(*SERIES, database_url=url)) == ["good"]
     assert counts(*SERIES, database_url=url) == {"pass": 2, "invalid": 1, "not_run": 1}
 

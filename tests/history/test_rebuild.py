@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from loadtest.errors import ConfigurationError
 from loadtest.history.acknowledgements import accept, acknowledgements
 from loadtest.history.exchange import export_csv, export_json_lines, import_file
-from loadtest.history.queries import metric_series, recent_runs, run_entry
+from loadtest.history.queries import metric_table, recent_runs, run_entry
 from loadtest.history.rebuild import rebuild
 from loadtest.history.record import record_run
 from tests.support.run_folders import ENDPOINTS, build_run_folder
@@ -79,7 +79,7 @@ def test_csv_carries_the_metrics_and_a_foreign_file_becomes_a_series(runs, url, 
         'jmeter-1,example,staging,medium,2024-01-01T00:00:00,"GET /api/v1/students",p95_ms,12.5,red\n'
     )
     import_file(foreign, database_url=url)
-    points = metric_series("example", "staging", "medium", ENDPOINTS[0], "p95_ms", database_url=url)
+    points = metric_table("example", "staging", "medium", ["p95_ms"], database_url=url)[ENDPOINTS[0], "p95_ms"]
     assert [point.run_id for point in points] == ["jmeter-1", "a"]
 
 

@@ -9,8 +9,9 @@ import pytest
 from loadtest.errors import ConfigurationError
 from loadtest.gate.models import RegressionReport
 from loadtest.history.models import TOTAL, HistoryStatus
-from loadtest.history.queries import metric_series, recent_runs, run_entry, summaries
+from loadtest.history.queries import metric_table, recent_runs, run_entry, summaries
 from loadtest.history.record import entry_of, record_run
+from loadtest.history.text import endpoint_key
 from loadtest.run_folder import RunFolder
 from loadtest.vocabulary import Outcome
 from tests.support.run_folders import ENDPOINTS, STARTED_AT, build_run_folder
@@ -99,7 +100,7 @@ def test_confirmation_runs_are_recorded_but_stay_out_of_the_series(runs):
     record_run(folder)
     assert [run.run_id for run in recent_runs()] == ["weekly-1"]
     assert len(recent_runs(confirmations=True)) == 3
-    series = metric_series("example", "staging", "medium", ENDPOINTS[0], "p95_ms")
+    series = metric_table("example", "staging", "medium", ["p95_ms"])[ENDPOINTS[0], "p95_ms"]
     assert [point.run_id for point in series] == ["weekly-1"]
 
 
@@ -120,7 +121,7 @@ def test_hostile_and_endless_names_are_kept_apart(runs):
     names = {row.endpoint for row in run_entry(folder.run_id).metrics} - {TOTAL}
     assert len(names) == 3
     assert all(len(name) <= 500 and "\x00" not in name for name in names)
-    assert len(metric_series("example", "staging", "medium", endless, "p95_ms")) == 1
+    assert len(metric_table("example", "staging", "medium", ["p95_ms"])[endpoint_key(endless), "p95_ms"]) == 1
     record_run(build_run_folder(runs, run_id="hostile", hostile=True))
     assert len(run_entry("hostile").findings) > 20
 

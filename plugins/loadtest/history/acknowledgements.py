@@ -11,6 +11,7 @@ import logging
 import uuid
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 from sqlalchemy import or_, select
 from sqlalchemy.orm import Session
@@ -146,29 +147,6 @@ def active_mutes(
     ]
 
 
-def acknowledged(
-    run_id: str, endpoint: str | None = None, *, at: datetime | None = None, database_url: str | None = None
-) -> Acknowledgement | None:
-    """The acknowledgement, if any, by which people need no more messages about `endpoint` of this run: an acceptance or
-    false alarm of the run (or of this endpoint in it), or a mute in force at `at` (now)."""
-    moment = at or datetime.now(UTC)
-    with reading(database_url) as session:
-        run = session.get(Run, run_id)
-        rows = [acknowledgement_of(row) for row in session.scalars(select(AcknowledgementRow))]
-    for item in sorted(rows, key=lambda row: row.created_at, reverse=True):
-        about_run = item.run_id == run_id and covers(item, endpoint, None)
-        muted = (
-            item.kind is AcknowledgementKind.MUTE
-            and run is not None
-            and item.metric is None
-            and concerns(item, run.scenario, run.environment, run.profile)
-            and covers(item, endpoint, None)
-        )
-        if item.active(moment) and (about_run or muted):
-            return item
-    return None
-
-
 def concerns(item: Acknowledgement, scenario: str, environment: str, profile: str) -> bool:
     wanted = ((item.scenario, scenario), (item.environment, environment), (item.profile, profile))
     return all(named is None or named == value for named, value in wanted)
@@ -214,9 +192,7 @@ def _about_run(
     )
 
 
-def _record(  # type: ignore[no-untyped-def]
-    kind: AcknowledgementKind, reason: str, by: str, database_url: str | None, **fields
-) -> Acknowledgement:
+def _record(kind: AcknowledgementKind, reason: str, by: str, database_url: str | None, **fields: Any) -> Acknowledgement:
     reason, by = clean(reason).strip(), clean(by).strip()
     if len(reason) < 3:
         raise ConfigurationError("An acknowledgement needs a reason that others will understand later; give --reason.")

@@ -7,24 +7,22 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from pydantic import ValidationError
-from sqlalchemy import Select, and_, distinct, exists, func, or_, select
+from sqlalchemy import ColumnElement, Select, and_, exists, func, or_, select
 from sqlalchemy.orm import Session
 
 from loadtest.files import first_problem
-from loadtest.gate.models import Finding, RunSummary
+from loadtest.gate.models import RunSummary
 from loadtest.history.database import reading
 from loadtest.history.models import (
     REGRESSION_CRITERIA,
     AcknowledgementKind,
     HistoryStatus,
-    MetricRow,
     RunEntry,
     RunRow,
     SeriesPoint,
 )
 from loadtest.history.store import finding_of, metric_row, run_row
 from loadtest.history.tables import AcknowledgementRow, Run, RunFinding, RunMetric
-from loadtest.history.text import endpoint_key
 from loadtest.planning.models import Plan
 from loadtest.vocabulary import Criterion, Outcome
 
@@ -91,16 +89,6 @@ def entry_in(session: Session, run_id: str) -> RunEntry | None:
     )
 
 
-def run_findings(run_id: str, *, database_url: str | None = None) -> list[Finding]:
-    entry = run_entry(run_id, database_url=database_url)
-    return list(entry.findings) if entry else []
-
-
-def run_metrics(run_id: str, *, database_url: str | None = None) -> list[MetricRow]:
-    entry = run_entry(run_id, database_url=database_url)
-    return list(entry.metrics) if entry else []
-
-
 def known_runs(*, database_url: str | None = None) -> set[str]:
     """The ids of all runs in the history."""
     with reading(database_url) as session:
@@ -116,61 +104,31 @@ def all_series(*, since: datetime | None = None, database_url: str | None = None
         return [(row[0], row[1], row[2]) for row in session.execute(statement)]
 
 
-def metric_series(
-    scenario: str,
-    environment: str,
-    profile: str,
-    endpoint: str,
-    metric: str,
-    *,
-    digest: str | None = None,
-    since: datetime | None = None,
-    until: datetime | None = None,
-    include_slowdown: bool = False,
-    limit: int | None = None,
-    database_url: str | None = None,
-) -> list[SeriesPoint]:
-    """One metric of one endpoint over time, oldest first (with `limit`: the newest ones): runs that measured something
-    valid. Confirmation runs and runs with an artificial slow-down are left out. `endpoint` "Total" is the whole run."""
-    found = metric_table(
-        scenario, environment, profile, [metric], endpoints=[endpoint], digest=digest, since=since, until=until,
-        include_slowdown=include_slowdown, limit=limit, database_url=database_url,
-    )  # fmt: skip
-    return found.get((endpoint_key(endpoint), metric), [])
-
-
 def metric_table(
     scenario: str,
     environment: str,
     profile: str,
     metrics: Sequence[str],
     *,
-    endpoints: Sequence[str] | None = None,
     digest: str | None = None,
     since: datetime | None = None,
     until: datetime | None = None,
-    include_slowdown: bool = False,
-    limit: int | None = None,
     database_url: str | None = None,
 ) -> dict[tuple[str, str], list[SeriesPoint]]:
-    """Like `metric_series`, for several metrics of all (or the named) endpoints at once: {(endpoint, metric): points}.
-    `limit` counts points, so give it only for a single series."""
+    """Metrics of all endpoints over time, oldest first: {(endpoint, metric): points}, of runs that measured something valid.
+    Confirmation runs and runs with an artificial slow-down are left out. The endpoint "Total" is the whole run."""
     statement = (
         _of_series(select(*_POINT_COLUMNS), scenario, environment, profile)
         .join(Run, Run.run_id == RunMetric.run_id)
-        .where(RunMetric.metric.in_(metrics), *_measured_validly(include_slowdown))
+        .where(RunMetric.metric.in_(metrics), *_measured_validly())
     )
-    if endpoints is not None:
-        statement = statement.where(RunMetric.endpoint.in_([endpoint_key(name) for name in endpoints]))
     if digest is not None:
         statement = statement.where(Run.digest == digest)
     if since is not None:
         statement = statement.where(Run.started_at >= since)
     if until is not None:
         statement = statement.where(Run.started_at <= until)
-    statement = statement.order_by(Run.started_at.desc(), Run.run_id.desc())
-    if limit is not None:
-        statement = statement.limit(limit)
+    statement = statement.order_by(Run.started_at, Run.run_id)
     series: dict[tuple[str, str], list[SeriesPoint]] = {}
     with reading(database_url) as session:
         for endpoint, name, outcome, *values in session.execute(statement):
@@ -178,7 +136,7 @@ def metric_table(
             fields = dict(zip(_POINT_FIELDS, values, strict=True))
             point = SeriesPoint.model_construct(**fields, outcome=Outcome(outcome) if outcome else None)
             series.setdefault((endpoint, name), []).append(point)
-    return {key: points[::-1] for key, points in series.items()}
+    return series
 
 
 def summaries(
@@ -249,15 +207,6 @@ def counts(
         return {str(name): count for name, count in session.execute(statement.group_by(label))}
 
 
-def endpoints_of(scenario: str, environment: str, profile: str, *, database_url: str | None = None) -> list[str]:
-    """Every endpoint that was ever measured there."""
-    statement = _of_series(select(distinct(RunMetric.endpoint)), scenario, environment, profile).join(
-        Run, Run.run_id == RunMetric.run_id
-    )
-    with reading(database_url) as session:
-        return sorted(session.scalars(statement))
-
-
 def _summary(text: str | None) -> RunSummary | None:
     """None, with a warning, for a summary of a version that is no longer understood: drift then does without that run."""
     try:
@@ -267,23 +216,23 @@ def _summary(text: str | None) -> RunSummary | None:
         return None
 
 
-def _of_series(statement: Select, scenario: str | None, environment: str | None, profile: str | None) -> Select:  # type: ignore[type-arg]
+def _of_series(statement: Select, scenario: str | None, environment: str | None, profile: str | None) -> Select:
     for column, value in ((Run.scenario, scenario), (Run.environment, environment), (Run.profile, profile)):
         if value is not None:
             statement = statement.where(column == value)
     return statement
 
 
-def _measured_validly(include_slowdown: bool) -> list:  # type: ignore[type-arg]
-    conditions = [
+def _measured_validly() -> list[ColumnElement[bool]]:
+    return [
         Run.status != HistoryStatus.NOT_RUN.value,
         Run.confirms.is_(None),
         or_(Run.outcome.is_(None), Run.outcome != Outcome.INVALID.value),
+        Run.slowdown.is_(None),
     ]
-    return conditions if include_slowdown else [*conditions, Run.slowdown.is_(None)]
 
 
-def _accepted() -> list:  # type: ignore[type-arg]
+def _accepted() -> list[ColumnElement[bool]]:
     slower = exists().where(
         RunFinding.run_id == Run.run_id,
         RunFinding.outcome == Outcome.FAIL.value,

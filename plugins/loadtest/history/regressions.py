@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from typing import Any
 
-from sqlalchemy import case, func, select
+from sqlalchemy import ColumnElement, case, func, select
 from sqlalchemy.orm import Session
 
 from loadtest.history.acknowledgements import acknowledgement_of, concerns, covers, mutes_in_force
@@ -44,7 +45,7 @@ Key = tuple[str, str, str, str, str | None]  # scenario, environment, profile, c
 Spoken = tuple[Acknowledgement, datetime]  # what was said, and when the run it is about started
 
 
-def _suspicious_keys(session: Session, of_series: Sequence) -> list[Key]:  # type: ignore[type-arg]
+def _suspicious_keys(session: Session, of_series: Sequence[ColumnElement[bool]]) -> list[Key]:
     """Keys whose last failure is not followed by a better word: found in the database, so that years of runs stay there."""
     last_failure = func.max(case((RunFinding.outcome == _FAIL, Run.started_at)))
     last_better = func.max(case((RunFinding.outcome != _FAIL, Run.started_at)))
@@ -89,7 +90,7 @@ def _open(session: Session, key: Key, spoken: list[Spoken], mutes: list[Acknowle
         if item.kind is AcknowledgementKind.ACCEPT and (item.scenario, item.environment, item.profile) == key[:3]
     ]
     last_word = {row.run_id: row for row in session.execute(statement)}
-    runs: list = []  # type: ignore[type-arg]
+    runs: list[Any] = []
     for run_id, row in last_word.items():
         if run_id in dismissed:
             continue
@@ -115,7 +116,7 @@ def _open(session: Session, key: Key, spoken: list[Spoken], mutes: list[Acknowle
     )
 
 
-def _spoken(session: Session, of_series: Sequence) -> list[Spoken]:  # type: ignore[type-arg]
+def _spoken(session: Session, of_series: Sequence[ColumnElement[bool]]) -> list[Spoken]:
     statement = (
         select(AcknowledgementRow, Run.started_at)
         .join(Run, Run.run_id == AcknowledgementRow.run_id)
@@ -128,7 +129,7 @@ def _spoken(session: Session, of_series: Sequence) -> list[Spoken]:  # type: ign
     return [(acknowledgement_of(row), started_at) for row, started_at in session.execute(statement)]
 
 
-def _counted() -> list:  # type: ignore[type-arg]
+def _counted() -> list[ColumnElement[bool]]:
     return [
         Run.confirms.is_(None),
         Run.outcome != Outcome.INVALID.value,
