@@ -58,7 +58,6 @@ class TaskInstance:
     task_id: str
     state: str | None
     try_number: int
-    map_index: int = -1
     started_at: datetime | None = None
     ended_at: datetime | None = None
 
@@ -68,7 +67,6 @@ class TaskInstance:
             task_id=data["task_id"],
             state=data.get("state"),
             try_number=data.get("try_number") or 0,
-            map_index=data.get("map_index", -1),
             started_at=moment(data.get("start_date")),
             ended_at=moment(data.get("end_date")),
         )
@@ -114,9 +112,3 @@ def detail_of(response: httpx.Response) -> str:
     # a refused param is followed by the whole JSON schema, which helps nobody
     sentence = " ".join(str(detail or "no explanation").split()).split(" Failed validating ")[0]
     return sentence[:500].rstrip(".")
-
-
-def log_line(entry: Any) -> str:
-    if not isinstance(entry, dict):
-        return str(entry)
-    return " ".join(str(entry[key]) for key in ("timestamp", "level", "event") if entry.get(key))

@@ -1,102 +1,21 @@
-"""Airflow's REST API (v2) as this product uses it: start a run, follow it, answer its approval, fetch what it left.
-
-Every call has a timeout. Reading calls, and creating a run (its id makes that idempotent), are repeated on connection
-errors, 429 and 5xx with back-off. What a person must fix (bad params, no permission, unknown DAG) is a
-`ConfigurationError` in Airflow's own words; what may pass by itself an `InfrastructureError`. Neither holds a credential.
-"""
+"""Airflow's REST API (v2) as this product uses it: start a run, follow it, answer its approval, fetch what it left."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
-from typing import Any, Self, TypeVar
+from typing import Any
 
-import httpx
-from tenacity import Retrying, retry_if_exception_type, stop_after_attempt, wait_exponential_jitter
-
-from loadtest.airflow_answers import (
-    AirflowUnavailableError,
-    DagRun,
-    TaskInstance,
-    detail_of,
-    json_of,
-    log_line,
-    parse_url,
-    path_part,
-)
+from loadtest.airflow_answers import AirflowUnavailableError, DagRun, TaskInstance, detail_of, json_of, path_part
+from loadtest.airflow_connection import AirflowConnection
 from loadtest.errors import ConfigurationError
-
-T = TypeVar("T")
 
 MAX_DOWNLOAD_BYTES = 2 * 1024**3
 
 
-class AirflowClient:
-    """Client of one Airflow. Log in with `token`, or with `username` and `password` (exchanged for a token when the
-    first call needs one, and again when it has expired). Use as a context manager or call `close()`."""
-
-    def __init__(
-        self,
-        url: str,
-        username: str | None = None,
-        password: str | None = None,
-        token: str | None = None,
-        *,
-        timeout_s: float = 30.0,
-        tries: int = 5,
-        first_wait_s: float = 0.5,
-    ) -> None:
-        parsed = parse_url(url)
-        self.url = url.rstrip("/")
-        self._username, self._password = username, password
-        self._token = token
-        self._tries, self._first_wait_s = tries, first_wait_s
-        self._http = httpx.Client(base_url=parsed, timeout=timeout_s, follow_redirects=False)
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
-
-    def close(self) -> None:
-        self._http.close()
-
-    # --- the Airflow itself
-
-    def version(self) -> str:
-        return self._get("/api/v2/version", authenticated=False)["version"]
-
-    def health(self) -> dict[str, str]:
-        """Status per component, for example `{"metadatabase": "healthy", "scheduler": "healthy"}`; open to everyone."""
-        data = self._get("/api/v2/monitor/health", authenticated=False)
-        return {name: part.get("status") or "absent" for name, part in data.items() if isinstance(part, dict)}
-
-    def wait_until_up(
-        self,
-        timeout_s: float,
-        *,
-        components: tuple[str, ...] = ("metadatabase", "scheduler", "dag_processor"),
-        poll_s: float = 0.3,
-    ) -> None:
-        """Return when Airflow answers and each of `components` is healthy; raises AirflowUnavailableError after `timeout_s`."""
-        deadline = time.monotonic() + timeout_s
-        reason = "no answer"
-        while True:
-            try:
-                response = self._http.get("/api/v2/monitor/health", timeout=5)
-                data = response.json()
-                sick = [name for name in components if (data.get(name) or {}).get("status") != "healthy"]
-                if response.status_code == 200 and not sick:
-                    return
-                reason = f"not healthy: {', '.join(sick)}" if sick else f"HTTP {response.status_code}"
-            except (httpx.HTTPError, ValueError, AttributeError) as error:
-                reason = type(error).__name__
-            if time.monotonic() >= deadline:
-                raise AirflowUnavailableError(f"Airflow at {self.url} was not up within {timeout_s:.0f} s ({reason}).")
-            time.sleep(poll_s)
+class AirflowClient(AirflowConnection):
+    """Client of one Airflow; see AirflowConnection for the login."""
 
     # --- DAGs
 
@@ -126,9 +45,6 @@ class AirflowClient:
 
     def unpause(self, dag_id: str) -> None:
         self._send("PATCH", f"/api/v2/dags/{path_part(dag_id)}", json={"is_paused": False})
-
-    def pause(self, dag_id: str) -> None:
-        self._send("PATCH", f"/api/v2/dags/{path_part(dag_id)}", json={"is_paused": True})
 
     def ensure_pool(self, name: str, *, slots: int, description: str) -> None:
         """Create the pool unless it is there; a task whose pool is missing would wait for ever."""
@@ -214,31 +130,11 @@ class AirflowClient:
         body = {"new_state": state} | ({"note": note} if note else {})
         self._send("PATCH", self._task_path(dag_id, run_id, task_id), json=body)
 
-    def clear_tasks(self, dag_id: str, run_id: str, task_ids: list[str], *, downstream: bool = False) -> None:
-        """Let tasks run again, as a person's Clear does."""
-        body = {
-            "dry_run": False,
-            "dag_run_id": run_id,
-            "task_ids": task_ids,
-            "include_downstream": downstream,
-            "only_failed": False,
-        }
-        self._send("POST", f"/api/v2/dags/{path_part(dag_id)}/clearTaskInstances", json=body)
-
     def xcom(self, dag_id: str, run_id: str, task_id: str, key: str = "return_value") -> Any:
         """What a task returned; None when it has returned nothing (yet)."""
         path = f"{self._task_path(dag_id, run_id, task_id)}/xcomEntries/{path_part(key)}"
         response = self._request("GET", path, accept=(200, 404))
         return json_of(response).get("value") if response.status_code == 200 else None
-
-    def task_log(self, dag_id: str, run_id: str, task_id: str, try_number: int = 1) -> str:
-        """The log of one try as text, one event a line."""
-        path = f"{self._task_path(dag_id, run_id, task_id)}/logs/{try_number}"
-        data = json_of(self._request("GET", path, headers={"Accept": "application/json"}))
-        content = data.get("content", "")
-        if isinstance(content, str):
-            return content
-        return "\n".join(log_line(entry) for entry in content)
 
     # --- approvals (human in the loop)
 
@@ -293,7 +189,7 @@ class AirflowClient:
         finally:
             partial.unlink(missing_ok=True)
 
-    # --- plumbing
+    # --- paths
 
     @staticmethod
     def _run_path(dag_id: str, run_id: str) -> str:
@@ -301,76 +197,3 @@ class AirflowClient:
 
     def _task_path(self, dag_id: str, run_id: str, task_id: str) -> str:
         return f"{self._run_path(dag_id, run_id)}/taskInstances/{path_part(task_id)}"
-
-    def _get(self, path: str, *, params: Any = None, authenticated: bool = True) -> dict[str, Any]:
-        return json_of(self._request("GET", path, params=params, authenticated=authenticated))
-
-    def _send(self, method: str, path: str, *, json: Any) -> httpx.Response:
-        return self._request(method, path, json=json, accept=(200, 201, 202, 204), retry=False)
-
-    def _request(
-        self,
-        method: str,
-        path: str,
-        *,
-        accept: tuple[int, ...] = (200,),
-        authenticated: bool = True,
-        retry: bool = True,
-        headers: dict[str, str] | None = None,
-        **options: Any,
-    ) -> httpx.Response:
-        def once() -> httpx.Response:
-            sent = (headers or {}) | (self._authorization() if authenticated else {})
-            response = self._http.request(method, path, headers=sent, **options)
-            if response.status_code == 401 and authenticated and self._username is not None:
-                self._token = None  # expired: log in again, once
-                response = self._http.request(method, path, headers=(headers or {}) | self._authorization(), **options)
-            if response.status_code not in accept:
-                self._raise_for(response)
-            return response
-
-        return self._repeat(once, tries=self._tries if retry else 1)
-
-    def _repeat(self, call: Callable[[], T], *, tries: int | None = None) -> T:
-        retrying = Retrying(
-            stop=stop_after_attempt(tries or self._tries),
-            wait=wait_exponential_jitter(multiplier=self._first_wait_s, max=15, jitter=self._first_wait_s),
-            retry=retry_if_exception_type((AirflowUnavailableError, httpx.TransportError)),
-            reraise=True,
-        )
-        try:
-            return retrying(call)
-        except httpx.TransportError as error:
-            raise AirflowUnavailableError(f"Airflow at {self.url} does not answer ({type(error).__name__}: {error}).") from error
-
-    def _authorization(self) -> dict[str, str]:
-        if self._token is None:
-            self._token = self._log_in()
-        return {"Authorization": f"Bearer {self._token}"}
-
-    def _log_in(self) -> str:
-        if self._username is None or self._password is None:
-            raise ConfigurationError(
-                "Airflow wants a login; set LOADTEST_AIRFLOW_USERNAME and LOADTEST_AIRFLOW_PASSWORD, or LOADTEST_AIRFLOW_TOKEN."
-            )
-        response = self._http.post("/auth/token", json={"username": self._username, "password": self._password})
-        if response.status_code in (400, 401, 403):
-            raise ConfigurationError(f"Airflow at {self.url} refused the login of {self._username!r}; check name and password.")
-        if response.status_code not in (200, 201):
-            self._raise_for(response)
-        token = json_of(response).get("access_token")
-        if not isinstance(token, str) or not token:
-            raise AirflowUnavailableError(f"Airflow at {self.url} answered the login without a token.")
-        return token
-
-    def _raise_for(self, response: httpx.Response) -> None:
-        status, path = response.status_code, response.request.url.path
-        if status == 429 or status >= 500:
-            raise AirflowUnavailableError(f"Airflow at {self.url} answered HTTP {status} to {path}.")
-        if status == 401:
-            raise ConfigurationError(f"Airflow at {self.url} does not accept this login; check the token or name and password.")
-        if status == 403:
-            raise ConfigurationError(f"This login may not use {path} on Airflow at {self.url}; it needs the role Op.")
-        if 300 <= status < 400:
-            raise ConfigurationError(f"{self.url} redirects elsewhere; give Airflow's own address (https or a path missing?).")
-        raise ConfigurationError(f"Airflow refused {path} (HTTP {status}): {detail_of(response)}.")

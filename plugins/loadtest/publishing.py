@@ -43,7 +43,8 @@ def write_full_report(folder: RunFolder) -> None:
     """The report with what other rooms know of earlier runs, baseline and trend; without them where they cannot be read."""
     from loadtest.reporting.report import write_report
 
-    baseline, trend = (), ()
+    baseline: tuple[RunSummary, ...] = ()
+    trend: tuple[EndpointTrend, ...] = ()
     if folder.plan.exists():
         try:
             plan = Plan.read(folder.plan)
@@ -74,16 +75,15 @@ def _trend(plan: Plan, folder: RunFolder, baseline: tuple[RunSummary, ...]) -> t
         if len(points) < 2:
             continue
         shown = tuple(
-            TrendPoint(point.run_id, point.started_at, point.value, point.outcome, point.commit)
-            for point in points[-TREND_RUNS:]
+            TrendPoint(point.run_id, point.started_at, point.value, point.outcome, point.commit) for point in points[-TREND_RUNS:]
         )
         trends.append(EndpointTrend(endpoint, shown, METRIC, _anchor_ms(endpoint, baseline), onsets.get(endpoint)))
     return tuple(trends)
 
 
 def _anchor_ms(endpoint: str, baseline: tuple[RunSummary, ...]) -> float | None:
-    rows = [row for run in baseline for row in run.endpoints if row.endpoint == endpoint and row.log_p95 is not None]
-    return exp(median(row.log_p95 for row in rows)) if rows else None
+    levels = [row.log_p95 for run in baseline for row in run.endpoints if row.endpoint == endpoint and row.log_p95 is not None]
+    return exp(median(levels)) if levels else None
 
 
 def _onsets(folder: RunFolder) -> dict[str, datetime]:

@@ -10,15 +10,13 @@ from typing import Annotated
 
 import typer
 
-from loadtest.cli.history import print_plain, print_table
-from loadtest.cli.run import Format
+from loadtest.cli.printing import Format, FormatOption, print_plain, print_table
 from loadtest.errors import ConfigurationError
 from loadtest.history.models import Acknowledgement
 from loadtest.history.text import aware
 
 ReasonOption = Annotated[str, typer.Option(help="Why; others read it in reports and alerts.")]
 ByOption = Annotated[str | None, typer.Option("--by", help="Who says so; default: $USER.")]
-FormatOption = Annotated[Format, typer.Option("--format", help="json: for programs, on standard output.")]
 RunArgument = Annotated[str, typer.Argument(metavar="RUN", help="A run id; see: loadtest history list")]
 
 

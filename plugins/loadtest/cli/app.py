@@ -8,7 +8,8 @@ from typing import Annotated
 
 import typer
 
-from loadtest.cli.run import Format, run
+from loadtest.cli.printing import Format, FormatOption, print_table
+from loadtest.cli.run import run
 from loadtest.run_folder import RunFolder
 from loadtest.settings import settings
 
@@ -22,7 +23,6 @@ app = typer.Typer(
 app.command()(run)
 
 RunArgument = Annotated[str, typer.Argument(metavar="RUN", help="A run folder, or a run id below the runs root.")]
-FormatOption = Annotated[Format, typer.Option("--format", help="json: for programs, on standard output.")]
 
 
 @app.command()
@@ -93,7 +93,7 @@ def profiles(output: FormatOption = Format.TEXT) -> None:
         if profile.stages:
             load = f"{len(profile.stages)} stages"
         rows.append((profile.name, load, format_duration(profile.duration_s), str(profile.evidence), profile.purpose))
-    _table(("profile", "load", "duration", "evidence", "purpose"), rows)
+    print_table(("profile", "load", "duration", "evidence", "purpose"), rows)
 
 
 @app.command()
@@ -111,24 +111,13 @@ def environments(output: FormatOption = Format.TEXT) -> None:
         target = "starts its own backend" if environment.starts_backend else next(name for name in names if name)
         approval = "by a person" if environment.needs_approval else "none"
         rows.append((environment.name, target, approval, environment.purpose))
-    _table(("environment", "target", "approval", "purpose"), rows)
+    print_table(("environment", "target", "approval", "purpose"), rows)
 
 
 def _show(folder: RunFolder) -> None:
     from loadtest.reporting.terminal import print_run
 
     print_run(folder)
-
-
-def _table(titles: tuple[str, ...], rows: list[tuple[str, ...]]) -> None:
-    from rich.console import Console
-    from rich.markup import escape
-    from rich.table import Table
-
-    table = Table(*titles, box=None, pad_edge=False, header_style="bold")
-    for row in rows:
-        table.add_row(*(escape(cell) for cell in row))
-    Console(width=None if sys.stdout.isatty() else 160).print(table)
 
 
 def _mount() -> None:

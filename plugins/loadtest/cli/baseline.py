@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import json
-import sys
-from collections.abc import Sequence
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from loadtest.cli.run import Format
+from loadtest.cli.printing import Format, FormatOption, print_table
 from loadtest.errors import ConfigurationError
 
 if TYPE_CHECKING:
@@ -24,7 +22,6 @@ By = Annotated[str, typer.Option("--by", help="Who accepts it.")]
 Reason = Annotated[str, typer.Option("--reason", help="Why; people will read it in years.")]
 Force = Annotated[bool, typer.Option("--force", help="Accept runs that failed or are invalid; recorded.")]
 Extend = Annotated[bool, typer.Option("--extend", help="Keep the anchor's runs and add these.")]
-Output = Annotated[Format, typer.Option("--format", help="json: for programs, on standard output.")]
 
 
 @app.command()
@@ -44,7 +41,7 @@ def collect(
     reason: Reason = "",
     force: Force = False,
     extend: Extend = False,
-    output: Output = Format.TEXT,
+    output: FormatOption = Format.TEXT,
 ) -> None:
     """Run the same load several times and keep the runs as a candidate; with --promote, accept them."""
     from loadtest.baselines import candidates, collecting, promotion
@@ -97,7 +94,7 @@ def promote(
     without: Annotated[list[str] | None, typer.Option(help="A run to leave out; may be repeated.")] = None,
     force: Force = False,
     extend: Extend = False,
-    output: Output = Format.TEXT,
+    output: FormatOption = Format.TEXT,
 ) -> None:
     """Accept the candidate: it becomes the next version and the anchor."""
     from loadtest.baselines import candidates, promotion
@@ -114,7 +111,7 @@ def show(
     environment: Environment = "staging",
     profile: Profile = "light",
     version: Annotated[int | None, typer.Option(help="Default: the anchor.")] = None,
-    output: Output = Format.TEXT,
+    output: FormatOption = Format.TEXT,
 ) -> None:
     """The anchor (or another version): its runs, its endpoints, what it cannot carry yet; and the candidate."""
     from loadtest.baselines import promotion
@@ -141,7 +138,7 @@ def diff(
     profile: Profile = "light",
     before: Annotated[int | None, typer.Option("--from", help="Default: the version before the anchor.")] = None,
     after: Annotated[int | None, typer.Option("--to", help="Default: the anchor.")] = None,
-    output: Output = Format.TEXT,
+    output: FormatOption = Format.TEXT,
 ) -> None:
     """What changed between two versions, endpoint by endpoint."""
     from dataclasses import asdict
@@ -168,7 +165,7 @@ def diff(
         )
         for row in change.endpoints
     ]
-    _table(("endpoint", "typical", "now", "change", "p95", "now", "change"), rows)
+    print_table(("endpoint", "typical", "now", "change", "p95", "now", "change"), rows)
 
 
 @app.command()
@@ -176,7 +173,7 @@ def history(
     scenario: Scenario = "student_api",
     environment: Environment = "staging",
     profile: Profile = "light",
-    output: Output = Format.TEXT,
+    output: FormatOption = Format.TEXT,
 ) -> None:
     """All versions: who accepted them, when and why."""
     file = _read(scenario, environment, profile)
@@ -194,7 +191,7 @@ def history(
         ]
         print(json.dumps(versions, indent=2))
         return
-    _table(
+    print_table(
         ("version", "accepted", "by", "runs", "builds", "reason"),
         [
             (
@@ -220,7 +217,7 @@ def rollback(
     environment: Environment = "staging",
     profile: Profile = "light",
     to: Annotated[int | None, typer.Option("--to", help="The version to bring back; default: the one before the anchor.")] = None,
-    output: Output = Format.TEXT,
+    output: FormatOption = Format.TEXT,
 ) -> None:
     """Bring an older version back, as a new version."""
     from loadtest.baselines import promotion
@@ -273,9 +270,9 @@ def _show_baseline(file: BaselineFile, baseline: Baseline) -> None:
         )
         for name in names
     ]
-    _table(("endpoint", "requests", "typical", "p50", "p95", "p99"), rows)
+    print_table(("endpoint", "requests", "typical", "p50", "p95", "p99"), rows)
     runs = [(run.run_id, f"{run.started_at:%Y-%m-%d %H:%M}", (run.commit or "")[:12], f"{run.rps:.1f}") for run in baseline.runs]
-    _table(("run", "started", "commit", "requests/s"), runs)
+    print_table(("run", "started", "commit", "requests/s"), runs)
 
 
 def _show_candidate(scenario: str, environment: str, profile: str) -> None:
@@ -303,14 +300,3 @@ def _change(value: float | None) -> str:
     from loadtest.gate.wording import change
 
     return "-" if value is None else change(value)
-
-
-def _table(titles: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> None:
-    from rich.console import Console
-    from rich.markup import escape
-    from rich.table import Table
-
-    table = Table(*titles, box=None, pad_edge=False, header_style="bold")
-    for row in rows:
-        table.add_row(*(escape(cell) for cell in row))
-    Console(width=None if sys.stdout.isatty() else 160).print(table)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -88,7 +89,7 @@ def _progress(folder: RunFolder, stage: str) -> Progress | None:
     return None
 
 
-def conf_of(values: dict[str, str | None]) -> dict[str, Any]:
+def conf_of(values: Mapping[str, str | None]) -> dict[str, Any]:
     """DAG params from strings as Make and the shell pass them; empty ones are left out."""
     conf: dict[str, Any] = {name: value.strip() for name, value in values.items() if value and value.strip()}
     for name, kind in (("users", int), ("pull_request", int), ("spawn_rate", float)):

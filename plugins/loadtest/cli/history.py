@@ -4,20 +4,18 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Sequence
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from loadtest.cli.run import Format
+from loadtest.cli.printing import Format, FormatOption, print_plain, print_table
 from loadtest.errors import ConfigurationError
 from loadtest.settings import settings
 
 app = typer.Typer(help="The history database: list, show, rebuild, import, export.", no_args_is_help=True)
 
-FormatOption = Annotated[Format, typer.Option("--format", help="json: for programs, on standard output.")]
 ScenarioOption = Annotated[str | None, typer.Option(help="Only this scenario.")]
 EnvironmentOption = Annotated[str | None, typer.Option(help="Only this environment.")]
 ProfileOption = Annotated[str | None, typer.Option(help="Only this profile.")]
@@ -170,20 +168,3 @@ def watch(output: FormatOption = Format.TEXT) -> None:
         print_plain(problem or "The weekly run is as it should be.")
     if problem:
         sys.exit(1)
-
-
-def print_plain(text: str, *, error: bool = False) -> None:
-    """Text from outside: control characters (a terminal would obey them) become visible, nothing is taken as markup."""
-    visible = "".join(letter if letter.isprintable() or letter == "\n" else f"\\x{ord(letter):02x}" for letter in text)
-    print(visible, file=sys.stderr if error else sys.stdout)
-
-
-def print_table(titles: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> None:
-    from rich.console import Console
-    from rich.table import Table
-    from rich.text import Text
-
-    table = Table(*titles, box=None, pad_edge=False, header_style="bold")
-    for row in rows:
-        table.add_row(*(Text("".join(letter if letter.isprintable() else "\ufffd" for letter in cell)) for cell in row))
-    Console(width=None if sys.stdout.isatty() else 180).print(table)

@@ -7,13 +7,12 @@ from typing import Annotated
 
 import typer
 
-from loadtest.cli.history import print_plain
-from loadtest.cli.run import Format
+from loadtest.cli.printing import Format, FormatOption, print_plain
 
 
 def retention(
     apply: Annotated[bool, typer.Option("--apply", help="Delete; without it nothing is deleted.")] = False,
-    output: Annotated[Format, typer.Option("--format", help="json: for programs, on standard output.")] = Format.TEXT,
+    output: FormatOption = Format.TEXT,
 ) -> None:
     """Show, or with --apply delete, bulky artifacts past their environment's days and what interrupted runs left.
 

@@ -5,21 +5,16 @@ from __future__ import annotations
 import signal
 import sys
 import time
-from enum import StrEnum
 from typing import Annotated
 
 import psutil
 import typer
 from rich.console import Console
 
+from loadtest.cli.printing import Format
 from loadtest.errors import NotRunError
 from loadtest.planning.models import Plan, Trigger, TriggerKind
 from loadtest.settings import settings
-
-
-class Format(StrEnum):
-    TEXT = "text"
-    JSON = "json"
 
 
 def run(

@@ -7,8 +7,7 @@ from typing import Annotated
 
 import typer
 
-from loadtest.cli.history import print_plain
-from loadtest.cli.run import Format
+from loadtest.cli.printing import Format, FormatOption, print_plain
 
 
 def trends(
@@ -16,7 +15,7 @@ def trends(
     scenario: Annotated[str | None, typer.Option(help="Only this scenario.")] = None,
     environment: Annotated[str | None, typer.Option(help="Only this environment.")] = None,
     profile: Annotated[str | None, typer.Option(help="Only this profile.")] = None,
-    output: Annotated[Format, typer.Option("--format", help="json: for programs, on standard output.")] = Format.TEXT,
+    output: FormatOption = Format.TEXT,
 ) -> None:
     """Per endpoint: getting slower or faster, since when, and which targets no longer fit. Writes trends.html."""
     from loadtest.trends.compute import compute_trends

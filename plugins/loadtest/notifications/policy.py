@@ -11,14 +11,12 @@ import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from itertools import groupby
 
-from loadtest.gate.models import Finding, Verdict
+from loadtest.gate.models import Verdict
 from loadtest.history.models import Acknowledgement, AcknowledgementKind
 from loadtest.history.text import endpoint_key
 from loadtest.notifications.models import (
     MAIN_LINE,
-    WHOLE_RUN,
     Action,
     ActionKind,
     AlertState,
@@ -27,14 +25,13 @@ from loadtest.notifications.models import (
     NotificationConfig,
     Symptom,
 )
+from loadtest.notifications.symptoms import invalid_symptoms, is_news, is_well, is_worse, symptoms_of
 from loadtest.planning.quantities import slugify
-from loadtest.vocabulary import Criterion, Outcome, RunStatus
+from loadtest.vocabulary import Outcome, RunStatus
 
-NEWS_RATIO = 1.15  # an effect that moved by more than this factor is news
 NEWS_SIGHTINGS = frozenset({2, 5, 10, 20, 50, 100})  # seen again that often is news too
 FORGET_SIDE_LINES_AFTER = timedelta(days=60)
 KEEP_CLOSED, KEEP_RUNS, KEEP_RUNS_OF_INCIDENT = 20, 200, 50
-NOT_OF_AN_ENDPOINT = (Criterion.VALIDITY, Criterion.CONTRACT)
 
 
 @dataclass(frozen=True)
@@ -84,66 +81,6 @@ def line_of(verdict: Verdict, config: NotificationConfig) -> str:
     if verdict.branch is None or verdict.branch in config.main_branches:
         return MAIN_LINE
     return f"branch-{slugify(verdict.branch)}"
-
-
-def symptoms_of(verdict: Verdict) -> tuple[Symptom, ...]:
-    """The worst counted finding per endpoint and criterion that warns or fails, worst first."""
-    found: dict[tuple[str, Criterion], Finding] = {}
-    for finding in verdict.findings:
-        bad = finding.outcome in (Outcome.FAIL, Outcome.WARN) and finding.counts
-        if not bad or finding.criterion in NOT_OF_AN_ENDPOINT:
-            continue
-        key = (finding.endpoint or WHOLE_RUN, finding.criterion)
-        if key not in found or _weight(finding) > _weight(found[key]):
-            found[key] = finding
-    symptoms = [
-        Symptom(
-            endpoint=endpoint,
-            criterion=criterion,
-            profile=verdict.profile,
-            level=finding.outcome,
-            sentence=finding.sentence,
-            effect=_effect(finding),
-        )
-        for (endpoint, criterion), finding in found.items()
-    ]
-    if not symptoms and verdict.outcome in (Outcome.FAIL, Outcome.WARN):
-        symptoms = [
-            Symptom(
-                endpoint=WHOLE_RUN,
-                criterion=Criterion.GLOBAL,
-                profile=verdict.profile,
-                level=verdict.outcome,
-                sentence=verdict.sentence,
-            )
-        ]
-    return tuple(sorted(symptoms, key=lambda one: (one.level is not Outcome.FAIL, -(one.effect or 0), one.endpoint)))
-
-
-def _invalid_symptoms(verdict: Verdict) -> tuple[Symptom, ...]:
-    """What makes the measurement invalid, by rule: the same rule with other numbers is no news."""
-    reasons = {
-        str(finding.evidence.get("rule") or finding.evidence.get("check") or finding.criterion): finding.sentence
-        for finding in reversed(verdict.findings)
-        if finding.outcome is Outcome.INVALID and finding.counts
-    } or {"invalid": verdict.sentence}
-    return tuple(
-        Symptom(endpoint=rule, criterion=Criterion.VALIDITY, profile=verdict.profile, level=Outcome.INVALID, sentence=sentence)
-        for rule, sentence in sorted(reasons.items())
-    )
-
-
-def is_well(verdict: Verdict, endpoint: str, criterion: Criterion) -> bool:
-    """Whether this run proves the endpoint well by that criterion: it was judged so, and every such finding passed."""
-    own = [
-        finding
-        for finding in verdict.findings
-        if (finding.endpoint or WHOLE_RUN) == endpoint and finding.criterion not in NOT_OF_AN_ENDPOINT and finding.counts
-    ]
-    judged = [finding for finding in own if finding.criterion is criterion] or own
-    if not judged and endpoint == WHOLE_RUN:
-        return verdict.outcome is Outcome.PASS
-    return bool(judged) and all(finding.outcome is Outcome.PASS for finding in judged)
 
 
 def incident_id(verdict: Verdict, line: str, endpoints: Sequence[str]) -> str:
@@ -204,12 +141,12 @@ class _Incidents:
 
     def follow_invalid(self) -> None:
         """Measurements that cannot be trusted are an incident of their own, per line and profile."""
-        symptoms = _invalid_symptoms(self.verdict)
+        symptoms = invalid_symptoms(self.verdict)
         known = self._known_invalid()
         if known is None:
             self._open(IncidentKind.INVALID, (f"(invalid measurement, {self.verdict.profile})",), symptoms)
         else:
-            self._sighted(known, symptoms, changed=_is_news(known.told, symptoms))
+            self._sighted(known, symptoms, changed=is_news(known.told, symptoms))
 
     def follow_measured(self) -> None:
         """Every endpoint that is ill goes to its incident or a new one; every incident that is well again is closed."""
@@ -254,7 +191,7 @@ class _Incidents:
         elif not remaining:
             self._close(incident, f"{_names(incident.endpoints)} well again")
         elif seen:
-            self._sighted(incident, remaining, changed=_is_news(incident.told, remaining))
+            self._sighted(incident, remaining, changed=is_news(incident.told, remaining))
         elif cured:
             partly = incident.model_copy(update={"symptoms": remaining, "told": remaining})
             self._replace(partly)
@@ -264,7 +201,7 @@ class _Incidents:
 
     def _update_accepted(self, incident: Incident, remaining: tuple[Symptom, ...], *, seen: bool) -> None:
         """Nobody is told that an accepted level goes on or ends; a worse one is a new matter."""
-        if not remaining or (seen and _is_worse(incident.told, remaining)):
+        if not remaining or (seen and is_worse(incident.told, remaining)):
             self.open.remove(incident)
         if remaining and incident not in self.open:
             self._open(IncidentKind.REGRESSION, incident.endpoints, remaining)
@@ -349,53 +286,8 @@ def _about_the_commit(verdict: Verdict, config: NotificationConfig) -> tuple[Act
     return tuple(actions)
 
 
-def _is_news(told: Sequence[Symptom], now: Sequence[Symptom]) -> bool:
-    """Other endpoints, another level, or an effect that moved by more than NEWS_RATIO."""
-    before, after = _worst_by_endpoint(told), _worst_by_endpoint(now)
-    if before.keys() != after.keys():
-        return True
-    return any(before[name].level is not one.level or _moved(before[name].effect, one.effect) for name, one in after.items())
-
-
-def _is_worse(told: Sequence[Symptom], now: Sequence[Symptom]) -> bool:
-    """Another endpoint, a warning that became a failure, or an effect that grew by more than NEWS_RATIO."""
-    before, after = _worst_by_endpoint(told), _worst_by_endpoint(now)
-    for name, one in after.items():
-        known = before.get(name)
-        if known is None or (one.level is Outcome.FAIL and known.level is not Outcome.FAIL):
-            return True
-        if _moved(known.effect, one.effect) and (one.effect or 0) > (known.effect or 0):
-            return True
-    return False
-
-
 def _covers(item: Acknowledgement, endpoint: str) -> bool:
     return item.endpoint is None or item.endpoint == endpoint_key(endpoint)
-
-
-def _worst_by_endpoint(symptoms: Sequence[Symptom]) -> dict[str, Symptom]:
-    ordered = sorted(symptoms, key=lambda one: (one.endpoint, one.level is not Outcome.FAIL, -(one.effect or 0)))
-    return {name: next(group) for name, group in groupby(ordered, key=lambda one: one.endpoint)}
-
-
-def _moved(before: float | None, after: float | None) -> bool:
-    if before is None or after is None:
-        return False
-    ratio = (1 + max(after, -0.99)) / (1 + max(before, -0.99))
-    return ratio > NEWS_RATIO or ratio < 1 / NEWS_RATIO
-
-
-def _weight(finding: Finding) -> tuple[bool, float]:
-    return finding.outcome is Outcome.FAIL, _effect(finding) or 0.0
-
-
-def _effect(finding: Finding) -> float | None:
-    """Relative: as judged, or how far beyond its target."""
-    if finding.effect is not None and finding.criterion is not Criterion.TARGET:
-        return finding.effect
-    if finding.observed is not None and finding.reference:
-        return finding.observed / finding.reference - 1
-    return None
 
 
 def _endpoints(symptoms: Sequence[Symptom]) -> list[str]:

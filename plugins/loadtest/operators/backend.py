@@ -22,7 +22,7 @@ class StartBackendOperator(StageOperator):
         if not plan.environment.starts_backend:
             return {"started": False, "base_url": plan.base_url}
         state = start_backend(plan, folder)
-        return {"started": True, "base_url": state.base_url, "pid": state.identity.pid}
+        return {"started": True, "base_url": state.base_url, "pid": state.identity.pid if state.identity else None}
 
 
 class CheckHealthOperator(StageOperator):

@@ -13,6 +13,7 @@ from loadtest.vocabulary import Outcome, RunStatus
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
+    from pydantic import JsonValue
 
 VERDICT_ASSETS = "load_test_verdict"
 
@@ -112,7 +113,12 @@ def announce(outcome: Outcome | None, sentence: str, folder: RunFolder, context:
 
     plan = Plan.read(folder.plan)
     asset = Asset(name=f"{VERDICT_ASSETS}/{plan.scenario.name}/{plan.environment.name}", uri=asset_uri(plan))
-    extra = {"outcome": str(outcome), "sentence": sentence[:500], "run_folder": str(folder.path), "run_id": plan.run_id}
+    extra: dict[str, JsonValue] = {
+        "outcome": str(outcome),
+        "sentence": sentence[:500],
+        "run_folder": str(folder.path),
+        "run_id": plan.run_id,
+    }
     context["outlet_events"][AssetAlias(VERDICT_ASSETS)].add(asset, extra=extra)
 
 

@@ -57,7 +57,8 @@ class RunLoadOperator(ResumableJobMixin, StageOperator):
     def is_job_succeeded(self, status: str) -> bool:
         return status in DONE
 
-    def poll_until_complete(self, external_id: Any, context: Context) -> dict[str, Any]:
+    def poll_until_complete(self, external_id: Any, context: Context) -> Any:
+        """Returns the result: for a rejoined load, what this returns is what the task returns."""
         from loadtest.load.run import find_live_load, wait_for_load
 
         live = find_live_load(self._folder)
