@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import os
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
 from loadtest.errors import InfrastructureError
+from loadtest.locks import wait_for_lock
 
 WAIT_S = 30.0
-_POLL_S = 0.05
 
 
 @contextlib.contextmanager
@@ -27,21 +25,8 @@ def locked_folder(folder: Path, wait_s: float = WAIT_S) -> Iterator[None]:
     except OSError as error:
         raise InfrastructureError(f"{folder} cannot be used: {error.strerror or error}; nothing was changed.") from error
     try:
-        _acquire(descriptor, folder, wait_s)
+        refusal = f"Somebody else has been writing in {folder} for {wait_s:.0f} s; try again, nothing was changed."
+        wait_for_lock(descriptor, wait_s=wait_s, refusal=refusal)
         yield
     finally:
         os.close(descriptor)
-
-
-def _acquire(descriptor: int, folder: Path, wait_s: float) -> None:
-    deadline = time.monotonic() + wait_s
-    while True:
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            return
-        except BlockingIOError:
-            if time.monotonic() >= deadline:
-                raise InfrastructureError(
-                    f"Somebody else has been writing in {folder} for {wait_s:.0f} s; try again, nothing was changed."
-                ) from None
-            time.sleep(_POLL_S)

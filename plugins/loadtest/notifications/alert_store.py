@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import contextlib
-import fcntl
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
 from upath import UPath
 
-from loadtest.errors import ConfigurationError, InfrastructureError
+from loadtest.errors import ConfigurationError
 from loadtest.files import is_local
+from loadtest.locks import wait_for_lock
 from loadtest.notifications.models import AlertState
 
 FOLDER = "_alerts"
@@ -28,15 +27,8 @@ def one_writer(path: UPath, wait_s: float = LOCK_WAIT_S) -> Iterator[None]:
     lock_file = Path(str(path)).with_suffix(".lock")
     lock_file.parent.mkdir(parents=True, exist_ok=True)
     with lock_file.open("w") as stream:
-        deadline = time.monotonic() + wait_s
-        while True:
-            try:
-                fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                break
-            except BlockingIOError:
-                if time.monotonic() >= deadline:
-                    raise InfrastructureError(f"Another notifier has held {lock_file} for {wait_s:.0f} s.") from None
-                time.sleep(0.1)
+        refusal = f"Another notifier has held {lock_file} for {wait_s:.0f} s."
+        wait_for_lock(stream.fileno(), wait_s=wait_s, refusal=refusal)
         yield
 
 
