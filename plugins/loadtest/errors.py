@@ -6,6 +6,7 @@ Exit codes follow the verdict (see `loadtest.gate.models.EXIT_CODES`); these err
 from __future__ import annotations
 
 EXIT_USAGE = 2
+EXIT_INTERRUPTED = 130  # as the shell has it: 128 + SIGINT
 
 
 class LoadTestError(Exception):
@@ -17,7 +18,7 @@ class ConfigurationError(LoadTestError):
 
 
 class NotRunError(LoadTestError):
-    """The run was refused or cancelled before any load: rejected approval, foreign host, interrupted. Exit code 2."""
+    """The run was refused or canceled before any load: rejected approval, foreign host, interrupted. Exit code 2."""
 
 
 class InfrastructureError(LoadTestError):
