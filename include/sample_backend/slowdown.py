@@ -45,7 +45,10 @@ class Slowdown:
 
 def parse_slowdown(text: str) -> tuple[Slowdown, ...]:
     """Rules of `text`, none for blank text; ValueError with one sentence for anything malformed."""
-    return tuple(_rule(piece) for piece in (part.strip() for part in text.split(";")) if piece)
+    pieces = [piece.strip() for piece in text.split(";")]
+    if len(pieces) > 1 and not any(pieces):
+        raise ValueError(f"the slow-down {text!r} holds no rule: {_FORM}.")
+    return tuple(_rule(piece) for piece in pieces if piece)
 
 
 def _rule(text: str) -> Slowdown:

@@ -34,6 +34,7 @@ texts = st.lists(rules | st.text(max_size=20), max_size=3).map(";".join)
 
 
 @given(texts)
+@example(";")
 @example("GET /a=+60s;GET /a=+60.001s")
 @example("GET /a=x0.999")
 @example("GET /a=+1ms@0%")
