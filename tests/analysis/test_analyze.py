@@ -20,7 +20,7 @@ QUANTILE_FIELDS = {"p50_ms": 0.5, "p90_ms": 0.9, "p95_ms": 0.95, "p99_ms": 0.99,
 
 
 def steady_frame(table: object) -> pd.DataFrame:
-    frame = table.to_pandas()  # type: ignore[attr-defined]
+    frame = table.to_pandas()
     return frame[(frame.start_us >= START_US + 2_000_000) & (frame.start_us < START_US + 29_000_000)]
 
 

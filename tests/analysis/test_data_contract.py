@@ -36,7 +36,7 @@ def helper():  # importing Great Expectations takes seconds: once for all tests 
 
 def analyzed(root: Path, table: object = None, **options: object) -> RunFolder:
     table = table if table is not None else random_table(np.random.default_rng(1), 2_000)
-    folder = write_run(root, table, **options)  # type: ignore[arg-type]
+    folder = write_run(root, table, **options)
     analyze(folder)
     return folder
 
@@ -137,7 +137,7 @@ def test_a_frozen_helper_uses_no_processor_time() -> None:
     busy += "def spin():\n    print('started', flush=True)\n    while True: pass\n"
     busy += "data_contract.import_great_expectations = spin\nw.main()"
     with ContractProcess(command=[sys.executable, "-c", busy]) as process:
-        helper = psutil.Process(process._process.pid)  # type: ignore[union-attr]
+        helper = psutil.Process(process._process.pid)
         wait_for(lambda: helper.cpu_times().user > 0.5)
         process.pause()
         wait_for(lambda: not grows(lambda: helper.cpu_times().user))

@@ -12,7 +12,7 @@ from loadtest.backend.stop import stop_backend
 from loadtest.planning.models import Environment, Plan
 from loadtest.run_folder import RunFolder
 from tests.backend.plans import ROOT, make_plan, processes_of
-from tests.support.postgres import postgres_server  # noqa: F401
+from tests.support.postgres import postgres_server  # noqa: F401 (a fixture)
 
 
 @pytest.fixture

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.postgres import postgres_server  # noqa: F401
+from tests.support.postgres import postgres_server  # noqa: F401 (a fixture)
 
 
 @pytest.fixture(autouse=True)

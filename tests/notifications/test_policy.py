@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 
 from hypothesis import given, settings
@@ -41,7 +42,7 @@ def verdict(number: int, outcomes: dict[str, Outcome], *, effect: float = 0.3, i
     return Verdict(**base | options)
 
 
-def follow(verdicts: list[Verdict], said: list[Acknowledgement] = [], **config) -> tuple[list[list[str]], AlertState]:  # noqa: B006
+def follow(verdicts: list[Verdict], said: Sequence[Acknowledgement] = (), **config) -> tuple[list[list[str]], AlertState]:
     """The ids of the actions per run, without those about the commit, and the state at the end."""
     state, told = EMPTY, []
     for one in verdicts:

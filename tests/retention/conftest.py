@@ -9,7 +9,7 @@ import pytest
 
 from loadtest.history.record import record_run
 from loadtest.run_folder import RunFolder
-from tests.support.postgres import postgres_server  # noqa: F401
+from tests.support.postgres import postgres_server  # noqa: F401 (a fixture)
 from tests.support.run_folders import build_run_folder
 
 NOW = datetime.now(UTC)

@@ -8,7 +8,7 @@ import httpx
 import pytest
 
 from tests.sample_backend.running import PASSWORD, running
-from tests.support.postgres import postgres_server  # noqa: F401
+from tests.support.postgres import postgres_server  # noqa: F401 (a fixture)
 
 
 @pytest.fixture(scope="session", params=["sqlite", "postgresql"])

@@ -55,7 +55,7 @@ def watched_page(
     browser: Browser, *, width: int = 1280, height: int = 900, scheme: str = "light", **options: object
 ) -> Iterator[WatchedPage]:
     """A fresh page in its own context; `scheme`: `light` or `dark`; `options` go to the context."""
-    context = browser.new_context(viewport={"width": width, "height": height}, color_scheme=scheme, **options)  # type: ignore[arg-type]
+    context = browser.new_context(viewport={"width": width, "height": height}, color_scheme=scheme, **options)
     try:
         watched = WatchedPage(context.new_page())
         watched.page.on("console", lambda message: watched.problems.append(message.text))
