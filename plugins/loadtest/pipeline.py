@@ -172,7 +172,10 @@ def run_once(
     """
     watcher = watcher or SilentWatcher()
     watcher.stage("set-up")
-    plan, folder = open_run(request, settings)
+    try:
+        plan, folder = open_run(request, settings)
+    except KeyboardInterrupt:
+        raise NotRunError("Canceled before anything started.") from None
     return run_planned(plan, folder, watcher, before_start=lambda: _check_before_start(plan, approve), confirm=confirm)
 
 
@@ -201,6 +204,9 @@ def run_planned(
                     measure(*plan_confirmation(plan, folder, number), watcher)
                 watcher.stage("gate")
                 judge(folder)
+            if folder.metrics.exists():
+                watcher.stage("data contract")
+                contract.check(folder)
         except KeyboardInterrupt:
             if not folder.attempts():
                 not_run(folder, "it was canceled before any load went out.")
@@ -211,13 +217,14 @@ def run_planned(
                 not_run(folder, str(error))
                 raise
             failure = str(error)
-        if failure is None and folder.metrics.exists():
-            watcher.stage("data contract")
-            contract.check(folder)
     watcher.stage("verdict")
     verdict = conclude(folder, failure=failure)
     watcher.stage("reporting")
-    return Outcome(folder, verdict, tuple(publish(folder)))
+    try:
+        problems = tuple(publish(folder))
+    except KeyboardInterrupt:
+        problems = (f"reporting was interrupted; the verdict stands; write the report with: loadtest report {plan.run_id}",)
+    return Outcome(folder, verdict, problems)
 
 
 def plan_repeat(plan: Plan, folder: RunFolder, number: int) -> tuple[Plan, RunFolder]:

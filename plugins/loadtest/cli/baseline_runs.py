@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import signal
 import sys
 from types import TracebackType
 
 from rich.console import Console
 
 from loadtest.baselines.collecting import Collected
-from loadtest.cli.run import approve_by_typing, raise_interrupt, user_name
+from loadtest.cli.interrupts import Interrupts
+from loadtest.cli.run import approve_by_typing, user_name
 from loadtest.cli.watch import TerminalWatcher
 from loadtest.errors import NotRunError
 from loadtest.planning.models import Plan, Trigger, TriggerKind
@@ -24,33 +24,29 @@ class Runner:
     def __init__(self, asked: dict[str, str | None], *, runs: int, commit: str | None, reason: str) -> None:
         self._asked = asked
         self._runs = runs
-        self._approved = self._interrupted = False
+        self._approved = False
+        self._interrupts = Interrupts()
         self._trigger = Trigger(kind=TriggerKind.BASELINE, by=user_name(), reason=reason or "baseline", commit=commit)
         self._console = Console(stderr=True, highlight=False)
         self._watcher = TerminalWatcher(self._console)
 
     def __enter__(self) -> Runner:
-        for number in (signal.SIGINT, signal.SIGTERM):
-            signal.signal(number, self._interrupt)
+        self._interrupts.__enter__()
         self._watcher.__enter__()
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         self._watcher.__exit__(kind, error, trace)
+        self._interrupts.__exit__(kind, error, trace)
 
     def run_one(self, number: int) -> RunFolder:
         from loadtest.pipeline import run_once
 
         request = Request.of(**self._asked, trigger=self._trigger)
         folder = run_once(request, settings(), watcher=self._watcher, approve=self._approve, confirm=False).folder
-        if self._interrupted:
+        if self._interrupts.came:  # the run ended in an orderly way; the collection must end too, not repeat it
             raise NotRunError("The collection was interrupted; what was collected is kept, see: loadtest baseline show")
         return folder
-
-    def _interrupt(self, *_: object) -> None:
-        """A run that is interrupted ends in an orderly way; the collection must end too, not repeat it."""
-        self._interrupted = True
-        raise_interrupt()
 
     def _approve(self, plan: Plan) -> None:
         """Asks once for all runs of the collection."""

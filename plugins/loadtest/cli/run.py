@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import signal
 import sys
 import time
 from typing import Annotated
@@ -11,6 +10,7 @@ import psutil
 import typer
 from rich.console import Console
 
+from loadtest.cli.interrupts import Interrupts
 from loadtest.cli.printing import Format
 from loadtest.errors import NotRunError
 from loadtest.planning.models import Plan, Trigger, TriggerKind
@@ -41,7 +41,6 @@ def run(
     from loadtest.planning.request import Request
     from loadtest.vocabulary import exit_code
 
-    signal.signal(signal.SIGTERM, raise_interrupt)
     request = Request.of(
         profile=profile,
         environment=environment,
@@ -53,7 +52,7 @@ def run(
         slowdown=slowdown,
         trigger=Trigger(kind=TriggerKind.CLI, by=user_name(), reason=reason, commit=commit, branch=branch),
     )
-    with TerminalWatcher() as watcher:
+    with Interrupts(), TerminalWatcher() as watcher:
         outcome = run_once(request, settings(), watcher=watcher, approve=approve_by_typing)
     if output is Format.JSON:
         print(outcome.verdict.model_dump_json(indent=2))
@@ -82,10 +81,6 @@ def approve_by_typing(plan: Plan) -> None:
     Console(stderr=True).print(f"Load goes to {plan.base_url} ({name}): {load}.", markup=False)
     if input(f"Type {name} to approve: ").strip() != name:
         raise NotRunError("It was not approved.")
-
-
-def raise_interrupt(*_: object) -> None:
-    raise KeyboardInterrupt
 
 
 def user_name() -> str:
