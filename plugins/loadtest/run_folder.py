@@ -64,6 +64,20 @@ class RunFolder:
         return self.path.name
 
     @property
+    def runs_root(self) -> UPath:
+        """`<runs root>/<scenario>/<environment>/<profile>/<run id>`, or `<runs root>/_refused/<run id>`."""
+        return self.path.parents[1] if self.path.parent.name == "_refused" else self.path.parents[3]
+
+    def confirmation(self, number: int) -> RunFolder:
+        """Where the `number`-th confirmation of this run is measured: beside it."""
+        return RunFolder(self.path.parent / f"{self.run_id}-confirm-{number}")
+
+    @property
+    def is_confirmation(self) -> bool:
+        # only at the end: a branch named fix-confirm-dialog is part of a run id too
+        return re.search(r"-confirm-\d+$", self.run_id) is not None
+
+    @property
     def plan(self) -> UPath:
         return self.path / "plan.json"
 

@@ -85,7 +85,7 @@ def _progress(folder: RunFolder, stage: str) -> Progress | None:
     if "run_load" in stage:
         return current_progress(folder)
     if "confirm_" in stage:
-        return current_progress(RunFolder(folder.path.parent / f"{folder.run_id}-confirm-{stage[-1]}"))
+        return current_progress(folder.confirmation(int(stage[-1])))
     return None
 
 

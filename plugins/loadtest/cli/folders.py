@@ -17,7 +17,7 @@ def find_run(name: str) -> RunFolder:
     root = settings().runs_root
     plans = sorted(root.glob("*/*/*/*/plan.json")) if root.exists() else []
     if name == "latest":
-        folders = [plan.parent for plan in plans if "-confirm-" not in plan.parent.name]
+        folders = [plan.parent for plan in plans if not RunFolder(plan.parent).is_confirmation]
         if not folders:
             raise ConfigurationError(f"There is no run below {root} yet; start one with: loadtest run")
         return RunFolder(max(folders, key=lambda folder: (folder / "plan.json").stat().st_mtime))

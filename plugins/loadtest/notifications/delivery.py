@@ -13,8 +13,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from upath import UPath
-
 from loadtest.errors import ConfigurationError
 from loadtest.gate.models import Verdict
 from loadtest.history.models import Acknowledgement
@@ -68,7 +66,7 @@ def deliver(
     now = now or datetime.now(UTC)
     links = links or Links(airflow=verdict.airflow_url)
     telling = Telling(verdict, links, config, _summary(folder), _slowdown(folder))
-    store = AlertStore(_runs_root(folder), *_place(verdict))
+    store = AlertStore(folder.runs_root, *_place(verdict))
     with store.lock():
         state = store.read()
         decision = decide(state, verdict, config, acknowledgements, now)
@@ -195,11 +193,6 @@ def _place(verdict: Verdict) -> tuple[str, str]:
     """Scenario and environment, as parts of a path; a refused request may have named anything."""
     names = (verdict.scenario, verdict.environment)
     return names if all(re.fullmatch(slug_pattern, name) for name in names) else ("_refused", "_refused")
-
-
-def _runs_root(folder: RunFolder) -> UPath:
-    """`<runs root>/<scenario>/<environment>/<profile>/<run id>`, or `<runs root>/_refused/<run id>`."""
-    return folder.path.parent.parent if folder.path.parent.name == "_refused" else folder.path.parents[3]
 
 
 def _known(folder: RunFolder) -> DeliveryReport | None:

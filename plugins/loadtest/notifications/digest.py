@@ -18,6 +18,7 @@ from loadtest.notifications.messages import Message
 from loadtest.notifications.models import AlertState, Incident, IncidentKind
 from loadtest.notifications.pipeline_alerts import PipelineAlerts
 from loadtest.reporting import format as show
+from loadtest.run_folder import RunFolder
 from loadtest.vocabulary import SEVERITY
 
 WEEK = timedelta(days=7)
@@ -75,7 +76,7 @@ def _verdicts(root: UPath, since: datetime, until: datetime) -> Iterator[Verdict
     if not root.exists():
         return
     for path in root.glob("*/*/*/*/verdict.json"):
-        if path.parent.parent.parent.parent.name.startswith("_") or "-confirm-" in path.parent.name:
+        if path.parents[3].name.startswith("_") or RunFolder(path.parent).is_confirmation:
             continue
         try:
             verdict = Verdict.read(path)

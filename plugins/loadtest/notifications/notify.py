@@ -36,9 +36,7 @@ def notify_about(folder: RunFolder) -> dict[str, Any]:
     report = deliver(folder, channels, config, links=links, acknowledgements=what_people_said(verdict))
     log.info("%s", report.sentence)
     if _is_scheduled(folder):
-        tell_weekly_digest(
-            folder.path.parents[3], PipelineAlerts(folder.path.parents[3], channels.slack), dashboard=links.dashboard
-        )
+        tell_weekly_digest(folder.runs_root, PipelineAlerts(folder.runs_root, channels.slack), dashboard=links.dashboard)
     raise_for(report)
     return {"delivered": sum(one.status is DeliveryStatus.DELIVERED for one in report.deliveries), "sentence": report.sentence}
 

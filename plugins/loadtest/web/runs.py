@@ -79,7 +79,7 @@ def recent_runs(settings: Settings, limit: int) -> list[Run]:
     root = settings.runs_root
     if not root.exists():
         return []
-    plans = [path for path in root.glob("*/*/*/*/plan.json") if "-confirm-" not in path.parent.name]
+    plans = [path for path in root.glob("*/*/*/*/plan.json") if not RunFolder(path.parent).is_confirmation]
     refused = list(root.glob("_refused/*/verdict.json"))
     newest = sorted([*plans, *refused], key=lambda path: path.stat().st_mtime, reverse=True)[:limit]
     return [Run(RunFolder(path.parent), refused=path.name == "verdict.json") for path in newest]
