@@ -129,16 +129,15 @@ def measure(
 def plan_confirmation(plan: Plan, folder: RunFolder, number: int) -> tuple[Plan, RunFolder]:
     """Plan of the `number`-th confirmation of a suspect run: the same load, in a sibling folder, for the same build."""
     trigger = Trigger(**plan.trigger.model_dump() | {"kind": TriggerKind.CONFIRMATION, "reason": f"confirms {plan.run_id}"})
-    run_id = f"{plan.run_id}-confirm-{number}"
-    confirmation = plan.model_copy(update={"run_id": run_id, "confirms": plan.run_id, "trigger": trigger})
-    sibling = RunFolder(folder.path.parent / run_id)
+    sibling = folder.confirmation(number)
+    confirmation = plan.model_copy(update={"run_id": sibling.run_id, "confirms": plan.run_id, "trigger": trigger})
     confirmation.write(sibling.plan)
     return confirmation, sibling
 
 
 def confirmation_folders(folder: RunFolder) -> list[RunFolder]:
     """The measured confirmations of a run, oldest first."""
-    siblings = (RunFolder(folder.path.parent / f"{folder.run_id}-confirm-{n}") for n in range(1, CONFIRMATIONS + 1))
+    siblings = (folder.confirmation(number) for number in range(1, CONFIRMATIONS + 1))
     return [sibling for sibling in siblings if sibling.metrics.exists()]
 
 
