@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import getpass
 import json
 import os
 from datetime import UTC, datetime, timedelta
@@ -11,6 +10,7 @@ from typing import Annotated
 import typer
 
 from loadtest.cli.printing import Format, FormatOption, print_plain, print_table
+from loadtest.cli.run import user_name
 from loadtest.errors import ConfigurationError
 from loadtest.history.models import Acknowledgement
 from loadtest.history.text import aware
@@ -120,14 +120,9 @@ COMMANDS = (mute, accept, false_alarm, acknowledgements, withdraw)
 
 
 def _person(by: str | None) -> str:
-    if by:
-        return by
-    if user := os.environ.get("USER"):
-        return user
-    try:
-        return getpass.getuser()
-    except (KeyError, OSError):
-        raise ConfigurationError("It is not known who you are; give --by.") from None
+    if name := by or os.environ.get("USER") or user_name():
+        return name
+    raise ConfigurationError("It is not known who you are; give --by.")
 
 
 def _expiry(text: str) -> datetime:
