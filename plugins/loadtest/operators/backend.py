@@ -31,7 +31,8 @@ class CheckHealthOperator(StageOperator):
     def run_stage(self, folder: RunFolder, context: Context) -> dict[str, Any]:
         from loadtest.backend.health import check_health
 
-        return {"healthy": True, "report": str(check_health(Plan.read(folder.plan), folder))[:300]}
+        report = check_health(Plan.read(folder.plan), folder)
+        return {"status": report.status, "attempts": report.attempts, "waited_s": report.waited_s}
 
 
 class StopBackendOperator(StageOperator):
