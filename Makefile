@@ -57,7 +57,10 @@ run: ; @exit $(RUN_EXIT)
 else
 include $(RESULT)
 $(RESULT): FORCE install
-	@mkdir -p $(@D); rm -f $@; $(LOADTEST) airflow run $(RUN_OPTIONS); echo "RUN_EXIT := $$?" > $@
+# Make tells only the shell about a SIGTERM, so the shell hands it on and then waits for the clean-up.
+	@mkdir -p $(@D); rm -f $@; $(LOADTEST) airflow run $(RUN_OPTIONS) <&0 & run=$$!; \
+	trap "kill -TERM $$run 2>/dev/null" INT TERM HUP; \
+	while wait $$run; code=$$?; kill -0 $$run 2>/dev/null; do :; done; echo "RUN_EXIT := $$code" > $@
 FORCE: ;
 endif
 endif

@@ -36,10 +36,12 @@ COMPONENTS = {
 
 
 class RunningAirflow(FileModel):
-    """`airflow.json`: the Airflow that was started and how to reach it. The password stays in Airflow's own file."""
+    """`airflow.json`: the Airflow that was started and how to reach it. The password stays in Airflow's own file.
+    `stays`: until it is stopped explicitly; else the last run that uses it stops it."""
 
     url: str
     processes: dict[str, ProcessIdentity]
+    stays: bool = False
 
     @property
     def is_alive(self) -> bool:
@@ -47,12 +49,13 @@ class RunningAirflow(FileModel):
 
 
 class LocalAirflow:
-    """Starts, finds and stops the project's own Airflow. `home` is AIRFLOW_HOME."""
+    """Starts, finds and stops the project's own Airflow. `home` is AIRFLOW_HOME; `started_here`: whether `start` started it."""
 
     def __init__(self, settings: Settings, home: Path | None = None) -> None:
         self._settings = settings
         self.home = home or Path(os.environ.get("LOADTEST_AIRFLOW_HOME", settings.home / ".airflow"))
         self._state = self.home / "airflow.json"
+        self.started_here = False
 
     def running(self) -> RunningAirflow | None:
         """The Airflow that `start` left running, None when it is gone."""
@@ -84,7 +87,12 @@ class LocalAirflow:
             except BaseException:
                 self.stop()
                 raise
+            self.started_here = True
             return RunningAirflow(url=url, processes=processes)
+
+    def keep(self, running: RunningAirflow) -> None:
+        """Leave it running when the runs that use it have ended."""
+        running.model_copy(update={"stays": True}).write(self._state)
 
     def stop(self) -> None:
         """Stop every component; harmless when nothing runs."""

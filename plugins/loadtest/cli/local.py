@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import signal
 import sys
 from typing import Annotated
 
 import typer
 from rich.console import Console
 
-from loadtest.errors import InfrastructureError, LoadTestError
+from loadtest.airflow_client import DagRun
+from loadtest.cli.interrupts import Interrupts
+from loadtest.errors import EXIT_INTERRUPTED, InfrastructureError, LoadTestError
 from loadtest.local_airflow import USERNAME, LocalAirflow, RunningAirflow
 from loadtest.settings import settings
 
@@ -24,6 +25,7 @@ def up() -> None:
     """Start Airflow and leave it running."""
     airflow = LocalAirflow(settings())
     running = _start(airflow)
+    airflow.keep(running)
     print(f"Airflow is up: {running.url}\n  user {USERNAME}, password {airflow.password()}\n  stop it with: make down")
 
 
@@ -63,23 +65,23 @@ def run(
 
     values = {name: value for name, value in locals().items() if isinstance(value, str)}
     conf = conf_of(values)
-    signal.signal(signal.SIGTERM, _interrupt)
     airflow = LocalAirflow(settings())
-    was_running = airflow.running() is not None
-    try:
-        with airflow.client(_start(airflow).url) as client, TerminalWatcher(console) as watcher:
-            dag_run = start_run(client, conf)
-            console.print(f"Airflow: {client.url}/dags/load_test/runs/{dag_run.run_id}", markup=False, soft_wrap=True)
-            followed = follow(client, dag_run, watcher)
-    except KeyboardInterrupt:
-        console.print("Interrupted: stopping the load, the backend and Airflow.")
-        if was_running:
-            _stop_dag_run(airflow)
-        sys.exit(130)
-    finally:
-        if not was_running:
-            airflow.stop()
-            stop_leftovers(settings())
+    dag_run = None
+    with Interrupts():
+        try:
+            with airflow.client(_start(airflow).url) as client, TerminalWatcher(console) as watcher:
+                dag_run = start_run(client, conf)
+                console.print(f"Airflow: {client.url}/dags/load_test/runs/{dag_run.run_id}", markup=False, soft_wrap=True)
+                followed = follow(client, dag_run, watcher)
+        except KeyboardInterrupt:
+            console.print("Interrupted: stopping what this command started.")
+            if dag_run is not None:
+                _stop_dag_run(airflow, dag_run)
+            sys.exit(EXIT_INTERRUPTED)
+        finally:
+            if (airflow.started_here or dag_run is not None) and not _is_needed(airflow, dag_run):
+                airflow.stop()
+                stop_leftovers(settings())
     if followed.folder is None or followed.verdict is None:
         raise InfrastructureError(f"The DAG run ended {followed.state} without a verdict; look at its tasks in Airflow.")
     from loadtest.pipeline import planned_load_s
@@ -99,8 +101,24 @@ def _start(airflow: LocalAirflow) -> RunningAirflow:
         return airflow.start(lambda text: console.print(text))
 
 
-def _stop_dag_run(airflow: LocalAirflow) -> None:
-    """End the load of the active run as its Stop button does: fail the load task, the rest follows."""
+def _is_needed(airflow: LocalAirflow, own: DagRun | None) -> bool:
+    """Whether it is to stay, or a load test that another command asked for is running or waiting."""
+    from loadtest.cli.dag_run import DAG_ID
+
+    running = airflow.running()
+    if running is None or running.stays:
+        return running is not None
+    try:
+        with airflow.client(running.url) as client:
+            active = client.list_runs(DAG_ID, states=("running", "queued"))
+    except LoadTestError:
+        return False
+    return any(own is None or run.run_id != own.run_id for run in active)
+
+
+def _stop_dag_run(airflow: LocalAirflow, run: DagRun) -> None:
+    """End the load of a run as its Stop button does: fail the load task, the rest follows. In an Airflow that is about to be
+    stopped nothing can follow: there the whole run ends, or the next Airflow would go on with it."""
     from loadtest.cli.dag_run import DAG_ID
 
     running = airflow.running()
@@ -108,13 +126,11 @@ def _stop_dag_run(airflow: LocalAirflow) -> None:
         return
     try:
         with airflow.client(running.url) as client:
-            for active in client.list_runs(DAG_ID, states=("running", "queued")):
-                for task in client.task_instances(DAG_ID, active.run_id):
-                    if task.state == "running":
-                        client.set_task_state(DAG_ID, active.run_id, task.task_id, "failed")
+            if not _is_needed(airflow, run):
+                client.set_run_state(DAG_ID, run.run_id, "failed", note="interrupted in the terminal")
+                return
+            for task in client.task_instances(DAG_ID, run.run_id):
+                if task.state == "running":
+                    client.set_task_state(DAG_ID, run.run_id, task.task_id, "failed")
     except LoadTestError as error:
         console.print(str(error), markup=False)
-
-
-def _interrupt(*_: object) -> None:
-    raise KeyboardInterrupt
