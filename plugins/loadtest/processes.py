@@ -61,11 +61,14 @@ def free_port() -> int:
 def stop_group(identity: ProcessIdentity, *, grace_s: float = 5.0) -> bool:
     """End the process group that `identity` leads: SIGTERM, and SIGKILL for what is left after `grace_s`.
 
-    Only for a process started with `start_new_session=True` (its pid is its group). Returns whether it was alive.
+    Only for a process started with `start_new_session=True` (its pid is its group). What a dead leader left of its group is
+    ended too: the system gives its pid to no other process as long as the group exists. Returns whether there was any.
     """
-    if not identity.is_alive or identity.pid <= 1:
+    if identity.pid <= 1 or not (identity.is_alive or (identity.is_here and not psutil.pid_exists(identity.pid))):
         return False
     members = _group_members(identity.pid)
+    if not members:
+        return False
     with contextlib.suppress(ProcessLookupError):
         os.killpg(identity.pid, signal.SIGTERM)
     _, alive = psutil.wait_procs(members, timeout=grace_s)
