@@ -156,3 +156,11 @@ def test_no_run(
     monkeypatch.chdir(tmp_path)
     (tmp_path / "empty").mkdir()
     assert "is no run below" in refused(capsys, command, name)
+
+
+def test_runs_root_that_cannot_be_written(
+    include: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "file").write_text("in the way")
+    monkeypatch.setenv("LOADTEST_RUNS_ROOT", str(tmp_path / "file"))
+    assert "Files cannot be read or written: Not a directory" in refused(capsys, *TOY)

@@ -22,3 +22,7 @@ def main(arguments: list[str] | None = None) -> None:
     except BrokenPipeError:
         sys.stderr.close()
         sys.exit(EXIT_USAGE)
+    except OSError as error:  # a full or read-only disk, a folder without permission
+        where = f" ({error.filename})" if error.filename else ""
+        print(f"loadtest: Files cannot be read or written: {error.strerror or error}{where}.", file=sys.stderr)
+        sys.exit(EXIT_USAGE)
