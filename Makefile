@@ -90,8 +90,8 @@ system-packages: ## PostgreSQL and Chromium for the tests, from Debian
 # --- benchmarks: each prints FIGURE lines
 
 SEED ?= 2026
-.PHONY: bench-recorder bench-load bench-analysis bench-gate bench-drift bench-judge-cost bench-overhead bench-report
-bench-recorder bench-load bench-analysis bench-overhead bench-report bench-real-runs: install-dev
+.PHONY: bench-recorder bench-load bench-analysis bench-gate bench-drift bench-judge-cost bench-overhead bench-report bench-trends bench-real-runs
+bench-recorder bench-load bench-analysis bench-overhead bench-report bench-trends bench-real-runs: install-dev
 	$(PYTHON) -m benchmarks.$(subst -,_,$@)
 bench-gate bench-drift bench-judge-cost: install-dev
 	$(PYTHON) -m benchmarks.$(subst -,_,$@) --seed $(SEED)

@@ -10,6 +10,7 @@ import typer
 
 from loadtest.cli.printing import Format, FormatOption, print_table
 from loadtest.cli.run import run
+from loadtest.errors import EXIT_USAGE
 from loadtest.run_folder import RunFolder
 from loadtest.settings import settings
 
@@ -29,14 +30,20 @@ RunArgument = Annotated[str, typer.Argument(metavar="RUN", help="A run folder, o
 def analyze(run: RunArgument, output: FormatOption = Format.TEXT) -> None:
     """Samples to metrics again: metrics.json, analysis.json and the CSV files of a run."""
     from loadtest.analysis.analyze import analyze as analyze_folder
+    from loadtest.analysis.models import Analysis
     from loadtest.cli.folders import find_run
+    from loadtest.reporting.escape import plain
 
     folder = find_run(run)
     metrics = analyze_folder(folder)
+    for warning in Analysis.read(folder.analysis).warnings:
+        print(f"loadtest: {plain(warning, 500)}", file=sys.stderr)
     if output is Format.JSON:
         print(metrics.model_dump_json(indent=2))
     else:
         print(f"{metrics.total.n:,} requests of {len(metrics.endpoints)} endpoints; written: {folder.metrics}")
+    if metrics.total.n == 0:
+        sys.exit(EXIT_USAGE)
 
 
 @app.command()
