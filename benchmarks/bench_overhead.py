@@ -55,7 +55,7 @@ def install_taurus() -> None:
         return
     uv = [str(ROOT / ".venv" / "bin" / "uv")]
     subprocess.run([*uv, "venv", "-q", "--python", "3.11", str(TAURUS)], check=True)
-    packages = ["bzt", "locust==2.47.0", "setuptools"]
+    packages = ["bzt", "locust==2.47.0", "pip", "setuptools"]  # Taurus calls pip
     subprocess.run([*uv, "pip", "install", "-q", "--python", str(TAURUS / "bin" / "python"), *packages], check=True)
 
 
