@@ -84,7 +84,7 @@ test-browser: install-dev system-packages
 	$(PYTHON) -m pytest -m browser tests/browser
 test-slow: install-dev system-packages ## what takes minutes
 	$(PYTHON) -m pytest -m "slow and not browser"
-system-packages: ## PostgreSQL and Chromium for the tests, from Debian
+system-packages: ## PostgreSQL, Chromium and npm for the tests, from Debian
 	@tests/install_system_packages.sh
 
 # --- benchmarks: each prints FIGURE lines
