@@ -9,7 +9,6 @@ running Locust, where each request finds cold caches, this costs a third of doin
 from __future__ import annotations
 
 import json
-import logging
 import os
 import re
 import secrets
@@ -26,6 +25,7 @@ from loadtest.load import streams
 from loadtest.load.exemplars import Slowest
 from loadtest.load.grouping import EndpointNames
 from loadtest.load.server_timing import component_name, parse_server_timing
+from loadtest.load.statistics_feed import Requests, StatisticsFeed
 from loadtest.load.stream_writer import NameTable, StreamWriter
 from loadtest.load.streams import MAX_U16, MAX_U32, NO_ERROR, SAMPLE, SERVER_RECORD
 
@@ -40,7 +40,6 @@ INTENDED = "loadtest_intended_us"  # of a greenlet: the intended start of its ar
 TRACE = "loadtest_trace"  # of a greenlet: the number of its latest trace
 BAD_STATUS = ("HTTPError", "BadStatusCode", "LocustBadStatusCode")  # their text repeats the URL
 
-logger = logging.getLogger(__name__)
 _pack, _pack_server, dict_get = SAMPLE.pack, SERVER_RECORD.pack, dict.get
 _ADDRESS = re.compile(r"0x[0-9a-fA-F]+")
 _URL_TAIL = re.compile(r" (?:for|with) url: \S+")
@@ -69,7 +68,7 @@ class Recorder:
         self.raw_names = 0
         self.requests_sent = 0  # by HTTP sessions that carry our trace header
         self.requests_answered = 0
-        self._stats = stats
+        self._stats = StatisticsFeed(stats) if stats is not None else None
         self._open_loop = open_loop
         self._earliest_us = int((time() - 3600) * 1_000_000)
         self._batch: list[tuple] = []
@@ -134,13 +133,15 @@ class Recorder:
         """Work off what was taken down."""
         batch, self._batch = self._batch, []
         endpoint_of, thresholds, writer = self._endpoint_of, self._slowest.thresholds, self._writer
-        earliest_us, users, log_request = self._earliest_us, self.users, self._stats.log_request if self._stats else None
+        earliest_us, users, feed = self._earliest_us, self.users, self._stats
+        fed: dict[tuple[int, str], Requests] = {}
         for request_type, name, took_ms, length, start_time, ended, url, status, headers, error, intended, trace in batch:
             try:
                 known = endpoint_of.get((request_type, name))
             except TypeError:  # not hashable: no name that anybody should use, but a request all the same
                 request_type, name, known = str(request_type), str(name), None
-            endpoint, stats_name = known or self._new_name(request_type, name, url)
+            known = known or self._new_name(request_type, name, url)
+            endpoint = known[0]
             try:
                 latency_us = int((took_ms or 0.0) * 1000)
                 start_us = int(start_time * 1_000_000) if ended is None else int(ended * 1_000_000) - latency_us
@@ -167,11 +168,14 @@ class Recorder:
             if latency_us > thresholds.get(endpoint, -1):
                 self._slowest.add(endpoint, latency_us, start_us, status or 0, error, self.trace_id(trace))
             self.samples += 1
-            if log_request:
-                try:
-                    log_request(request_type, stats_name, took_ms, length or 0)
-                except Exception:  # Locust cannot add it up; our sample is there
-                    logger.debug("Locust's statistics take no %r ms, %r bytes", took_ms, length)
+            if feed:
+                requests = fed.get(known)
+                if requests is None:
+                    requests = fed[known] = Requests(request_type, known[1])
+                requests.times_ms.append(took_ms)
+                requests.lengths.append(length)
+        for requests in fed.values():
+            feed.add(requests)
         if len(writer.samples) >= FLUSH_BYTES:
             self._write()
 
