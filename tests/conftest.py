@@ -3,6 +3,11 @@
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
+
+# No timing assertion on a shared machine; the rest as Hypothesis chooses (in CI: always the same examples).
+settings.register_profile("loadtest", settings(), deadline=None)
+settings.load_profile("loadtest")
 
 AIRFLOW_TESTS = ("dags", "end_to_end")
 
