@@ -72,6 +72,9 @@ down: install ## stop Airflow and everything it left
 
 # --- test
 
+# A real scheduler on a shared machine: what fails gets one more try on a new Airflow, and that is said aloud.
+AIRFLOW_PYTEST = $(PYTHON) -m pytest -m "airflow and not slow" -p no:xdist tests/dags tests/end_to_end
+
 .PHONY: test test-unit test-airflow test-browser test-slow lint system-packages
 test: install-dev system-packages lint test-unit test-airflow test-browser ## everything CI must pass
 lint:
@@ -79,7 +82,7 @@ lint:
 test-unit: install-dev
 	$(PYTHON) -m pytest -n 2 --dist loadfile
 test-airflow: install-dev ## DAG runs and the end-to-end tests against a real scheduler
-	$(PYTHON) -m pytest -m "airflow and not slow" -p no:xdist tests/dags tests/end_to_end
+	$(AIRFLOW_PYTEST) || { echo "Once more, only what failed, on a new Airflow:"; $(AIRFLOW_PYTEST) --last-failed; }
 test-browser: install-dev system-packages
 	$(PYTHON) -m pytest -m browser tests/browser
 test-slow: install-dev system-packages ## what takes minutes

@@ -6,6 +6,7 @@ import os
 import re
 import signal
 
+import httpx
 import psutil
 import pytest
 from upath import UPath
@@ -48,10 +49,18 @@ def wait_for_load(airflow: AirflowClient, run_id: str) -> RunFolder:
 
 
 def wait_for_question(airflow: AirflowClient, run_id: str, *, dag_id: str = DAG, task_id: str = "setup.approve") -> None:
-    """Until the approval awaits its answer and its process is gone: answered sooner than a person can, it would fail."""
+    """Until the approval awaits its answer, its process is gone, and the scheduler has been around its loop since: answered
+    sooner than a person can, the task would fail."""
     wait_until(lambda: airflow.task_states(dag_id, run_id).get(task_id) == "awaiting_input", "it asks")
     scheduler = psutil.Process(LocalAirflow(settings()).running().processes["scheduler"].pid)
     wait_until(lambda: not any(TASK_PROCESS.search(title(child)) for child in scheduler.children(recursive=True)), "it rests")
+    for _ in range(2):  # the first heartbeat may belong to a loop that had begun before
+        beat = heartbeat(airflow)
+        wait_until(lambda last=beat: heartbeat(airflow) != last, "the scheduler goes on")
+
+
+def heartbeat(airflow: AirflowClient) -> str:
+    return httpx.get(f"{airflow.url}/api/v2/monitor/health").json()["scheduler"]["latest_scheduler_heartbeat"]
 
 
 def title(process: psutil.Process) -> str:
@@ -77,8 +86,6 @@ def test_a_whole_run_is_green_and_its_files_can_be_fetched(airflow: AirflowClien
 
 
 def test_the_web_app_asks_who_is_there(airflow: AirflowClient) -> None:
-    import httpx
-
     for path in ("/loadtest/", "/loadtest/api/runs", "/loadtest/api/dag-runs/manual__whole/verdict"):
         assert httpx.get(airflow.url + path).status_code == 401
 
