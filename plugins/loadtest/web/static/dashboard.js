@@ -26,7 +26,7 @@ const webLink = (text, href) => (/^https?:\/\//.test(href || "") ? link(text, hr
 
 function runRow(run) {
   const row = element("tr");
-  const outcome = run.outcome || "running";
+  const outcome = run.outcome || (run.progress ? "running" : "no_verdict");  // an interrupted run has neither
   const what = [run.scenario, run.environment, run.profile].filter(Boolean).join(" / ") || run.run_id;
   const when = run.created_at ? new Date(run.created_at).toLocaleString() : "";
   const who = [run.by, run.commit ? run.commit.slice(0, 10) : null].filter(Boolean).join(", ");
