@@ -16,20 +16,19 @@ random.seed(7)
 ours, theirs = RequestStats(), RequestStats()
 feed = StatisticsFeed(ours)
 for batch in range(20):
-    groups = {}
     for _ in range(64):
         name = random.choice(["/a", "/b", "/c"])
         took_ms = random.choice([None, random.lognormvariate(3, 2)])
         length = random.choice([None, random.randrange(10_000)])
-        group = groups.setdefault(name, Requests("GET", name))
+        group = feed.pending.setdefault(name, Requests("GET", name))
         group.times_ms.append(took_ms)
         group.lengths.append(length)
         theirs.log_request("GET", name, took_ms, length or 0)
-    for group in groups.values():
-        feed.add(group)
+    feed.feed()
 odd = Requests("GET", "/odd")
 odd.times_ms, odd.lengths = [1.0, "soon", 3.0], [1, 2, 3]
-feed.add(odd)
+feed.pending["odd"] = odd
+feed.feed()
 for took_ms, length in ((1.0, 1), (3.0, 3)):
     theirs.log_request("GET", "/odd", took_ms, length)
 

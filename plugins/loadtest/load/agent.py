@@ -7,6 +7,7 @@ set aside, because the plan says how much load there is.
 from __future__ import annotations
 
 import atexit
+import gc
 import inspect
 import logging
 import os
@@ -163,6 +164,10 @@ class Agent:
     # -- events -------------------------------------------------------------------------------------------------
 
     def on_test_start(self, **_: object) -> None:
+        # Modules and classes live as long as the process. The collector need not walk through them again and again: each time
+        # it held up all users for 20 ms, 1.5 % of the time of a saturated process.
+        gc.collect()
+        gc.freeze()
         self.started_at = monotonic()
         self.event("test_start")
         self._started.set()
@@ -214,7 +219,7 @@ class Agent:
                 "users": self.users,
                 "samples": recorder.samples,
                 "raw_names": recorder.raw_names,
-                "in_flight": max(0, recorder.requests_sent - recorder.requests_answered),
+                "in_flight": len(recorder.in_flight),
             }
             | (self.arrivals.facts() if self.arrivals else {})
         )

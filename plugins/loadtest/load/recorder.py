@@ -37,8 +37,10 @@ MAX_COMPONENTS = 32
 FLUSH_BYTES = 64 * 1024  # written then, and each second
 LATEST_US = 4_100_000_000_000_000  # in the year 2099
 INTENDED = "loadtest_intended_us"  # of a greenlet: the intended start of its arrival
-TRACE = "loadtest_trace"  # of a greenlet: the number of its latest trace
+OWN_TRACE = 0
 BAD_STATUS = ("HTTPError", "BadStatusCode", "LocustBadStatusCode")  # their text repeats the URL
+
+Known = tuple[int, str, str]  # endpoint's id; name and method for Locust's statistics
 
 _pack, _pack_server, dict_get = SAMPLE.pack, SERVER_RECORD.pack, dict.get
 _ADDRESS = re.compile(r"0x[0-9a-fA-F]+")
@@ -66,8 +68,8 @@ class Recorder:
         self.users = 0  # kept up to date by the agent
         self.samples = 0
         self.raw_names = 0
-        self.requests_sent = 0  # by HTTP sessions that carry our trace header
-        self.requests_answered = 0
+        self.in_flight: dict[Any, int] = {}  # greenlets that wait for an answer, and their traces' numbers
+        self._traces = 0
         self._stats = StatisticsFeed(stats) if stats is not None else None
         self._open_loop = open_loop
         self._earliest_us = int((time() - 3600) * 1_000_000)
@@ -79,9 +81,10 @@ class Recorder:
         self._component_table = NameTable("component", MAX_COMPONENTS, names)
         self._components: dict[str, int] = {}  # ids by the spellings of the header
         self._grouping = EndpointNames(patterns)
-        self._endpoint_of: dict[tuple[str, str], tuple[int, str]] = {}  # raw name: id, name for Locust's statistics
+        self._endpoint_of: dict[tuple[str, str], Known] = {}  # by raw name
         self._slowest = Slowest(exemplars_per_endpoint)
-        self._trace_prefix = f"00-{secrets.token_hex(8)}"
+        self._trace_prefix = secrets.token_hex(8)
+        self._trace_form = f"00-{self._trace_prefix}%016x-%016x-01"
         self.fact({"event": "process", "worker": worker, "pid": os.getpid(), "host": socket.gethostname(), "t": time()})
 
     def on_request(
@@ -97,50 +100,31 @@ class Recorder:
         **_: object,
     ) -> None:
         """Listener of Locust's `request` event: any protocol, any user class. Keeps no body and no exception."""
+        known = self._known_name(request_type, name, url)
         if response is None:
-            status = headers = history = None
+            status = timing = None
         else:
             status = getattr(response, "status_code", None)
             headers = getattr(response, "headers", None)
-            history = getattr(response, "history", None)
-        error = NO_ERROR if exception is None else self._record_error(request_type, name, exception, status, url)
-        greenlet = getcurrent().__dict__
-        intended = greenlet.pop(INTENDED, None) if self._open_loop else None
+            # geventhttpclient keeps (name, value) under lower-case names: one look-up instead of its own `get`
+            timing = dict_get(headers, "server-timing") if type(headers) is FastHeaders else server_timing_of(headers)
+        error = self._record_error(request_type, known, exception, status) if exception else NO_ERROR
+        greenlet = getcurrent()
+        trace = self.in_flight.pop(greenlet, OWN_TRACE)
+        intended = greenlet.__dict__.pop(INTENDED, None) if self._open_loop else None
         ended = time() if start_time is None else None
         batch = self._batch
-        batch.append(
-            (
-                request_type,
-                name,
-                response_time,
-                response_length,
-                start_time,
-                ended,
-                url,
-                status,
-                headers,
-                error,
-                intended,
-                greenlet.get(TRACE),
-            )
-        )
-        if url is not None:
-            self.requests_answered += 1 + len(history) if history else 1  # redirects are requests of their own
+        batch.append((known, response_time, response_length, start_time, ended, status, timing, error, intended, trace))
         if len(batch) >= BATCH:
             self.drain()
 
     def drain(self) -> None:
         """Work off what was taken down."""
         batch, self._batch = self._batch, []
-        endpoint_of, thresholds, writer = self._endpoint_of, self._slowest.thresholds, self._writer
+        thresholds, writer = self._slowest.thresholds, self._writer
         earliest_us, users, feed = self._earliest_us, self.users, self._stats
-        fed: dict[tuple[int, str], Requests] = {}
-        for request_type, name, took_ms, length, start_time, ended, url, status, headers, error, intended, trace in batch:
-            try:
-                known = endpoint_of.get((request_type, name))
-            except TypeError:  # not hashable: no name that anybody should use, but a request all the same
-                request_type, name, known = str(request_type), str(name), None
-            known = known or self._new_name(request_type, name, url)
+        pending = feed.pending if feed else {}
+        for known, took_ms, length, start_time, ended, status, timing, error, intended, trace in batch:
             endpoint = known[0]
             try:
                 latency_us = int((took_ms or 0.0) * 1000)
@@ -156,28 +140,25 @@ class Recorder:
                 late_us = max(0, start_us - intended)
                 start_us -= late_us
                 latency_us += late_us
+            if type(status) is not int:
+                status = _whole_number(status, MAX_U16)
             try:
-                writer.samples += _pack(start_us, latency_us, late_us, length or 0, endpoint, error, status or 0, users)
+                writer.samples += _pack(start_us, latency_us, late_us, length or 0, endpoint, error, status, users)
             except Exception:  # a custom client may report anything: odd numbers are brought into range, never dropped
                 writer.samples += _pack_odd(start_us, latency_us, late_us, length, endpoint, error, status, users)
-            if headers:
-                # geventhttpclient keeps (name, value) under lower-case names: one look-up instead of its own `get`
-                found = dict_get(headers, "server-timing") if type(headers) is FastHeaders else headers.get("server-timing")
-                if found is not None:
-                    self._record_server_timing(found[1] if type(found) is tuple else found)
+            if timing is not None:
+                self._record_server_timing(timing[1] if type(timing) is tuple else timing)
             if latency_us > thresholds.get(endpoint, -1):
-                self._slowest.add(endpoint, latency_us, start_us, status or 0, error, self.trace_id(trace))
+                self._slowest.add(endpoint, latency_us, start_us, status, error, self.trace_id(trace))
             self.samples += 1
             if feed:
-                requests = fed.get(known)
+                requests = pending.get(known)
                 if requests is None:
-                    requests = fed[known] = Requests(request_type, known[1])
+                    requests = pending[known] = Requests(known[2], known[1])
                 requests.times_ms.append(took_ms)
                 requests.lengths.append(length)
-        for requests in fed.values():
-            feed.add(requests)
         if len(writer.samples) >= FLUSH_BYTES:
-            self._write()
+            self.flush()
 
     # -- server time --------------------------------------------------------------------------------------------
 
@@ -190,7 +171,10 @@ class Recorder:
                 server += _pack_server(row, int(float(duration_ms) * 1000), self._components[component])
         except Exception:  # another notation, a new component, an odd number: read it properly, from the start
             del server[before:]
-            self._record_unusual_timing(found, row)
+            try:
+                self._record_unusual_timing(found, row)
+            except Exception:  # cannot even be printed
+                del server[before:]
 
     def _record_unusual_timing(self, found: Any, row: int) -> None:
         header = ",".join(str(pair[1]) for pair in found) if isinstance(found, list) else str(found)
@@ -206,32 +190,43 @@ class Recorder:
     # -- traces -------------------------------------------------------------------------------------------------
 
     def next_traceparent(self) -> str:
-        """Value of a `traceparent` header of a new trace; the current greenlet remembers it for the exemplars."""
-        self.requests_sent = number = self.requests_sent + 1
-        getcurrent().__dict__[TRACE] = number
-        span = "%016x" % number  # noqa: UP031 (half the time of a format specifier)
-        return f"{self._trace_prefix}{span}-{span}-01"
+        """Value of a `traceparent` header of a new trace, remembered for the request that this greenlet waits for.
 
-    def trace_id(self, number: int | None) -> str:
-        return "" if number is None else f"{self._trace_prefix[3:]}{number:016x}"
+        What follows a redirect, or is sent inside the `with` of another request, takes the place of the one before.
+        """
+        self._traces = number = self._traces + 1
+        self.in_flight[getcurrent()] = number
+        return self._trace_form % (number, number)
+
+    def own_trace(self) -> None:
+        """A request goes out with a `traceparent` of the scenario's own, which the exemplars do not know."""
+        self.in_flight[getcurrent()] = OWN_TRACE
+
+    def trace_id(self, number: int) -> str:
+        return "" if number == OWN_TRACE else f"{self._trace_prefix}{number:016x}"
 
     # -- names --------------------------------------------------------------------------------------------------
 
-    def _new_name(self, request_type: str, name: str, url: str | None) -> tuple[int, str]:
+    def _known_name(self, request_type: str, name: str, url: str | None) -> Known:
+        try:
+            return self._endpoint_of.get((request_type, name)) or self._new_name(request_type, name, url)
+        except TypeError:  # not hashable: no name that anybody should use, but a request all the same
+            return self._known_name(str(request_type), str(name), url)
+
+    def _new_name(self, request_type: str, name: str, url: str | None) -> Known:
         self.raw_names += 1
         method = str(request_type or "")
         endpoint = self._grouping.name_of(method, str(name or ""), str(url) if url is not None else None)
         if len(self._endpoint_of) >= MAX_CACHED_NAMES:
             self._endpoint_of.clear()
-        known = self._endpoints.id_of(endpoint), endpoint.removeprefix(f"{method} ")
+        known = self._endpoints.id_of(endpoint), endpoint.removeprefix(f"{method} "), request_type
         self._endpoint_of[request_type, name] = known
         return known
 
-    def _record_error(self, request_type: str, name: str, exception: BaseException | str, status: Any, url: str | None) -> int:
+    def _record_error(self, request_type: str, known: Known, exception: BaseException | str, status: Any) -> int:
         try:
-            if self._stats and exception:
-                _, stats_name = self._endpoint_of.get((request_type, name)) or self._new_name(request_type, name, url)
-                self._stats.log_error(request_type, stats_name, exception)
+            if self._stats:
+                self._stats.log_error(request_type, known[1], exception)
             return self._errors.id_of(describe_error(exception, status or 0))
         except Exception:  # an exception that cannot even be printed is still a failed request
             return self._errors.id_of(type(exception).__name__)
@@ -244,26 +239,36 @@ class Recorder:
 
     def flush(self) -> None:
         """Write everything so far."""
-        self.drain()
+        if self._batch:
+            self.drain()
+        if self._stats:
+            self._stats.feed()
         for endpoint, slowest in self._slowest.take_changed():
             self._writer.lines[streams.EXEMPLARS].append(json.dumps({"endpoint": endpoint, "slowest": slowest}))
-        self._write()
-
-    def _write(self) -> None:
         self._writer.flush()
+
+
+def server_timing_of(headers: Any) -> Any:
+    """Server-Timing of some client's headers, which may be a mapping or anything else; None without one."""
+    try:
+        return headers.get("server-timing")
+    except Exception:  # no mapping at all; then there is no server time
+        return None
 
 
 def _pack_odd(*values: object) -> bytes:
     """A record of values that are perhaps no numbers or out of range."""
     limits = (None, MAX_U32, MAX_U32, MAX_U32, MAX_U16, MAX_U16, MAX_U16, MAX_U16)
-    bounded = []
-    for value, limit in zip(values, limits, strict=True):
-        try:
-            number = int(value)  # type: ignore[call-overload]
-        except (TypeError, ValueError, OverflowError):
-            number = 0
-        bounded.append(number if limit is None else min(limit, max(0, number)))
-    return SAMPLE.pack(*bounded)
+    return SAMPLE.pack(*(_whole_number(value, limit) for value, limit in zip(values, limits, strict=True)))
+
+
+def _whole_number(value: object, limit: int | None) -> int:
+    """`value` brought into 0 to `limit`; 0 where it is no number; unbounded without a limit."""
+    try:
+        number = int(value)  # type: ignore[call-overload]
+    except Exception:
+        return 0
+    return number if limit is None else min(limit, max(0, number))
 
 
 def describe_error(exception: BaseException | str, status: int) -> str:

@@ -27,13 +27,20 @@ class Requests:
 
 
 class StatisticsFeed:
-    """`stats`: a `locust.stats.RequestStats`."""
+    """`stats`: a `locust.stats.RequestStats`; `pending`: what is to be fed, by any key."""
 
     def __init__(self, stats: Any) -> None:
         self._stats = stats
+        self.pending: dict[Any, Requests] = {}
 
-    def add(self, requests: Requests) -> None:
-        """Add the requests of one endpoint, in one step or, where a client reported odd numbers, one by one."""
+    def feed(self) -> None:
+        """Add up what is pending."""
+        for requests in self.pending.values():
+            self._add(requests)
+        self.pending.clear()
+
+    def _add(self, requests: Requests) -> None:
+        """The requests of one endpoint, in one step or, where a client reported odd numbers, one by one."""
         try:
             known = [one for one in requests.times_ms if one is not None]
             size = sum(filter(None, requests.lengths))

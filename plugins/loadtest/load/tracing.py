@@ -27,12 +27,13 @@ def trace_requests(recorder: Recorder, base_url: str) -> None:
     allowed = origin(base_url)
     build, init, send = HTTPClient._build_request, HTTPClient.__init__, LocustHttpAdapter.send
 
-    def build_traced(client, *args, **kwargs):
-        head = build(client, *args, **kwargs)
-        if HEADER in head:  # the scenario's own
-            recorder.requests_sent += 1
+    # named parameters, because collecting and spreading *args costs a third of the whole trace
+    def build_traced(client, method, request_uri, body=b"", headers=None, chunked=None):
+        head = build(client, method, request_uri, body, headers, chunked)
+        if "raceparent: " in head:  # the scenario's own, in either case; no URL has a space
+            recorder.own_trace()
             return head
-        return f"{head[:-2]}{HEADER}: {next_traceparent()}\r\n\r\n"
+        return f"{head[:-2]}traceparent: {next_traceparent()}\r\n\r\n"
 
     def init_allowed(client, *args, **kwargs):
         init(client, *args, **kwargs)
@@ -42,7 +43,7 @@ def trace_requests(recorder: Recorder, base_url: str) -> None:
         if not request.url.startswith(base_url + "/"):
             refuse_foreign(origin(request.url))
         if HEADER in request.headers:
-            recorder.requests_sent += 1
+            recorder.own_trace()
         else:
             request.headers[HEADER] = next_traceparent()
         return send(adapter, request, *args, **kwargs)
