@@ -7,7 +7,8 @@ from datetime import timedelta
 import pytest
 
 from loadtest.gate.models import Finding
-from loadtest.gate.validity import Usual, judge_validity
+from loadtest.gate.validity import judge_validity
+from loadtest.gate.validity_facts import Usual
 from loadtest.load.abort import describe
 from loadtest.load.models import AbortFacts, ArrivalFacts, HealthFacts, StopReason
 from loadtest.planning.models import AbortCriterion, LoadModel
@@ -55,6 +56,15 @@ INVALID = [
     pytest.param({"workers": (make_worker(saturated_share=0.35),)}, "saturated for 35 % of the steady phase", id="saturated"),
     pytest.param({"workers": (make_worker(saturated_share=None),)}, "did not observe its own CPU", id="saturation unknown"),
     pytest.param({"workers": (make_worker(loop_overshoot_median_ms=7.5),)}, "ran 7.50 ms late", id="overshoot"),
+    pytest.param({"running_users_share": 0.4}, "only 40 % of the planned users were running in the steady", id="users ended"),
+    pytest.param(
+        {"task_errors": 60, "task_error": "KeyError: 'token'"},
+        "60 exceptions left the scenario's tasks (first: KeyError: 'token'): users did not do what the scenario says",
+        id="task errors",
+    ),
+    pytest.param({"lost_samples": 12}, "12 requests were recorded but never reached the run folder", id="samples lost"),
+    pytest.param({"workers": (make_worker(observed_share=0.5),)}, "observed itself in only 50 % of the steady", id="half seen"),
+    pytest.param({"workers": (make_worker(stalled_share=0.2),)}, "stood still for 20 % of the steady phase", id="stalled"),
     pytest.param({"workers": (make_worker(max_clock_step_ms=-3600000.0),)}, "jumped by 3,600,000 ms", id="clock"),
 ]
 
@@ -108,11 +118,47 @@ def test_when_failed_health_checks_are_an_outage(
     assert finding.outcome is outcome
 
 
-def test_requests_without_an_answer_are_not_forgotten() -> None:
-    (finding,) = judged(in_flight_at_end=8)
-    assert finding.outcome is Outcome.WARN
-    assert "8 requests had no answer" in finding.sentence
-    assert judged(in_flight_at_end=1) == []
+@pytest.mark.parametrize(("in_flight", "outcomes"), [(1, []), (2, [Outcome.WARN]), (5, [Outcome.FAIL])])
+def test_requests_without_an_answer_are_not_forgotten(in_flight: int, outcomes: list[Outcome]) -> None:
+    findings = judged(in_flight_at_end=in_flight)
+    assert [finding.outcome for finding in findings] == outcomes
+    assert all(f"{in_flight} requests had no answer" in finding.sentence for finding in findings)
+
+
+def test_an_arrival_in_a_hundred_without_an_answer_fails_whatever_the_limit_of_concurrency_is() -> None:
+    plan = make_plan(load_model=LoadModel.OPEN, users=0, arrivals_per_s=1, max_concurrency=1000)
+    load = {"load_model": LoadModel.OPEN, "arrivals": ArrivalFacts(planned=125, started=125, late=0, dropped=0)}
+    (finding,) = judge_validity(plan, make_load(in_flight_at_end=60, **load), make_metrics())
+    assert (finding.outcome, finding.evidence["rule"]) == (Outcome.FAIL, "unanswered")
+
+
+@pytest.mark.parametrize(("late", "outcomes"), [(1, []), (10, [Outcome.WARN]), (60, [Outcome.INVALID])])
+def test_late_arrivals_are_the_generator_s_own_delay(late: int, outcomes: list[Outcome]) -> None:
+    plan = make_plan(load_model=LoadModel.OPEN, users=0, arrivals_per_s=1)
+    arrivals = ArrivalFacts(planned=125, started=125, late=late, dropped=0)
+    findings = judge_validity(plan, make_load(load_model=LoadModel.OPEN, arrivals=arrivals), make_metrics())
+    assert [finding.outcome for finding in findings] == outcomes
+
+
+def test_exceptions_of_tasks_that_follow_from_failed_answers_leave_the_verdict_to_the_failures() -> None:
+    metrics = make_metrics(make_endpoint("GET /a", 300, errors=60), make_endpoint("GET /b", 200))
+    (finding,) = judge_validity(make_plan(), make_load(task_errors=60, task_error="KeyError: 'id'"), metrics)
+    assert (finding.outcome, finding.evidence["rule"]) == (Outcome.WARN, "some_task_errors")
+
+
+def test_users_that_ended_are_told_with_their_reason() -> None:
+    findings = judged(running_users_share=0.1, task_errors=9, task_error="KeyError: 'token'")
+    assert "the others had ended, 9 exceptions left the scenario's tasks (first: KeyError: 'token')" in findings[0].sentence
+
+
+def test_a_fleet_must_have_the_scenario_of_the_plan_and_no_more_members_than_asked_for() -> None:
+    plan = make_plan(remote_workers=2)
+    fleet = [make_worker(f"eu/{number}", scenario_digest="") for number in (0, 1)]
+    assert judge_validity(plan, make_load(workers=tuple(fleet), expected_workers=2), make_metrics()) == []
+    fleet.append(make_worker("eu/2", scenario_digest="old"))
+    findings = judge_validity(plan, make_load(workers=tuple(fleet), expected_workers=2), make_metrics())
+    assert [finding.evidence["rule"] for finding in findings] == ["workers_surplus", "other_scenario"]
+    assert {finding.outcome for finding in findings} == {Outcome.INVALID}
 
 
 def test_metrics_that_were_never_computed() -> None:

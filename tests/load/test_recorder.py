@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+from http import HTTPStatus
 from pathlib import Path
 
 import numpy as np
@@ -128,6 +129,20 @@ def test_no_streams_at_all_are_an_empty_table(tmp_path: Path) -> None:
     assert conversion.samples == 0 and frame.empty and "endpoint" in frame
 
 
+class Unhelpful:
+    """Answers of clients that are no HTTP: headers that are a method, a status that cannot be turned into a number."""
+
+    def __init__(self, status_code: object) -> None:
+        self.status_code = status_code
+
+    def headers(self) -> list[tuple[str, bytes]]:
+        return []
+
+    def __int__(self) -> int:
+        raise RuntimeError("no number")
+
+
+odd_statuses = st.none() | st.integers(-5, 10**6) | st.text(max_size=3) | st.sampled_from([HTTPStatus.OK, Unhelpful(1)])
 odd_numbers = st.none() | st.floats(allow_nan=False) | st.integers(-(2**70), 2**70)
 
 
@@ -140,7 +155,7 @@ odd_numbers = st.none() | st.floats(allow_nan=False) | st.integers(-(2**70), 2**
                 "name": st.text(max_size=20),
                 "response_time": st.none() | st.floats() | st.text(max_size=3),
                 "response_length": odd_numbers,
-                "response": st.builds(Response, st.none() | st.integers(-5, 10**6)) | st.none(),
+                "response": st.builds(Response, odd_statuses) | st.builds(Unhelpful, odd_statuses) | st.none(),
                 "exception": st.none() | st.text(max_size=50) | st.builds(ValueError, st.text(max_size=500)),
                 "start_time": st.none() | st.floats() | st.floats(0, 4e9),
                 "url": st.none() | st.text(max_size=20),
@@ -191,6 +206,36 @@ def test_the_slowest_requests_are_kept_with_their_trace(tmp_path: Path) -> None:
     exemplars = json.loads((tmp_path / "exemplars.json").read_text())["exemplars"]
     assert [exemplar["latency_ms"] for exemplar in exemplars] == [99, 98, 97, 96, 95]
     assert exemplars[0]["trace_id"] == sent[99].split("-")[1]
+
+
+def test_what_is_no_request_of_ours_has_no_trace_of_ours(tmp_path: Path) -> None:
+    recorder = recorder_at(tmp_path)
+    recorder.next_traceparent()
+    request(recorder, "/traced")
+    request(recorder, "queue", url=None)
+    recorder.own_trace()
+    request(recorder, "/own")
+    recorder.flush()
+    converted(tmp_path)
+    exemplars = json.loads((tmp_path / "exemplars.json").read_text())["exemplars"]
+    assert [bool(exemplar["trace_id"]) for exemplar in exemplars] == [False, True, False]  # /own, /traced, queue
+
+
+def test_requests_in_flight_are_those_that_nobody_reported(tmp_path: Path) -> None:
+    recorder = recorder_at(tmp_path)
+    recorder.next_traceparent()
+    recorder.next_traceparent()  # follows a redirect
+    assert len(recorder.in_flight) == 1
+    request(recorder)
+    assert not recorder.in_flight
+
+
+@pytest.mark.parametrize("nothing", [None, "", False])
+def test_an_exception_that_is_none_is_a_success_as_for_locust(tmp_path: Path, nothing: object) -> None:
+    recorder = recorder_at(tmp_path)
+    request(recorder, exception=nothing)
+    recorder.flush()
+    assert converted(tmp_path)[1].error.tolist() == [""]
 
 
 @pytest.mark.parametrize(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+import tempfile
 from pathlib import Path
 from typing import Annotated
 
@@ -22,10 +23,13 @@ def worker(
     Start it anew after each run (Compose, systemd or Kubernetes do that). The scenario must be the same as the master's.
     """
     from loadtest.load.locust_command import PLUGIN
+    from loadtest.load.streams import SCENARIO_VARIABLE
     from loadtest.planning.config import load_scenario
 
     found = load_scenario(settings(), scenario)
-    locustfile = Path(found.folder) / found.locustfile
+    locustfile = (Path(found.folder) / found.locustfile).resolve()
     arguments = ["-f", f"{locustfile},{PLUGIN}", "--worker", "--master-host", master, "--master-port", str(port)]
     environment = {name: value for name, value in os.environ.items() if not name.startswith("LOCUST_")}
+    environment |= {"HOME": tempfile.mkdtemp(prefix="loadtest-worker-"), SCENARIO_VARIABLE: found.files_digest}
+    os.chdir(environment["HOME"])  # Locust reads files there and in HOME; they are not part of the scenario
     os.execve(sys.executable, [sys.executable, "-m", "locust", *arguments], environment)

@@ -16,7 +16,8 @@ from loadtest.gate.models import Comparison, Detectable, Finding, RegressionRepo
 from loadtest.gate.recommendations import recommend
 from loadtest.gate.steady_samples import EndpointSamples, Latencies, read_steady_samples
 from loadtest.gate.targets import judge_targets
-from loadtest.gate.validity import Usual, judge_validity
+from loadtest.gate.validity import judge_validity
+from loadtest.gate.validity_facts import Usual
 from loadtest.load.models import LoadResult, StopReason
 from loadtest.planning.models import Mute, Plan
 from loadtest.run_folder import RunFolder

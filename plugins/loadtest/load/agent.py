@@ -24,7 +24,7 @@ from locust.runners import MasterRunner, WorkerRunner
 from loadtest.load import streams
 from loadtest.load.agent_config import AgentConfig
 from loadtest.load.open_loop import ArrivalCounts, use_open_loop
-from loadtest.load.recorder import Recorder
+from loadtest.load.recorder import Recorder, describe_error
 from loadtest.load.self_observation import NAP_S, SelfObservation
 from loadtest.load.shipping import CONFIG_OPTION, STOP, Receiver, Shipper, stream_folder
 from loadtest.load.tracing import trace_requests
@@ -88,6 +88,7 @@ class Agent:
         self.receiver: Receiver | None = None
         self.shipper: Shipper | None = None
         self.started_at: float | None = None  # monotonic
+        self.task_errors = 0  # exceptions that left a scenario's task or on_start
         self._started = Event()
         self._parent = os.getppid()
 
@@ -109,6 +110,7 @@ class Agent:
         self.shipper = Shipper(self.runner, self.worker)
         self.runner.register_message(STOP, self.on_remote_stop, concurrent=True)
         self.prepare()
+        self.event("scenario", digest=os.environ.get(streams.SCENARIO_VARIABLE, ""))
         self.on_test_start()
 
     def on_remote_stop(self, **_: object) -> None:
@@ -151,6 +153,7 @@ class Agent:
         else:
             trace_requests(self.recorder, config.base_url)
             environment.events.request.add_listener(self.recorder.on_request)
+        environment.events.user_error.add_listener(self.on_task_error)
         environment.events.spawning_complete.add_listener(self.on_spawning_complete)
         environment.events.test_stop.add_listener(self.on_test_stop)
         environment.events.quitting.add_listener(lambda **_: self.recorder.flush())
@@ -174,6 +177,11 @@ class Agent:
 
     def on_spawning_complete(self, user_count: int, **_: object) -> None:
         self.event("spawning_complete", users=user_count)
+
+    def on_task_error(self, exception: BaseException, **_: object) -> None:
+        if not self.task_errors:
+            self.event("task_error", error=describe_error(exception, 0))
+        self.task_errors += 1
 
     def on_test_stop(self, **_: object) -> None:
         elapsed = monotonic() - self.started_at if self.started_at is not None else 0.0
@@ -199,9 +207,12 @@ class Agent:
             self._observation.napped(perf_counter() - before)
             self.recorder.users = self.users
             if monotonic() >= next_second:
-                next_second += 1
-                self.second()
-                self.recorder.flush()
+                next_second = monotonic() + 1
+                try:
+                    self.second()
+                    self.recorder.flush()
+                except Exception as error:  # a full disk, for a while; without its seconds the load would not be believed
+                    logger.error("cannot record: %s", error)
                 if not self.is_remote and os.getppid() != self._parent:
                     self.leave("the supervisor is gone")
 
@@ -220,6 +231,7 @@ class Agent:
                 "samples": recorder.samples,
                 "raw_names": recorder.raw_names,
                 "in_flight": len(recorder.in_flight),
+                "task_errors": self.task_errors,
             }
             | (self.arrivals.facts() if self.arrivals else {})
         )

@@ -11,6 +11,7 @@ import numpy as np
 from loadtest.load.models import WorkerFacts
 
 SATURATED_BUSY_SHARE = 0.9
+STALL_US = 250_000  # an event loop so late stood still: blocked by a task, frozen, or its machine was
 
 
 @dataclass
@@ -31,6 +32,14 @@ class ProcessFacts:
             (self.events if "event" in fact else self.seconds).append(fact)
             self.last_t = max(self.last_t, fact.get("t", 0.0))
 
+    def on_clock(self, offset_s: float | None) -> ProcessFacts:
+        """The same with times on the clock that is `offset_s` ahead of the process's own: the master's."""
+        if not offset_s:
+            return self
+        moved = ProcessFacts(self.worker)
+        moved.add(fact | {"t": fact["t"] + offset_s} for fact in sorted([*self.events, *self.seconds], key=lambda one: one["t"]))
+        return moved
+
     def event(self, name: str) -> dict[str, Any] | None:
         """The first event of that name."""
         return next((fact for fact in self.events if fact["event"] == name), None)
@@ -48,12 +57,12 @@ class ProcessFacts:
 
     @property
     def max_users(self) -> int:
-        spawned = (fact.get("users", 0) for fact in self.events if fact["event"] == "spawning_complete")
-        return max((*(fact["users"] for fact in self.seconds), *spawned), default=0)
+        """Most users that it counted; not what Locust announces, which is how many were planned."""
+        return max((fact["users"] for fact in self.seconds), default=0)
 
-    @property
-    def in_flight(self) -> int:
-        return self.seconds[-1].get("in_flight", 0) if self.seconds else 0
+    def latest(self, key: str) -> int:
+        """A count that only grows, as last reported; 0 if never."""
+        return next((fact[key] for fact in reversed(self.seconds) if key in fact), 0)
 
 
 def worker_facts(
@@ -65,12 +74,16 @@ def worker_facts(
     clock_offset_s: float | None,
     steady: tuple[float, float] | None,
 ) -> WorkerFacts:
-    """Self-observation over the steady phase (over all of the load when there was none)."""
-    seconds = [
-        fact for fact in process.seconds if fact["length_s"] >= 0.5 and (steady is None or steady[0] < fact["t"] <= steady[1] + 1)
-    ]
+    """Self-observation over the steady phase (over all of the load when there was none), weighted by time."""
+    seconds = [fact for fact in process.seconds if steady is None or steady[0] < fact["t"] <= steady[1] + 1]
+    lengths_s = np.array([fact["length_s"] for fact in seconds])
+    observed_s = float(lengths_s.sum())
     busy = np.array([fact["busy"] for fact in seconds])
-    overshoots_ms = np.array([value for fact in seconds for value in fact["overshoots_us"]]) / 1000
+    overshoots_us = np.array([value for fact in seconds for value in fact["overshoots_us"]], dtype=float)
+
+    def share(part_s: float) -> float | None:
+        return round(part_s / observed_s, 4) if observed_s else None
+
     return WorkerFacts(
         worker=process.worker,
         pid=process.pid,
@@ -79,11 +92,14 @@ def worker_facts(
         torn_records=torn,
         completed=process.completed,
         lost=lost,
-        saturated_share=round(float((busy >= SATURATED_BUSY_SHARE).mean()), 4) if len(busy) else None,
+        observed_share=None if steady is None else round(min(1.0, observed_s / (steady[1] - steady[0])), 4),
+        saturated_share=share(float(lengths_s[busy >= SATURATED_BUSY_SHARE].sum())),
+        stalled_share=share(float(overshoots_us[overshoots_us >= STALL_US].sum()) / 1e6),
         busy_share_median=round(float(np.median(busy)), 4) if len(busy) else None,
-        loop_overshoot_median_ms=round(float(np.median(overshoots_ms)), 4) if len(overshoots_ms) else None,
-        loop_overshoot_p95_ms=round(float(np.percentile(overshoots_ms, 95)), 4) if len(overshoots_ms) else None,
+        loop_overshoot_median_ms=round(float(np.median(overshoots_us)) / 1000, 4) if len(overshoots_us) else None,
+        loop_overshoot_p95_ms=round(float(np.percentile(overshoots_us, 95)) / 1000, 4) if len(overshoots_us) else None,
         max_clock_step_ms=max((abs(fact["clock_step_ms"]) for fact in process.seconds), default=0.0),
         max_users=process.max_users,
         clock_offset_ms=None if clock_offset_s is None else round(clock_offset_s * 1000, 3),
+        scenario_digest=(process.event("scenario") or {}).get("digest"),
     )

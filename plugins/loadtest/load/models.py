@@ -45,15 +45,18 @@ class WorkerFacts(Record):
     torn_records: int = 0
     completed: bool = False
     lost: bool = False
-    # share of the one-second windows in which (cpu + run-queue wait) / wall was >= 0.9
+    observed_share: float | None = None  # of the steady phase
+    # share of the time in windows (of a second, longer when it was held up) in which (cpu + run-queue wait) / wall was >= 0.9
     saturated_share: float | None = None
+    stalled_share: float | None = None  # share of the time in which its event loop stood still for 0.25 s or longer
     busy_share_median: float | None = None
     # overshoot of a short sleep of the event loop, milliseconds
     loop_overshoot_median_ms: float | None = None
     loop_overshoot_p95_ms: float | None = None
     max_clock_step_ms: float = 0.0
     max_users: int = 0
-    clock_offset_ms: float | None = None  # remote worker: master's clock minus its own, corrected in the samples
+    clock_offset_ms: float | None = None  # remote worker: master's clock minus its own, corrected in all times
+    scenario_digest: str | None = None  # remote worker: of the scenario files that it has; None: one of our own processes
 
 
 class ArrivalFacts(Record):
@@ -62,7 +65,7 @@ class ArrivalFacts(Record):
     planned: int
     started: int
     late: int  # started more than 10 ms after the intended time
-    dropped: int  # never sent: the concurrency limit was reached or the run ended
+    dropped: int  # never sent, because the concurrency limit was reached
 
 
 class AbortFacts(Record):
@@ -112,6 +115,11 @@ class LoadResult(FileModel):
     workers: tuple[WorkerFacts, ...]
     samples: int
     torn_records: int = 0
+    lost_samples: int = 0  # that processes counted and that never reached the run folder
+    # closed model: users that were running, as a share of the planned, mean over the steady phase
+    running_users_share: float | None = None
+    task_errors: int = 0  # exceptions that left a scenario's tasks
+    task_error: str = ""  # the first of them
     in_flight_at_end: int = 0
     endpoints_seen: int = 0
     grouping_warning: str = ""

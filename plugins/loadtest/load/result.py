@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from pathlib import Path
 
 from loadtest.load import streams
-from loadtest.load.convert import Conversion
+from loadtest.load.convert import Conversion, WorkerStream
 from loadtest.load.facts import ProcessFacts, worker_facts
 from loadtest.load.job import LoadJob, planned_duration_s, planned_users, schedule_of
 from loadtest.load.models import AbortFacts, ArrivalFacts, HealthFacts, HostProbe, LoadResult, StopReason, WorkerFacts
 from loadtest.load.workers import resolve_workers
 from loadtest.planning.models import LoadModel
+
+NO_STREAM = WorkerStream(folder=Path(), label="", names={}, samples=0, torn=0, raw_names=0)
 
 
 @dataclass
@@ -30,8 +33,9 @@ class Observed:
 
 
 def load_result(job: LoadJob, observed: Observed, processes: Sequence[ProcessFacts], conversion: Conversion) -> LoadResult:
-    """`processes`: of all folders of the attempt, the master's included."""
+    """`processes`: of all folders of the attempt, the master's included; times on their own clocks."""
     profile = job.plan.profile
+    processes = [process.on_clock(_stream(process, conversion).clock_offset_s) for process in processes]
     senders = [process for process in processes if process.worker != streams.MASTER]
     steady = steady_phase(job, processes)
     expected = resolve_workers(profile) + profile.remote_workers
@@ -56,7 +60,11 @@ def load_result(job: LoadJob, observed: Observed, processes: Sequence[ProcessFac
         workers=workers,
         samples=conversion.samples,
         torn_records=conversion.torn_records,
-        in_flight_at_end=sum(process.in_flight for process in senders),
+        lost_samples=sum(max(0, process.latest("samples") - _stream(process, conversion).samples) for process in senders),
+        running_users_share=_running_users_share(job, senders, started, steady),
+        task_errors=sum(process.latest("task_errors") for process in senders),
+        task_error=next((event["error"] for process in senders if (event := process.event("task_error"))), ""),
+        in_flight_at_end=sum(process.latest("in_flight") for process in senders),
         endpoints_seen=len(conversion.endpoints),
         grouping_warning=grouping_warning(conversion.endpoints, job.plan.scenario.max_endpoints),
         arrivals=_arrivals(job, senders),
@@ -67,15 +75,20 @@ def load_result(job: LoadJob, observed: Observed, processes: Sequence[ProcessFac
 
 
 def _worker(process: ProcessFacts, conversion: Conversion, observed: Observed, steady: tuple[float, float] | None) -> WorkerFacts:
-    stream = conversion.by_worker.get(process.worker)
+    stream = _stream(process, conversion)
     return worker_facts(
         process,
-        samples=stream.samples if stream else 0,
-        torn=stream.torn if stream else 0,
+        samples=stream.samples,
+        torn=stream.torn,
         lost=process.worker in observed.lost or process.event("stream_broken") is not None,
-        clock_offset_s=stream.clock_offset_s if stream else None,
+        clock_offset_s=stream.clock_offset_s,
         steady=steady,
     )
+
+
+def _stream(process: ProcessFacts, conversion: Conversion) -> WorkerStream:
+    """The converted stream of a process; an empty one for a master, or where it never wrote."""
+    return conversion.by_worker.get(process.worker, NO_STREAM)
 
 
 def _start_of_load(processes: Sequence[ProcessFacts]) -> float | None:
@@ -110,16 +123,32 @@ def steady_phase(job: LoadJob, processes: Sequence[ProcessFacts]) -> tuple[float
 
 
 def reached_users(senders: Sequence[ProcessFacts]) -> int:
-    """Most users at one time: the latest count of each process, summed whenever one of them reports."""
-    if len(senders) == 1:
-        return senders[0].max_users
-    reports = sorted((fact["t"], process.worker, fact["users"]) for process in senders for fact in process.seconds)
+    """Most users at one time."""
+    return max((users for _, users in _running_users(senders)), default=0)
+
+
+def _running_users(senders: Sequence[ProcessFacts]) -> Iterator[tuple[float, int]]:
+    """(time, users running then) whenever a process reports: its count and the latest of the others."""
     latest: dict[str, int] = {}
-    most = 0
-    for _, worker, users in reports:
+    for t, worker, users in sorted((fact["t"], process.worker, fact["users"]) for process in senders for fact in process.seconds):
         latest[worker] = users
-        most = max(most, sum(latest.values()))
-    return most
+        yield t, sum(latest.values())
+
+
+def _running_users_share(
+    job: LoadJob, senders: Sequence[ProcessFacts], started: float | None, steady: tuple[float, float] | None
+) -> float | None:
+    profile = job.plan.profile
+    if profile.load_model is LoadModel.OPEN or started is None or steady is None:
+        return None
+    schedule = schedule_of(profile)
+    running = planned = 0.0
+    for t, users in _running_users(senders):
+        if steady[0] < t <= steady[1]:
+            level = schedule.level_at(t - started) if schedule else profile.users
+            running += min(users, level)
+            planned += level
+    return round(running / planned, 4) if planned else None
 
 
 def grouping_warning(endpoints: Sequence[str], limit: int) -> str:
@@ -137,13 +166,8 @@ def _arrivals(job: LoadJob, senders: Sequence[ProcessFacts]) -> ArrivalFacts | N
     if job.plan.profile.load_model is not LoadModel.OPEN or schedule is None:
         return None
     planned = schedule.planned_total()
-    started = sum(_last(process, "started") for process in senders)
-    late = sum(_last(process, "late") for process in senders)
-    return ArrivalFacts(planned=planned, started=started, late=late, dropped=max(0, planned - started))
-
-
-def _last(process: ProcessFacts, key: str) -> int:
-    return next((fact[key] for fact in reversed(process.seconds) if key in fact), 0)
+    counts = {key: sum(process.latest(key) for process in senders) for key in ("started", "late", "dropped")}
+    return ArrivalFacts(planned=planned, **counts)
 
 
 def _stop(

@@ -42,9 +42,10 @@ class SelfObservation:
 
 
 def _busy_s() -> float:
-    """Seconds the main thread has run or waited in the run queue; CPU time alone where the kernel does not tell."""
+    """Seconds the main thread has run or waited in the run queue; CPU time alone where the kernel does not tell: without
+    scheduler statistics it says zero, always."""
     try:
         on_cpu_ns, waiting_ns, _ = SCHEDSTAT.read_text().split()
-        return (int(on_cpu_ns) + int(waiting_ns)) / 1e9
+        return max((int(on_cpu_ns) + int(waiting_ns)) / 1e9, process_time())
     except (OSError, ValueError):
         return process_time()

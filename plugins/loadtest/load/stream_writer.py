@@ -45,28 +45,26 @@ class StreamWriter:
         self.samples = bytearray()
         self.server = bytearray()
         self.lines: dict[str, list[str]] = {name: [] for name in (streams.NAMES, streams.EXEMPLARS, streams.FACTS)}
+        self._unwritten = {streams.SAMPLES: self.samples, streams.SERVER: self.server}
+        self._unwritten |= {name: bytearray() for name in self.lines}
 
     def flush(self) -> None:
-        """Write everything so far: names before the records that use them."""
+        """Write everything so far: names before the records that use them. What a full disk does not take is kept for the
+        next time, and the OSError is raised."""
+        for name, lines in self.lines.items():
+            self._unwritten[name] += "".join(line + "\n" for line in lines).encode()
+            lines.clear()
         for name in streams.FILES:
-            data = self._take(name)
-            if data and name in self._files:
-                self._write(self._files[name], data)
-            if data and self._ship:
-                self._ship(name, data)
+            buffer = self._unwritten[name]
+            if name in self._files:
+                while buffer:
+                    self._ship_first(name, os.write(self._files[name], bytes(buffer)))
+            elif buffer:
+                self._ship_first(name, len(buffer))
 
-    def _take(self, name: str) -> bytes:
-        if name in self.lines:
-            lines = "".join(line + "\n" for line in self.lines[name])
-            self.lines[name].clear()
-            return lines.encode()
-        buffer = self.samples if name == streams.SAMPLES else self.server
-        data = bytes(buffer)
-        buffer.clear()
-        return data
-
-    @staticmethod
-    def _write(descriptor: int, data: bytes) -> None:
-        view = memoryview(data)
-        while view:
-            view = view[os.write(descriptor, view) :]
+    def _ship_first(self, name: str, length: int) -> None:
+        """Done with the first `length` bytes of a buffer, which are also sent where somebody wants them."""
+        buffer = self._unwritten[name]
+        if self._ship:
+            self._ship(name, bytes(buffer[:length]))
+        del buffer[:length]

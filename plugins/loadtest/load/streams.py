@@ -40,5 +40,6 @@ NO_ERROR = 0
 MAX_U16, MAX_U32 = 0xFFFF, 0xFFFF_FFFF
 
 CONFIG_VARIABLE, WORKER_VARIABLE = "LOADTEST_RECORDER", "LOADTEST_WORKER"
+SCENARIO_VARIABLE = "LOADTEST_SCENARIO_DIGEST"  # of a remote worker: which scenario files it has
 MASTER = "_master"  # folder of the master process: it sends no requests, only facts
 OFFSET = "offset.json"  # written by the master for a remote worker: {"offset_s": master's clock minus the worker's}
