@@ -15,7 +15,7 @@ import psutil
 import pyarrow.parquet as pq
 import pytest
 
-from loadtest.errors import ConfigurationError
+from loadtest.errors import ConfigurationError, InfrastructureError
 from loadtest.load import run
 from loadtest.load.job import supervisor_file
 from loadtest.load.locust_command import PLUGIN, free_port
@@ -145,6 +145,79 @@ def test_a_killed_supervisor_takes_locust_with_it_and_loses_no_measurement(tmp_p
     assert "supervisor" in result.error
     assert 0 < result.samples <= server.total
     assert len(samples_of(handle.folder)) == result.samples
+
+
+def supervisors(scratch: Path) -> list[psutil.Process]:
+    return [process for process in psutil.process_iter() if is_supervisor(process, scratch)]
+
+
+def is_supervisor(process: psutil.Process, scratch: Path) -> bool:
+    try:
+        command = process.cmdline()
+    except psutil.Error:
+        return False
+    return "loadtest.load.supervisor" in command and command[-1].startswith(str(scratch))
+
+
+def test_a_start_that_cannot_be_recorded_leaves_no_load_behind(tmp_path: Path, server: CountingServer, own_scratch: Path) -> None:
+    record = supervisor_file(folder_of(tmp_path / "runs").attempt(1))
+    Path(str(record)).mkdir(parents=True)  # a file cannot replace it
+    with pytest.raises(OSError, match=r"supervisor\.json"):
+        start(tmp_path, server, duration_s=600)
+    assert supervisors(own_scratch) == []
+    assert server.total == 0
+
+
+KILLED_WHILE_RECORDING = """
+import os, signal, sys
+from pathlib import Path
+from loadtest.load import run
+from tests.load.plans import folder_of, plan_of
+
+run.SupervisorRecord.write = lambda record, path: os.kill(os.getpid(), signal.SIGKILL)
+run.start_load(plan_of(Path(sys.argv[1]), sys.argv[2], duration_s=600), folder_of(Path(sys.argv[3])))
+"""
+
+
+def test_a_caller_killed_before_the_load_is_recorded_leaves_none_behind(
+    tmp_path: Path, server: CountingServer, own_scratch: Path
+) -> None:
+    locustfile = write_scenario(tmp_path / "scenario")
+    root = Path(__file__).parents[2]
+    done = subprocess.run(
+        [sys.executable, "-c", KILLED_WHILE_RECORDING, str(locustfile), server.base_url, str(tmp_path / "runs")],
+        env=os.environ | {"PYTHONPATH": f"{root}:{root / 'plugins'}"},
+        check=False,
+    )
+    assert done.returncode == -signal.SIGKILL
+    until(lambda: not supervisors(own_scratch), timeout_s=20)
+    assert "no load is sent" in (own_scratch / "loads" / "run-1" / "1" / "supervisor.log").read_text()
+    assert server.total == 0
+    handle = start(tmp_path, server, duration_s=1)
+    assert handle.attempt.number == 1 and run.wait_for_load(handle).stop_reason is StopReason.COMPLETED
+
+
+def test_an_attempt_whose_result_is_out_of_sight_is_not_converted_again(tmp_path: Path, server: CountingServer) -> None:
+    handle = start(tmp_path, server)
+    result = run.wait_for_load(handle)
+    samples = Path(str(handle.folder.samples)).read_bytes()
+    handle.attempt.load.unlink()
+    assert run.load_result(handle) == result
+    assert LoadResult.read(handle.attempt.load) == LoadResult.read(handle.folder.load) == result
+    assert Path(str(handle.folder.samples)).read_bytes() == samples
+
+
+def test_a_supervisor_that_ended_before_any_load_has_no_result_and_the_next_attempt_starts(
+    tmp_path: Path, server: CountingServer, own_scratch: Path
+) -> None:
+    taken = own_scratch / "loads" / "run-1" / "1" / "streams"
+    taken.parent.mkdir(parents=True)
+    taken.write_text("no folder")  # so that the supervisor fails
+    handle = start(tmp_path, server, duration_s=600)
+    with pytest.raises(InfrastructureError, match=r"without a result; see .*supervisor\.log"):
+        run.wait_for_load(handle)
+    assert not handle.folder.load.exists() and not handle.folder.samples.exists()
+    assert load(tmp_path, server, duration_s=1).attempt == 2
 
 
 def test_a_lost_worker_is_noticed_while_the_load_runs(tmp_path: Path, server: CountingServer) -> None:

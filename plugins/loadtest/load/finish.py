@@ -33,12 +33,18 @@ def finish_attempt(job: LoadJob, scratch: Scratch, observed: Observed, processes
         if source.exists():
             place(source, kept)
             place(Path(str(kept)) if is_local(kept) else source, selected)
-    result.write(attempt.load)
-    result.write(folder.load)
     result.write(scratch.load)
+    conclude(job, scratch, result)
+    return result
+
+
+def conclude(job: LoadJob, scratch: Scratch, result: LoadResult) -> None:
+    """Write load.json where all other files are in place, the attempt's last: from then on nobody recovers it."""
+    folder = run_folder_of(job)
+    result.write(folder.load)
+    result.write(folder.attempt(job.attempt).load)
     shutil.rmtree(scratch.streams, ignore_errors=True)
     scratch.samples.unlink(missing_ok=True)
-    return result
 
 
 def place(source: Path, target: UPath) -> None:

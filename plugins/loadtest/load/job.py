@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
 from upath import UPath
 
@@ -15,9 +16,15 @@ from loadtest.planning.models import LoadModel, Plan, Profile
 from loadtest.processes import ProcessIdentity
 from loadtest.run_folder import Attempt, RunFolder
 
+START_TIMEOUT_S = 60.0  # until the first user starts, beside the wait for remote workers
 STOP_TIMEOUT_S = 10.0  # how long requests in flight may take at the end
+STOP_AFTER_S = STOP_TIMEOUT_S + 8.0  # how long a stopped Locust may take before it is killed: a master gathers samples then
 OVERTIME_S = STOP_TIMEOUT_S + 20.0  # after the planned end, before the load is stopped by force
+CONVERSION_S = 600.0  # from the last request to load.json, for a hundred million samples
 SUPERVISOR_FILE = "supervisor.json"
+STARTED = b"."  # on the supervisor's stdin: its record stands, so whoever comes next will find its load
+
+File = TypeVar("File", bound=FileModel)
 
 
 class LoadJob(FileModel):
@@ -94,6 +101,16 @@ def supervisor_file(attempt: Attempt) -> UPath:
     return attempt.path / SUPERVISOR_FILE
 
 
+def read_if_there(model: type[File], path: UPath) -> File | None:
+    """None when there is no such file. Found out by reading: asked whether a file exists, object storage says no in any
+    trouble, and a running load or a finished one would be taken for none."""
+    try:
+        text = path.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        return None
+    return model.parse(text, str(path))
+
+
 def schedule_of(profile: Profile) -> Schedule | None:
     """The profile's levels over time; None for the plain closed model (users started at `spawn_rate`)."""
     is_open = profile.load_model is LoadModel.OPEN
@@ -104,6 +121,16 @@ def schedule_of(profile: Profile) -> Schedule | None:
 
 def planned_duration_s(profile: Profile) -> float:
     return sum(stage.duration_s for stage in profile.stages) if profile.stages else profile.duration_s
+
+
+def start_wait_s(profile: Profile) -> float:
+    """How long Locust may take until it sends load, seconds."""
+    return START_TIMEOUT_S + (profile.remote_wait_s if profile.remote_workers else 0)
+
+
+def longest_s(profile: Profile) -> float:
+    """Seconds from the start of a supervisor to its end at the latest."""
+    return start_wait_s(profile) + planned_duration_s(profile) + OVERTIME_S + STOP_AFTER_S + CONVERSION_S
 
 
 def planned_users(profile: Profile) -> int:

@@ -6,28 +6,33 @@ from datetime import UTC, datetime
 
 from loadtest.errors import ConfigurationError
 from loadtest.load.facts import ProcessFacts
-from loadtest.load.finish import finish_attempt
+from loadtest.load.finish import conclude, finish_attempt
 from loadtest.load.job import LoadJob, Scratch
+from loadtest.load.models import LoadResult
 from loadtest.load.result import Observed
 from loadtest.load.tail import WorkerTail
-from loadtest.run_folder import Attempt
 
 
-def recover_attempt(attempt: Attempt, scratch: Scratch) -> None:
-    """Finish a dead attempt as crashed; does nothing when its scratch folder is gone."""
-    if not scratch.streams.exists() and not scratch.job.exists():
-        return
+def recover_attempt(scratch: Scratch) -> LoadResult | None:
+    """Finish a dead attempt: with the result that it had already, else as crashed. None when nothing of it is left, or
+    nothing was ever sent: converting no streams would replace good samples by none."""
     try:
         job = LoadJob.read(scratch.job)
     except ConfigurationError:
-        return
+        return None
+    if scratch.load.exists():
+        result = LoadResult.read(scratch.load)
+        conclude(job, scratch, result)
+        return result
+    if not scratch.streams.is_dir():
+        return None
     processes = []
-    for folder in sorted(scratch.streams.iterdir()) if scratch.streams.exists() else []:
+    for folder in sorted(scratch.streams.iterdir()):
         facts = ProcessFacts(worker=folder.name)
         facts.add(WorkerTail(folder).read_facts())
         processes.append(facts)
     observed = Observed(
         started_at=datetime.now(UTC),
-        error=f"The supervisor of attempt {attempt.number} was killed; the samples end where it did.",
+        error=f"The supervisor of attempt {job.attempt} was killed; the samples end where it did.",
     )
-    finish_attempt(job, scratch, observed, processes)
+    return finish_attempt(job, scratch, observed, processes)

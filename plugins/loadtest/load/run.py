@@ -21,11 +21,13 @@ from pathlib import Path
 from loadtest.errors import ConfigurationError, InfrastructureError
 from loadtest.files import is_local
 from loadtest.load.job import (
-    OVERTIME_S,
+    STARTED,
+    STOP_AFTER_S,
     LoadJob,
     Scratch,
     SupervisorRecord,
-    planned_duration_s,
+    longest_s,
+    read_if_there,
     supervisor_file,
 )
 from loadtest.load.models import LoadResult, Progress
@@ -36,6 +38,7 @@ from loadtest.run_folder import Attempt, RunFolder
 from loadtest.settings import settings
 
 POLL_S = 0.25
+STOP_GRACE_S = STOP_AFTER_S + 30.0  # a stopped load converts what it has
 
 
 @dataclass
@@ -82,22 +85,28 @@ def start_load(plan: Plan, folder: RunFolder, base_url: str | None = None) -> Lo
     )
     job.write(scratch.job)
     process = _spawn_supervisor(scratch)
-    identity = ProcessIdentity.of(process.pid)
-    ends_by_s = time.time() + planned_duration_s(plan.profile) + plan.profile.remote_wait_s + OVERTIME_S
-    SupervisorRecord(identity=identity, scratch=str(scratch.path), attempt=number, ends_by_s=ends_by_s).write(
-        supervisor_file(attempt)
-    )
+    try:
+        identity = ProcessIdentity.of(process.pid)
+        ends_by_s = time.time() + longest_s(plan.profile)
+        record = SupervisorRecord(identity=identity, scratch=str(scratch.path), attempt=number, ends_by_s=ends_by_s)
+        record.write(supervisor_file(attempt))
+        _confirm_start(process)
+    except BaseException:
+        process.kill()  # Locust, if it started in the last moment, ends with it
+        process.wait()
+        raise
     return LoadHandle(folder, attempt, scratch, identity, process)
 
 
 def _spawn_supervisor(scratch: Scratch) -> subprocess.Popen[bytes]:
-    """SIGTERM stays blocked in it until it can handle it, so that a stop in its first moments is not its death."""
+    """It sends no load before `_confirm_start`. SIGTERM stays blocked in it until it can handle it, so that a stop in its
+    first moments is not its death."""
     before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})
     try:
         with scratch.supervisor_log.open("ab") as log:
             return subprocess.Popen(
                 [sys.executable, "-m", "loadtest.load.supervisor", str(scratch.path)],
-                stdin=subprocess.DEVNULL,
+                stdin=subprocess.PIPE,
                 stdout=subprocess.DEVNULL,
                 stderr=log,
                 start_new_session=True,
@@ -106,12 +115,18 @@ def _spawn_supervisor(scratch: Scratch) -> subprocess.Popen[bytes]:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
+def _confirm_start(process: subprocess.Popen[bytes]) -> None:
+    """Tell the supervisor that its record stands. If it is gone, whoever waits for the load will see that."""
+    with contextlib.suppress(BrokenPipeError), process.stdin as pipe:
+        pipe.write(STARTED)
+
+
 def find_live_load(folder: RunFolder) -> LoadHandle | None:
     """The running load of this run, if any, to be rejoined. Raises ConfigurationError when it runs on another host."""
     for attempt in reversed(folder.attempts()):
-        if attempt.load.exists() or not supervisor_file(attempt).exists():
+        record = read_if_there(SupervisorRecord, supervisor_file(attempt))
+        if record is None or read_if_there(LoadResult, attempt.load) is not None:
             continue
-        record = SupervisorRecord.read(supervisor_file(attempt))
         if record.identity.is_alive:
             return LoadHandle(folder, attempt, Scratch(Path(record.scratch)), record.identity)
         if not record.identity.is_here and record.identity.host != os.uname().nodename and time.time() < record.ends_by_s:
@@ -125,10 +140,15 @@ def find_live_load(folder: RunFolder) -> LoadHandle | None:
 def recover_dead_attempts(folder: RunFolder) -> None:
     """Attempts whose supervisor died without a result get one from what it left, as crashed."""
     for attempt in folder.attempts():
-        if not attempt.load.exists() and supervisor_file(attempt).exists():
-            record = SupervisorRecord.read(supervisor_file(attempt))
-            if not record.identity.is_alive:
-                recover_attempt(attempt, Scratch(Path(record.scratch)))
+        result_of(attempt)
+
+
+def result_of(attempt: Attempt) -> LoadResult | None:
+    """The result of an attempt, recovered if its supervisor died without one; None while it runs, or when none is left."""
+    result = read_if_there(LoadResult, attempt.load)
+    if result is None and (record := read_if_there(SupervisorRecord, supervisor_file(attempt))) and not record.identity.is_alive:
+        result = recover_attempt(Scratch(Path(record.scratch)))
+    return result
 
 
 def read_progress(handle: LoadHandle) -> Progress | None:
@@ -164,16 +184,15 @@ def poll(handle: LoadHandle) -> LoadResult | None:
 
 def load_result(handle: LoadHandle) -> LoadResult:
     """The result of an ended attempt; raises InfrastructureError when nothing of it can be recovered."""
-    if not handle.attempt.load.exists():
-        recover_attempt(handle.attempt, handle.scratch)
-    if not handle.attempt.load.exists():
+    result = result_of(handle.attempt)
+    if result is None:
         raise InfrastructureError(
             f"The supervisor of attempt {handle.attempt.number} ended without a result; see {handle.scratch.supervisor_log}."
         )
-    return LoadResult.read(handle.attempt.load)
+    return result
 
 
-def stop_load(handle: LoadHandle, *, grace_s: float = 30.0) -> None:
+def stop_load(handle: LoadHandle, *, grace_s: float = STOP_GRACE_S) -> None:
     """Stop the load within seconds and wait until its data is written; the result says `signaled`."""
     if not handle.is_running:
         return

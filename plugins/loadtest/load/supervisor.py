@@ -1,7 +1,7 @@
 """The detached process that runs one load attempt from start to load.json: `python -m loadtest.load.supervisor <scratch>`.
 
-It outlives the caller (a CLI, an Airflow task), so that a retry can rejoin it. SIGTERM stops the load within seconds and
-keeps the data; if it is killed, Locust notices and quits.
+It outlives the caller (a CLI, an Airflow task), so that a retry can rejoin it: it sends no load before it hears that it is
+recorded. SIGTERM stops the load within seconds and keeps the data; if it is killed, Locust notices and quits.
 
 Order matters: the host is probed while it is quiet, then Locust starts, and only while Locust imports itself does this
 process import what it needs to watch it.
@@ -11,14 +11,17 @@ from __future__ import annotations
 
 import logging
 import os
+import select
 import signal
 import sys
 from datetime import UTC, datetime
 from pathlib import Path
 
 from loadtest.load import host_probe, locust_command
-from loadtest.load.job import LoadJob, Scratch, agent_config
+from loadtest.load.job import STARTED, LoadJob, Scratch, agent_config
 from loadtest.load.log_capture import LogCapture
+
+CONFIRMED_WITHIN_S = 60.0
 
 log = logging.getLogger("loadtest.load.supervisor")
 
@@ -37,9 +40,18 @@ class StopRequest:
         self.came = True
 
 
+def is_recorded() -> bool:
+    """Whether `run` could write down who looks after this load; otherwise a retry would start another beside it."""
+    readable, _, _ = select.select([sys.stdin.fileno()], [], [], CONFIRMED_WITHIN_S)
+    return bool(readable) and os.read(sys.stdin.fileno(), len(STARTED)) == STARTED
+
+
 def supervise(scratch: Scratch) -> None:
     """Run the attempt of `scratch`; returns when load.json is written."""
     stop_request = StopRequest()
+    if not is_recorded():
+        log.error("nobody recorded this supervisor: no load is sent")
+        return
     job = LoadJob.read(scratch.job)
     began = datetime.now(UTC)
     config = agent_config(job, scratch)
@@ -71,7 +83,7 @@ def supervise(scratch: Scratch) -> None:
     finally:
         locust_command.kill_all(processes)
     watch.afterwards(capture.last_lines)
-    after = host_probe.probe() if job.plan.profile.host_probe else None
+    after = host_probe.probe() if before else None
     observed.host_probe = host_probe.joined(before, after)
     capture.close()
     finish_attempt(job, scratch, observed, list(watch.facts.values()))
