@@ -19,6 +19,25 @@ def test_a_spike_rises_holds_and_falls() -> None:
     assert spike.steady_window() == (30, 35)
 
 
+def levels_set(schedule: Schedule) -> list[tuple[float, float]]:
+    """(time, level) as somebody sets them who comes by each second and at each edge."""
+    t, found = 0.0, []
+    while t < schedule.duration_s:
+        found.append((t, schedule.level_to_reach(t)))
+        t = min(t + 1, schedule.next_edge(t))
+    return found
+
+
+def test_holds_begin_and_end_at_their_time_and_a_peak_without_hold_is_reached() -> None:
+    steps = Schedule.from_stages([(2.5, 10, False), (2, 50, False), (1, 5, False)])
+    assert levels_set(steps) == [(0, 10), (1, 10), (2, 10), (2.5, 50), (3.5, 50), (4.5, 5)]
+    peak = Schedule.from_stages([(2, 20, True), (2, 0, True)])
+    assert levels_set(peak) == [(0, 10), (1, 20), (2, 10), (3, 0)]
+    steady = Schedule.from_stages([(2, 20, True), (2, 20, True), (2, 0, True)])
+    assert levels_set(steady) == [(0, 10), (1, 20), (2, 20), (3, 20), (4, 10), (5, 0)]
+    assert steady.next_edge(6) == float("inf")
+
+
 def test_holds_at_one_level_that_follow_each_other_are_one() -> None:
     assert Schedule.from_stages([(5, 3, True), (5, 3, True), (7, 3, False)]).steady_window() == (5, 17)
 

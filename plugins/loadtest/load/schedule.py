@@ -5,6 +5,7 @@ Standard library only: also used inside Locust.
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -52,11 +53,21 @@ class Schedule:
 
     def level_at(self, t: float) -> float:
         """The planned level `t` seconds into the load; the last level afterwards."""
+        return self.level_to_reach(t, ahead_s=0.0)
+
+    def level_to_reach(self, t: float, ahead_s: float = 1.0) -> float:
+        """The level to set at `t` by someone who comes by every `ahead_s` seconds and at each edge: within a ramp it looks
+        so far ahead, at most to the ramp's end, so that its peak is reached; a hold begins and ends at its time."""
         for step in self.steps:
             if t < step.duration_s:
-                return step.start + (step.end - step.start) * max(0.0, t) / step.duration_s
+                return step.start + (step.end - step.start) * min(1.0, (max(0.0, t) + ahead_s) / step.duration_s)
             t -= step.duration_s
         return self.steps[-1].end if self.steps else 0.0
+
+    def next_edge(self, t: float) -> float:
+        """When the step that `t` lies in ends and the next one begins; infinite after the last."""
+        edges = itertools.accumulate(step.duration_s for step in self.steps)
+        return next((edge for edge in edges if edge > t), math.inf)
 
     def steady_window(self) -> tuple[float, float]:
         """(start, end) of the part to judge: the longest hold at the highest level that is held at all;
