@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from loadtest.planning.quantities import format_duration, parse_duration_s, parse_share, slugify
+from loadtest.planning.quantities import format_duration, parse_duration_s, parse_ms, parse_share, slugify
 
 
 @pytest.mark.parametrize(
@@ -25,6 +25,18 @@ def test_formatted_durations_read_back(seconds: int) -> None:
 
 def test_shares() -> None:
     assert parse_share("20 %") == parse_share("20%") == parse_share(0.2) == 0.2
+
+
+@pytest.mark.parametrize("text", ["abc%", "%", "-5%", "5%%", True])
+def test_nonsense_is_no_share(text: object) -> None:
+    with pytest.raises(ValueError, match="percentage such as 20%"):
+        parse_share(text)
+
+
+def test_milliseconds() -> None:
+    assert parse_ms("5s") == parse_ms("5000 ms") == parse_ms("5000") == parse_ms(5000) == 5000
+    with pytest.raises(ValueError, match="number with a unit"):
+        parse_ms("5 %")
 
 
 @given(st.text())

@@ -107,6 +107,59 @@ def test_a_broken_file_is_named_with_its_place(
         assert word in message
 
 
+ABORT = "purpose: x\nusers: 5\nduration: 30s\nabort_when: [{%s}]\n"
+
+
+@pytest.mark.parametrize(
+    ("criterion", "above"),
+    [
+        ("metric: error_rate, above: 50 %, for: 10s", 0.5),
+        ("metric: error_rate, above: 0.5, for: 10s", 0.5),
+        ("metric: error_rate, above: 0, for: 10s", 0),
+        ("metric: p95_ms, above: 5s, for: 30s, endpoint: GET /items", 5000),
+        ("metric: p95_ms, above: 800, for: 30s", 800),
+    ],
+)
+def test_abort_criteria_as_people_write_them(config: Settings, include: Path, criterion: str, above: float) -> None:
+    (include / "profiles/smoke.yaml").write_text(ABORT % criterion)
+    plan = resolve(request(), config)
+    assert plan.profile.abort_when[0].above == above
+    assert Plan.parse(plan.model_dump_json(), "plan.json") == plan
+
+
+@pytest.mark.parametrize(
+    ("criterion", "words"),
+    [
+        ("metric: error_rate, above: 50, for: 10s", ["above", "no error rate is above 100%", "50%"]),
+        ("metric: error_rate, above: 5s, for: 10s", ["above", "number"]),
+        ("metric: error_rate, above: -0.1, for: 10s", ["above", "greater than or equal to 0"]),
+        ("metric: p95_ms, above: 5 %, for: 10s", ["above", "30s, 5m or 1h30m"]),
+        ("metric: p95_ms, above: 500, for: 31s", ["p95_ms for 31s", "the load lasts 30s"]),
+    ],
+)
+def test_an_abort_criterion_that_can_never_be_met_is_refused(
+    config: Settings, include: Path, criterion: str, words: list[str]
+) -> None:
+    (include / "profiles/smoke.yaml").write_text(ABORT % criterion)
+    message = refused(config)
+    for word in words:
+        assert word in message
+
+
+def test_the_criteria_of_an_environment_rest_in_a_load_shorter_than_they_need(config: Settings, include: Path) -> None:
+    with (include / "environments/local.yaml").open("a") as stream:
+        stream.write("abort_when: [{metric: p95_ms, above: 5s, for: 1m}]\n")
+    assert resolve(request(), config).environment.abort_when[0].for_s == 60
+
+
+def test_the_users_that_an_environment_allows_bound_open_profiles_too(config: Settings, include: Path) -> None:
+    open_profile = "purpose: x\nload_model: open\narrivals_per_s: 9000\nduration: 30s\nmax_concurrency: "
+    (include / "profiles/smoke.yaml").write_text(f"{open_profile}101\n")
+    assert "101 requests in flight (max_concurrency of profile 'smoke') are more than environment 'local'" in refused(config)
+    (include / "profiles/smoke.yaml").write_text(f"{open_profile}100\n")
+    resolve(request(), config)
+
+
 def test_digest_covers_the_measurement_and_nothing_else(config: Settings, include: Path) -> None:
     plan = resolve(request(), config)
     same = resolve(request(slowdown="GET /items=+1ms", blocking=True), config)

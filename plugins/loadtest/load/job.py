@@ -120,7 +120,7 @@ def schedule_of(profile: Profile) -> Schedule | None:
 
 
 def planned_duration_s(profile: Profile) -> float:
-    return sum(stage.duration_s for stage in profile.stages) if profile.stages else profile.duration_s
+    return profile.planned_duration_s
 
 
 def start_wait_s(profile: Profile) -> float:

@@ -71,7 +71,7 @@ def _check_stages(profile: Profile, path: Path) -> None:
             )
     if not any(getattr(stage, level) for stage in profile.stages):
         raise ConfigurationError(f"{path}: no stage has {level} above 0, so no load would be sent; raise one.")
-    if sum(stage.duration_s for stage in profile.stages) > MAX_DURATION_S:
+    if profile.planned_duration_s > MAX_DURATION_S:
         raise ConfigurationError(f"{path}: the stages last longer than {format_duration(MAX_DURATION_S)} together; shorten them.")
 
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from datetime import datetime
 from enum import StrEnum
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import Field
+from pydantic import Field, ValidationInfo, field_validator
 
 from loadtest.files import FileModel, Record
-from loadtest.planning.quantities import DurationS, ShareOrPercent, slug_pattern
+from loadtest.planning.quantities import DurationS, ShareOrPercent, parse_ms, parse_share, slug_pattern
 from loadtest.vocabulary import Evidence
 
 Slug = Annotated[str, Field(pattern=slug_pattern)]
@@ -42,14 +42,29 @@ class Stage(Record):
 
 
 class AbortCriterion(Record):
-    """Stop the load early when `metric` of `endpoint` (None: all together) stays above `above` for `for` seconds."""
+    """Stop the load early when `metric` of `endpoint` (None: all together) stays above `above` for `for` seconds.
+
+    `above`: a share or percentage for `error_rate`, else milliseconds (or a duration such as `5s`).
+    """
 
     metric: Literal["error_rate", "p50_ms", "p95_ms", "p99_ms"]
-    above: float = Field(gt=0)
+    above: float = Field(ge=0)
     for_s: DurationS = Field(alias="for", ge=1)
     endpoint: str | None = None
 
     model_config = BY_NAME_TOO
+
+    @field_validator("above", mode="before")
+    @classmethod
+    def _in_the_unit_of_the_metric(cls, value: Any, known: ValidationInfo) -> Any:
+        return parse_share(value) if known.data.get("metric") == "error_rate" else parse_ms(value)
+
+    @field_validator("above")
+    @classmethod
+    def _can_be_exceeded(cls, value: float, known: ValidationInfo) -> float:
+        if known.data.get("metric") == "error_rate" and value >= 1:
+            raise ValueError("no error rate is above 100%; give a share such as 0.5, or 50%")
+        return value
 
 
 class Profile(Record):
@@ -73,6 +88,10 @@ class Profile(Record):
     host_probe: bool = True
 
     model_config = BY_NAME_TOO
+
+    @property
+    def planned_duration_s(self) -> float:
+        return sum(stage.duration_s for stage in self.stages) if self.stages else self.duration_s
 
 
 class BackendCommand(Record):

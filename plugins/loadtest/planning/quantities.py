@@ -39,11 +39,18 @@ def format_duration(seconds: float) -> str:
 
 def parse_share(value: Any) -> float:
     """A share of one: `0.2`, `"20 %"` and `"20%"` are the same."""
-    if isinstance(value, str) and value.strip().endswith("%"):
-        return float(value.strip()[:-1]) / 100
-    if isinstance(value, bool):
+    if isinstance(value, str) and (percentage := re.fullmatch(r"(\d+(?:\.\d+)?)\s*%", value.strip())):
+        return float(percentage[1]) / 100
+    if isinstance(value, bool) or (isinstance(value, str) and "%" in value):
         raise ValueError("a share is a number between 0 and 1 or a percentage such as 20%")
     return value
+
+
+def parse_ms(value: Any) -> float:
+    """Milliseconds of `5000`, `"5000"`, `"800ms"`, `"5s"`; raises ValueError with what is allowed."""
+    if isinstance(value, str) and not re.fullmatch(r"\s*\d+(\.\d+)?\s*", value):
+        return parse_duration_s(value) * 1000
+    return parse_duration_s(value)  # a plain number is taken as it is
 
 
 def slugify(text: str) -> str:

@@ -17,7 +17,7 @@ from loadtest.files import first_problem
 from loadtest.planning.config import load_environment, load_profile, load_scenario
 from loadtest.planning.host_class import current_commit, host_class, versions
 from loadtest.planning.models import Environment, LoadModel, Plan, Profile, Scenario
-from loadtest.planning.quantities import slugify
+from loadtest.planning.quantities import format_duration, slugify
 from loadtest.planning.request import Request
 from loadtest.planning.slowdown import parse_slowdown
 from loadtest.settings import Settings
@@ -34,6 +34,7 @@ def resolve(request: Request, settings: Settings, *, url_of_connection: Connecti
     profile = _with_overrides(load_profile(settings, request.profile), request)
     scenario = load_scenario(settings, request.scenario)
     _check_allowed(profile, environment)
+    _check_abort_criteria(profile)
     base_url = None if environment.starts_backend else _base_url(environment, url_of_connection)
     if environment.starts_backend and environment.base_url:
         _checked_url(environment.base_url.replace("{port}", "1"), f"environment {environment.name!r}")
@@ -113,12 +114,26 @@ def _check_allowed(profile: Profile, environment: Environment) -> None:
             f"Profile {profile.name!r} is not allowed in environment {environment.name!r}; allowed are: {', '.join(allowed)} "
             f"(allowed_profiles in its file)."
         )
-    most_users = max([profile.users, *(stage.users or 0 for stage in profile.stages)])
-    if most_users > environment.max_users:
+    if profile.load_model is LoadModel.OPEN:
+        most, what = profile.max_concurrency, f"requests in flight (max_concurrency of profile {profile.name!r})"
+    else:
+        most, what = max([profile.users, *(stage.users or 0 for stage in profile.stages)]), "users"
+    if most > environment.max_users:
         raise ConfigurationError(
-            f"{most_users} users are more than environment {environment.name!r} allows; at most {environment.max_users} "
+            f"{most} {what} are more than environment {environment.name!r} allows; at most {environment.max_users} "
             "(max_users in its file)."
         )
+
+
+def _check_abort_criteria(profile: Profile) -> None:
+    """A profile knows how long its load lasts. An environment's criteria are for every load: in a short one they rest."""
+    for criterion in profile.abort_when:
+        if criterion.for_s > profile.planned_duration_s:
+            lasting, load = format_duration(criterion.for_s), format_duration(profile.planned_duration_s)
+            raise ConfigurationError(
+                f"The abort criterion of profile {profile.name!r} on {criterion.metric} for {lasting} can never be met, because "
+                f"the load lasts {load}; shorten the one or lengthen the other."
+            )
 
 
 def _base_url(environment: Environment, url_of_connection: ConnectionLookup) -> str:
