@@ -46,6 +46,7 @@ def test_metrics_equal_pandas_on_the_raw_samples(tmp_path: Path, monkeypatch: py
         if len(db):
             assert found.server[0].p50_ms == np.quantile(db, 0.5) / 1000
             assert found.server[0].p95_ms == np.quantile(db, 0.95) / 1000
+            assert found.server[0].mean_ms == pytest.approx(good.server_db_us.fillna(0).mean() / 1000)
 
 
 def test_timeline_equals_pandas_and_covers_the_whole_run(tmp_path: Path) -> None:

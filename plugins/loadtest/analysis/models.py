@@ -10,12 +10,21 @@ from loadtest.planning.models import HostClass, LoadModel
 
 
 class ServerTime(Record):
-    """Server time of one component of one endpoint, milliseconds."""
+    """Server time of one component of one endpoint, milliseconds. Quantiles are of the `n` successes that reported it.
+
+    `mean_ms` is over all successes, one that did not report it counting as 0: such means add up. None in older files.
+    """
 
     component: str
     n: int
     p50_ms: float
     p95_ms: float
+    mean_ms: float | None = None
+
+    @property
+    def at_level_ms(self) -> dict[str, float]:
+        """The exact quantiles by level, as exporters label them."""
+        return {"0.5": self.p50_ms, "0.95": self.p95_ms}
 
 
 class EndpointMetrics(Record):
@@ -37,6 +46,16 @@ class EndpointMetrics(Record):
     max_ms: float | None = None
     mean_bytes: float | None = None
     server: tuple[ServerTime, ...] = ()
+
+    @property
+    def successes(self) -> int:
+        return self.n - self.errors
+
+    @property
+    def at_level_ms(self) -> dict[str, float]:
+        """The exact quantiles by level, as exporters label them; empty without a success."""
+        names = {"0.5": "p50_ms", "0.9": "p90_ms", "0.95": "p95_ms", "0.99": "p99_ms", "0.999": "p999_ms", "1": "max_ms"}
+        return {level: value for level, name in names.items() if (value := getattr(self, name)) is not None}
 
 
 class RunInfo(Record):

@@ -1,12 +1,14 @@
-"""Where a slowdown comes from: which part of it the server's own timings explain, and which part nobody on the server saw."""
+"""Where latency is spent and where a slowdown comes from: what the server's own timings explain, and what they do not."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 
+from loadtest.analysis.models import EndpointMetrics
 from loadtest.files import Record
 
-OUTSIDE = "outside the server"  # network, queueing before the application, the client
+OUTSIDE = "outside what the server reports"  # network, queueing, the client, or work that no component covers
+OTHER = "other (server)"  # inside the server's `total`, but in none of its components
 LEAST_SLOWDOWN = 0.02  # relative; below this there is nothing to explain
 DOMINANT = 0.5
 
@@ -27,35 +29,52 @@ class SlowdownShares(Record):
 
     @property
     def sentence(self) -> str:
-        """Such as `+12.0 ms: db +9.1 ms (76 %), app +0.4 ms (3 %), outside the server +2.5 ms (21 %)`."""
+        """Such as `+12.0 ms: db +9.1 ms (76 %), app +0.4 ms (3 %), outside what the server reports +2.5 ms (21 %)`."""
         ranked = sorted(self.parts_ms.items(), key=lambda item: -abs(item[1]))
         parts = ", ".join(f"{name} {ms:+.1f} ms ({self.share(name):.0%})".replace("%", " %") for name, ms in ranked)
         return f"{self.slowdown_ms:+.1f} ms: {parts}"
 
 
-def slowdown_shares(
-    candidate_p50_ms: float | None,
-    candidate_server_p50_ms: Mapping[str, float],
-    reference_p50_ms: float | None,
-    reference_server_p50_ms: Mapping[str, float],
-) -> SlowdownShares | None:
-    """Split the rise of an endpoint's median latency over the server's components and the rest.
+def parts_of(latency_ms: float, server_ms: Mapping[str, float]) -> dict[str, float]:
+    """A latency by where it was spent: the server's components, sorted, and OUTSIDE last. They add up to `latency_ms`.
 
-    Medians do not add up exactly, so the parts are an explanation of where to look, not an account; what the components
-    leave over is called `outside the server`. Components that only one side reports cannot be compared and stay there.
-    Where the server reports `total` beside others, `total` is what encloses them: the rest inside becomes `other (server)`.
-    None when there is no slowdown of at least 2 %, or no component that both sides report.
+    Where the server reports `total` beside others, it encloses them: the rest inside becomes OTHER. OUTSIDE is below zero
+    where components overlap.
     """
-    if candidate_p50_ms is None or reference_p50_ms is None or reference_p50_ms <= 0:
-        return None
-    slowdown_ms = candidate_p50_ms - reference_p50_ms
-    common = sorted(set(candidate_server_p50_ms) & set(reference_server_p50_ms))
-    if slowdown_ms < LEAST_SLOWDOWN * reference_p50_ms or not common:
-        return None
-    parts = {name: candidate_server_p50_ms[name] - reference_server_p50_ms[name] for name in common}
+    parts = dict(sorted(server_ms.items()))
     if "total" in parts and len(parts) > 1:
         total = parts.pop("total")
-        parts["other (server)"] = total - sum(parts.values())
-    parts[OUTSIDE] = slowdown_ms - sum(parts.values())
+        parts[OTHER] = total - sum(parts.values())
+    parts[OUTSIDE] = latency_ms - sum(parts.values())
+    return parts
+
+
+def mean_parts(metrics: EndpointMetrics) -> dict[str, float]:
+    """The mean latency of an endpoint's successes in ms by where it was spent, exact; empty where no component is known."""
+    server_ms = {part.component: part.mean_ms for part in metrics.server if part.mean_ms is not None}
+    return parts_of(metrics.mean_ms, server_ms) if server_ms and metrics.mean_ms is not None else {}
+
+
+def slowdown_shares(
+    candidate_ms: float | None,
+    candidate_server_ms: Mapping[str, float],
+    reference_ms: float | None,
+    reference_server_ms: Mapping[str, float],
+) -> SlowdownShares | None:
+    """Split the rise of an endpoint's latency over the server's components and the rest.
+
+    Of means over all successes (an unreported component counting as 0) the split is an exact account: a database that more
+    requests need, each as long as before, is a rise of the database's mean. Of medians it only tells where to look.
+    None when there is no slowdown of at least 2 %, or one side reports no component at all.
+    """
+    if candidate_ms is None or reference_ms is None or reference_ms <= 0:
+        return None
+    slowdown_ms = candidate_ms - reference_ms
+    if slowdown_ms < LEAST_SLOWDOWN * reference_ms or not candidate_server_ms or not reference_server_ms:
+        return None
+    unreported = dict.fromkeys({*candidate_server_ms, *reference_server_ms}, 0.0)
+    now = parts_of(candidate_ms, unreported | dict(candidate_server_ms))
+    before = parts_of(reference_ms, unreported | dict(reference_server_ms))
+    parts = {name: now[name] - before[name] for name in now}
     name, largest = max(parts.items(), key=lambda item: item[1])
     return SlowdownShares(slowdown_ms=slowdown_ms, parts_ms=parts, dominant=name if largest >= DOMINANT * slowdown_ms else None)

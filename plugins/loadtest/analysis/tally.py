@@ -59,6 +59,7 @@ class Tally:
     bin_quantiles: NDArray[np.float64] = field(default_factory=lambda: np.zeros((0, 0)))
     timeline_quantiles: NDArray[np.float64] = field(default_factory=lambda: np.zeros((0, 0, 0)))
     server_n: dict[str, NDArray[np.int64]] = field(default_factory=dict)  # (E,)
+    server_sum: dict[str, NDArray[np.float64]] = field(default_factory=dict)  # (E,)
     server: dict[str, NDArray[np.float64]] = field(default_factory=dict)  # (E, 2)
     server_total: dict[str, NDArray[np.float64]] = field(default_factory=dict)  # (2,)
 
@@ -116,6 +117,7 @@ class _Passes:
             failures=FailureCounts(),
             users=UserPeaks(bins),
             timeline_endpoints=busiest,
+            server_sum={component: np.zeros(endpoints) for component in file.components},
         )
         self._main = GroupedQuantiles(endpoints * _CLASSES, _main_views(endpoints), values=file.rows)
         # one row per (endpoint with a timeline, bin), then per bin for the other endpoints, then one for failures
@@ -189,6 +191,7 @@ class _Passes:
         self._time.count(keyed.time_row, keyed.latency_us)
         for component, (endpoint, values) in keyed.server.items():
             self._server[component].count(endpoint, values)
+            result.server_sum[component] += np.bincount(endpoint, values, minlength=self._endpoints)
         return keyed
 
     def _collect(self, keyed: _Keyed) -> None:
