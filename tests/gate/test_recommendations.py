@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import math
+
 import pytest
 
-from loadtest.analysis.models import RunMetrics, ServerTime
+from loadtest.analysis.models import EndpointMetrics, RunMetrics, ServerTime
 from loadtest.gate.models import Comparison, EndpointSummary, Finding, Recommendation, RunSummary
 from loadtest.gate.recommendations import recommend
 from loadtest.planning.models import Plan
@@ -97,43 +99,83 @@ def test_the_tail_or_every_request() -> None:
     assert "Look for work added to every request" in titles(slower("GET /a", typical=0.3, p95=0.32))
 
 
-def test_the_part_of_the_server_that_explains_it() -> None:
-    before = RunSummary(
-        run_id="b1",
-        started_at=STARTED_AT,
-        duration_s=120,
-        digest="d1",
-        host_class=HOST,
-        commit="0123456789abcdef",
-        rps=5,
-        endpoints=(EndpointSummary(endpoint="GET /a", n=300, errors=0, log_p50=3.0, server_p50_ms={"db": 8.0, "app": 5.0}),),
+def measured(name: str, p50_ms: float, **components: tuple[int, float, float]) -> EndpointMetrics:
+    """300 successes; per component: how many reported it, their median, the mean over all 300."""
+    server = tuple(
+        ServerTime(component=component, n=n, p50_ms=median_ms, p95_ms=2 * median_ms, mean_ms=mean_ms)
+        for component, (n, median_ms, mean_ms) in components.items()
     )
-    row = make_endpoint("GET /a", 300, p50_ms=40.0)
-    server = tuple(ServerTime(component=name, n=300, p50_ms=p50, p95_ms=50.0) for name, p50 in (("db", 27.0), ("app", 5.0)))
-    metrics = make_metrics(row.model_copy(update={"server": server}))
-    found = advice(slower("GET /a"), metrics=metrics, baseline=(before,))
-    explained = next(each for each in found if "Most of the slowdown" in each.title)
+    return make_endpoint(name, 300, p50_ms=p50_ms).model_copy(update={"server": server})
+
+
+def before(*names: str, commit: str = "0123456789abcdef") -> RunSummary:
+    """A baseline run: each endpoint 20 ms, 8 ms of it in db and 5 ms in app."""
+    rows = tuple(
+        EndpointSummary(endpoint=name, n=300, errors=0, log_p50=math.log(20), server_p50_ms={"db": 8.0, "app": 5.0})
+        for name in names
+    )
+    return RunSummary(
+        run_id="b1", started_at=STARTED_AT, duration_s=120, digest="d1", host_class=HOST, commit=commit, rps=5, endpoints=rows
+    )
+
+
+def test_the_part_of_the_server_that_explains_it() -> None:
+    metrics = make_metrics(measured("GET /a", 40.0, db=(300, 27.0, 28.0), app=(300, 5.0, 5.0)))
+    found = advice(slower("GET /a"), metrics=metrics, baseline=(before("GET /a"),))
+    explained = next(each for each in found if "slowdown" in each.title)
     assert explained.title == "Most of the slowdown of GET /a is db"
-    assert "db +19.0 ms" in explained.evidence
+    assert "db +19.0 ms (95 %)" in explained.evidence
     assert found[0].command == "git log --oneline 0123456789ab..c0ffee"
 
 
-def test_a_missed_target_without_a_baseline_names_the_slow_part() -> None:
-    missed = Finding(
-        criterion=Criterion.TARGET,
-        outcome=Outcome.FAIL,
-        sentence="GET /a p95 is 400 ms",
-        endpoint="GET /a",
-        metric="p95_ms",
-        effect=3.0,
+def test_every_slower_endpoint_is_taken_apart_and_those_alike_together() -> None:
+    names = [f"GET /{number}" for number in range(6)]
+    rows = [measured(name, 40.0, db=(300, 27.0, 28.0), app=(300, 5.0, 5.0)) for name in names]
+    even = measured("GET /even", 32.0, db=(300, 12.0, 12.0), app=(300, 9.0, 9.0))
+    found = advice(
+        *(slower(name) for name in (*names, "GET /even")),
+        metrics=make_metrics(*rows, even),
+        baseline=(before(*names, "GET /even"),),
     )
-    row = make_endpoint("GET /a", 300, p50_ms=40.0)
-    metrics = make_metrics(row.model_copy(update={"server": (ServerTime(component="db", n=300, p50_ms=30.0, p95_ms=50.0),)}))
-    first, second = advice(missed, comparison=NOT_COMPARED, metrics=metrics)
+    database, spread = (each for each in found if "slowdown" in each.title)
+    assert database.title == "Most of the slowdown of 6 endpoints is db"
+    assert "GET /3 +20.0 ms: db" in database.evidence
+    assert database.evidence.endswith("; and 2 more endpoints")
+    assert spread.title == "No single part explains the slowdown of GET /even"
+    assert "outside what the server reports +4.0 ms (33 %)" in spread.evidence
+
+
+def test_a_component_of_a_few_requests_does_not_explain_the_median() -> None:
+    metrics = make_metrics(measured("GET /a", 40.0, db=(12, 180.0, 7.2), app=(300, 22.0, 22.0)))
+    found = advice(slower("GET /a"), metrics=metrics, baseline=(before("GET /a"),))
+    explained = next(each for each in found if "slowdown" in each.title)
+    assert explained.title == "Most of the slowdown of GET /a is app"
+    assert "db" not in explained.evidence
+
+
+MISSED = Finding(
+    criterion=Criterion.TARGET,
+    outcome=Outcome.FAIL,
+    sentence="GET /a p95 is 400 ms",
+    endpoint="GET /a",
+    metric="p95_ms",
+    effect=3.0,
+)
+
+
+def test_a_missed_target_without_a_baseline_names_the_slow_part() -> None:
+    metrics = make_metrics(measured("GET /a", 40.0, db=(150, 70.0, 30.0)))
+    first, second = advice(MISSED, comparison=NOT_COMPARED, metrics=metrics)
     assert first.title == "Bring GET /a under its target"
-    assert "30.0 ms or more of 40.0 ms in 'db'" in first.next_step
+    assert "spend 30.0 ms of 40.0 ms in 'db' on average (50 % of them report it): look at the queries" in first.next_step
     assert second.title == "Collect a baseline, so that regressions can be judged"
     assert second.command.endswith("--runs 8 --promote --by NAME --reason TEXT")
+
+
+def test_the_slow_part_of_a_few_requests_is_not_taken_for_all() -> None:
+    metrics = make_metrics(measured("GET /a", 20.0, db=(12, 180.0, 7.2), app=(300, 5.0, 5.0)))
+    first, *_ = advice(MISSED, comparison=NOT_COMPARED, metrics=metrics)
+    assert first.next_step == "look at its slowest requests in the report, with their trace ids"
 
 
 def test_a_slow_host_is_no_reason_to_read_code() -> None:

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from statistics import median
 
 from loadtest.analysis.models import EndpointMetrics, RunMetrics
-from loadtest.analysis.server_share import OUTSIDE, slowdown_shares
+from loadtest.analysis.server_share import OUTSIDE, SlowdownShares, mean_parts, slowdown_shares
 from loadtest.baselines.store import collect_command
 from loadtest.gate.models import Comparison, Finding, Recommendation, RunSummary
 from loadtest.gate.targets import QUANTILE_OF
@@ -26,6 +26,7 @@ MOST = 6
 WRITES = ("POST", "PUT", "PATCH", "DELETE")
 TAIL_FACTOR = 2.0  # p95 rose at least this many times as much as typical latency: some requests, not all
 SLOW_COMPONENT_SHARE = 0.5
+MOST_SPLITS = 4  # endpoints whose slowdown one recommendation takes apart
 FULL_RUNS = 8
 MOST_TIMES_LONGER = 10
 LEAST_N_FOR_UPPER = {0.50: 5, 0.90: 29, 0.95: 59, 0.99: 299}  # least n with 1 - q^n >= 0.95
@@ -176,24 +177,41 @@ def _all_or_some_requests(facts: _Facts) -> Iterator[Recommendation]:
 
 
 def _server_side(facts: _Facts) -> Iterator[Recommendation]:
-    """Which part of the server explains the slowdown; without a baseline, which part the time is spent in."""
-    for finding in facts.regressed[:1]:
-        row = facts.measured(finding.endpoint)
-        if row is None:
-            continue
-        now = {part.component: part.p50_ms for part in row.server}
-        before_p50, before_server = _baseline_medians(facts.baseline, row.endpoint)
-        shares = slowdown_shares(row.p50_ms, now, before_p50, before_server)
-        if shares is not None and shares.dominant is not None:
-            step = _component_step(shares.dominant)
-            yield Recommendation(
-                title=f"Most of the slowdown of {row.endpoint} is {shares.dominant}", evidence=shares.sentence, next_step=step
-            )
+    """Which part of the server explains each slowdown; endpoints with the same part share a recommendation."""
+    endpoints = dict.fromkeys(f.endpoint for f in facts.regressed if f.endpoint)
+    splits = {name: split for name in endpoints if (split := _split(facts, name))}
+    for part in dict.fromkeys(split.dominant for split in splits.values()):
+        mine = [name for name, split in splits.items() if split.dominant == part]
+        where = mine[0] if len(mine) == 1 else plural(len(mine), "endpoint")
+        sentences = [f"{name} {splits[name].sentence}" for name in mine]
+        more = len(mine) - MOST_SPLITS
+        yield Recommendation(
+            title=f"Most of the slowdown of {where} is {part}" if part else f"No single part explains the slowdown of {where}",
+            evidence="; ".join(sentences[:MOST_SPLITS]) + (f"; and {plural(more, 'more endpoint')}" if more > 0 else ""),
+            next_step=_component_step(part) if part else _SPREAD_STEP,
+        )
+
+
+_SPREAD_STEP = "look for something that slows all of it: processor time, memory, garbage collection, a busier host"
+
+
+def _split(facts: _Facts, endpoint: str) -> SlowdownShares | None:
+    """How the rise of an endpoint's median splits. A component that less than half of the requests reported says nothing
+    about the median one; and a baseline does not know how many reported it."""
+    row = facts.measured(endpoint)
+    if row is None:
+        return None
+    before_p50, before = _baseline_medians(facts.baseline, endpoint)
+    now = {part.component: part.p50_ms for part in row.server if 2 * part.n >= row.successes and part.component in before}
+    return slowdown_shares(row.p50_ms, now, before_p50, {name: before[name] for name in now})
 
 
 def _component_step(component: str) -> str:
     if component == OUTSIDE:
-        return "the server did not see it: look at the network, queueing before the application, and the number of its workers"
+        return (
+            "look at the network, queueing before the application and the number of its workers; or it is work that "
+            "Server-Timing does not cover, or covers in more requests than before"
+        )
     if component == "db":
         return "look at the queries of this endpoint: their number, plans and locks"
     return f"profile the part that Server-Timing calls {component!r}"
@@ -210,16 +228,24 @@ def _missed_targets(facts: _Facts) -> Iterator[Recommendation]:
         return
     worst = max(missed, key=lambda f: f.effect or 0.0)
     row = facts.measured(worst.endpoint)
-    slowest = max(row.server, key=lambda part: part.p50_ms, default=None) if row else None
     step = "look at its slowest requests in the report, with their trace ids"
-    if row and slowest and row.p50_ms and slowest.p50_ms >= SLOW_COMPONENT_SHARE * row.p50_ms:
-        step = (
-            f"half of its requests spend {ms(slowest.p50_ms)} or more of {ms(row.p50_ms)} in {slowest.component!r}: "
-            f"{_component_step(slowest.component)}"
-        )
+    if row and (slowest := _slowest_part(row)):
+        step = f"{slowest[1]}: {_component_step(slowest[0])}"
     more = f"; and {plural(len(missed) - 1, 'more target')}" if len(missed) > 1 else ""
     title = f"Bring {subject(worst.endpoint)} under its target"
     yield Recommendation(title=title, evidence=worst.sentence + more, next_step=step)
+
+
+def _slowest_part(row: EndpointMetrics) -> tuple[str, str] | None:
+    """The part of the server that takes at least half of the mean latency, and a sentence about it; None if none does."""
+    inside = {name: mean_ms for name, mean_ms in mean_parts(row).items() if name != OUTSIDE}
+    name = max(inside, key=inside.__getitem__, default="")
+    if not name or inside[name] < SLOW_COMPONENT_SHARE * (row.mean_ms or math.inf):
+        return None
+    reported = next(
+        (f" ({percent(part.n / row.successes)} of them report it)" for part in row.server if part.component == name), ""
+    )
+    return name, f"its requests spend {ms(inside[name])} of {ms(row.mean_ms or 0.0)} in {name!r} on average{reported}"
 
 
 def _host(facts: _Facts) -> Iterator[Recommendation]:
