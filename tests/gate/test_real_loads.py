@@ -13,6 +13,7 @@ import pytest
 
 from loadtest.analysis.analyze import analyze
 from loadtest.analysis.models import DataContract
+from loadtest.errors import ConfigurationError
 from loadtest.gate.decide import check
 from loadtest.gate.models import Verdict
 from loadtest.gate.verdict import conclude
@@ -49,6 +50,64 @@ class Busy(FastHttpUser):
         while time.perf_counter() < until:
             pass
 """
+DYING = """
+from locust import FastHttpUser, constant, task
+
+
+class Dying(FastHttpUser):
+    wait_time = constant(0.1)
+
+    def on_start(self):
+        self.token = self.client.post("/login").json()["token"]
+
+    @task
+    def read(self):
+        self.client.get("/api/v1/courses", headers={"Authorization": self.token})
+"""
+RAISING = """
+from locust import FastHttpUser, constant, task
+
+
+class Raising(FastHttpUser):
+    wait_time = constant(0.05)
+
+    @task
+    def read(self):
+        self.client.get("/api/v1/courses")
+
+    @task
+    def write(self):
+        self.client.put("/api/v1/courses/" + self.client.get("/api/v1/courses").json()["first"])
+"""
+BLOCKED = """
+import os
+import time
+
+from locust import FastHttpUser, constant, task
+
+began = time.monotonic()
+
+
+class Blocked(FastHttpUser):
+    wait_time = constant(0.2)
+
+    @task
+    def read(self):
+        self.client.get("/api/v1/courses")
+        if 4 < time.monotonic() - began < 6:
+            os.system("sleep 2")  # as a database driver in C would wait: without giving way to other users
+"""
+ONE_ENDPOINT = """
+from locust import FastHttpUser, constant, task
+
+
+class Reader(FastHttpUser):
+    wait_time = constant(0.1)
+
+    @task
+    def read(self):
+        self.client.get("/api/v1/courses")
+"""
 
 
 @pytest.fixture
@@ -72,10 +131,10 @@ def judged(
     text: str | None = None,
     *,
     disturb: Callable[[run.LoadHandle], None] = lambda _: None,
+    targets: tuple[Target, ...] = (Target(endpoint=None, metric="error_rate", limit=0.01),),
     **profile: object,
 ) -> Verdict:
     """One load from start to verdict; `disturb` is called once it is running."""
-    targets = (Target(endpoint=None, metric="error_rate", limit=0.01),)
     plan = plan_of(write_scenario(tmp_path / "scenario", text), server.base_url, scenario={"targets": targets}, **profile)
     folder = folder_of(tmp_path / "runs")
     Path(str(folder.path)).mkdir(parents=True, exist_ok=True)
@@ -105,6 +164,62 @@ def test_no_request(tmp_path: Path, server: CountingServer) -> None:
     verdict = judged(tmp_path, server, IDLE)
     assert verdict.outcome is Outcome.INVALID
     assert "no request was recorded" in verdict.sentence
+
+
+def test_a_missing_host(tmp_path: Path) -> None:
+    with pytest.raises(ConfigurationError, match="no base URL"):  # refused before anything starts: not run, exit code 2
+        run.start_load(plan_of(write_scenario(tmp_path / "scenario"), None), folder_of(tmp_path / "runs"))
+
+
+def test_users_that_die_at_their_login(tmp_path: Path, server: CountingServer) -> None:
+    verdict = judged(tmp_path, server, DYING, users=5, spawn_rate=10, duration_s=5)
+    assert verdict.outcome is Outcome.INVALID
+    assert any("users were running" in reason and "KeyError: 'token'" in reason for reason in verdict.reasons)
+
+
+def test_tasks_that_raise(tmp_path: Path, server: CountingServer) -> None:
+    verdict = judged(tmp_path, server, RAISING, duration_s=4)
+    assert verdict.outcome is Outcome.INVALID
+    assert any("left the scenario's tasks (first: KeyError: 'first')" in reason for reason in verdict.reasons)
+
+
+def test_a_generator_that_is_blocked_without_using_its_processor(tmp_path: Path, server: CountingServer) -> None:
+    verdict = judged(tmp_path, server, BLOCKED, users=1, duration_s=12)
+    assert verdict.outcome is Outcome.INVALID
+    assert any("stood still for" in reason for reason in verdict.reasons)
+
+
+def test_a_frozen_generator(tmp_path: Path, server: CountingServer) -> None:
+    def freeze(handle: run.LoadHandle) -> None:
+        until(lambda: server.total > 60)
+        (locust,) = processes(handle, workers=False)
+        locust.suspend()
+        time.sleep(3)  # the freeze itself, not a wait for something
+        locust.resume()
+
+    verdict = judged(tmp_path, server, disturb=freeze, duration_s=12)
+    assert verdict.outcome is Outcome.INVALID
+    assert any("stood still for" in reason for reason in verdict.reasons)
+
+
+def test_an_outage_is_seen_in_the_open_loop(tmp_path: Path, server: CountingServer) -> None:
+    def stop(_: run.LoadHandle) -> None:
+        until(lambda: server.total > 50)
+        server.stop_for(1.5)
+
+    targets = (Target(endpoint="GET /api/v1/courses", metric="p95_ms", limit=500),)
+    arrivals = {"load_model": "open", "users": 0, "arrivals_per_s": 40, "duration_s": 8}
+    verdict = judged(tmp_path, server, ONE_ENDPOINT, disturb=stop, targets=targets, **arrivals)
+    assert verdict.outcome is Outcome.FAIL
+    assert any("GET /api/v1/courses p95 is 1," in reason for reason in verdict.reasons)
+
+
+def test_a_service_that_hangs_is_no_pass(tmp_path: Path, server: CountingServer) -> None:
+    server.control.latency_s = lambda _, path: 600.0 if path.startswith("/api/v1/students") else 0.0
+    arrivals = {"load_model": "open", "users": 0, "arrivals_per_s": 10, "duration_s": 4}
+    verdict = judged(tmp_path, server, **arrivals)
+    assert verdict.outcome is Outcome.FAIL
+    assert any("had no answer when the load ended" in reason for reason in verdict.reasons)
 
 
 def test_not_startable(tmp_path: Path, server: CountingServer) -> None:

@@ -26,7 +26,7 @@ from loadtest.load.agent_config import AgentConfig
 from loadtest.load.open_loop import ArrivalCounts, use_open_loop
 from loadtest.load.recorder import Recorder, describe_error
 from loadtest.load.self_observation import NAP_S, SelfObservation
-from loadtest.load.shipping import CONFIG_OPTION, STOP, Receiver, Shipper, stream_folder
+from loadtest.load.shipping import CONFIG_OPTION, SLOTS_OPTION, STOP, Receiver, Shipper, stream_folder
 from loadtest.load.tracing import trace_requests
 from loadtest.load.user_patches import desynchronize_users, stop_waiting_users_safely
 
@@ -171,6 +171,9 @@ class Agent:
         # it held up all users for 20 ms, 1.5 % of the time of a saturated process.
         gc.collect()
         gc.freeze()
+        if isinstance(self.runner, MasterRunner):
+            slots = {client_id: slot for slot, client_id in enumerate(sorted(self.runner.clients))}
+            vars(self.environment.parsed_options)[SLOTS_OPTION] = slots
         self.started_at = monotonic()
         self.event("test_start")
         self._started.set()

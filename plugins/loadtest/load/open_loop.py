@@ -33,6 +33,7 @@ from locust.user.task import LOCUST_STATE_RUNNING, LOCUST_STATE_STOPPING, Defaul
 
 from loadtest.load.recorder import INTENDED
 from loadtest.load.schedule import Schedule
+from loadtest.load.shipping import SLOTS_OPTION
 
 logger = logging.getLogger(__name__)
 
@@ -134,8 +135,9 @@ class ArrivalDriver(User):
 
     def _own_arrivals(self) -> Iterator[float]:
         """Every n-th arrival of the schedule, by the number of this worker among n."""
-        index = max(0, getattr(self.environment.runner, "worker_index", 0)) % self.processes
-        return islice(self.schedule.arrivals(), index, None, self.processes)
+        slots = getattr(self.environment.parsed_options, SLOTS_OPTION, {})
+        slot = slots.get(getattr(self.environment.runner, "client_id", ""), 0)
+        return islice(self.schedule.arrivals(), slot % self.processes, None, self.processes)
 
     def _arrive(self, due: float, intended_us: int) -> None:
         counts = self.counts

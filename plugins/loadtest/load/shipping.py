@@ -17,7 +17,9 @@ import gevent
 from loadtest.load import streams
 
 CHUNK, STOP, LAST = "loadtest_chunk", "loadtest_stop", "loadtest_last"
-CONFIG_OPTION = "loadtest_config"  # rides on Locust's spawn message, so that a worker has it before it sends a request
+# These ride on Locust's spawn message, so that a worker has them before it sends a request.
+CONFIG_OPTION = "loadtest_config"
+SLOTS_OPTION = "loadtest_slots"  # {client id: number of the worker among those that start}; Locust's own numbers have gaps
 
 
 class Shipper:
