@@ -182,8 +182,22 @@ def test_endpoint_missing_in_the_run_is_no_pass() -> None:
     result = judge_once(make_baseline(rng), _without(make_run(rng, 20), SLOW))
     finding = next(one for one in result.findings if one.endpoint == SLOW)
     assert finding.outcome is Outcome.INCONCLUSIVE
-    assert "missing in this run" in finding.sentence
+    assert finding.sentence == (
+        f"{SLOW} is missing: no request in this run, 1,500 (median) in the baseline's runs, of which 8 of 8 have it"
+    )
+    assert finding.evidence["vanished"]
     assert SLOW in result.judged and SLOW not in result.proven
+    assert result.coverage.sentence == "8 of 9 endpoints proven within 20 %, 1 not (missing)"
+
+
+def test_what_chance_may_leave_out_has_not_vanished() -> None:
+    rng = np.random.default_rng(11)
+    run = _without(make_run(rng, 20), SLOW)
+    rare = make_baseline(rng, n={SLOW: 12})
+    often = [_without(one, SLOW) if number < 3 else one for number, one in enumerate(make_baseline(rng))]
+    for baseline in (rare, often):
+        finding = next(one for one in judge_once(baseline, run).findings if one.endpoint == SLOW)
+        assert finding.evidence["missing"] and not finding.evidence["vanished"]
 
 
 def test_new_endpoint_is_not_compared() -> None:

@@ -2,7 +2,7 @@
 
 A pass that demanded proof for everything would never come: rare endpoints have few requests. So half of what was judged
 must be proven, and everything critical, and the rest is named. What can never be made up for by others: an endpoint with a
-target that was not requested at all, an unsettled suspicion, a lacking baseline that was demanded.
+target that was not requested at all, one that vanished, an unsettled suspicion, a lacking baseline that was demanded.
 """
 
 from __future__ import annotations
@@ -82,6 +82,9 @@ def _blocking(plan: Plan, findings: Sequence[Finding], comparison: Comparison | 
     absent = list(dict.fromkeys(subject(f.endpoint) for f in unseen))
     if absent and not indicative:
         reasons.append(f"{listing(absent)} {'has a target' if len(absent) == 1 else 'have targets'} but no request")
+    vanished = [f.endpoint for f in findings if f.endpoint and f.evidence.get("vanished")]
+    if vanished:
+        reasons.append(f"{listing(vanished)} {'is' if len(vanished) == 1 else 'are'} missing, with many requests in the baseline")
     others = [
         f.sentence
         for f in findings
@@ -104,7 +107,11 @@ def _regressions(plan: Plan, findings: Sequence[Finding], critical: frozenset[st
     if unproven:
         highest = max((bound for own in unproven.values() for f in own for bound in _upper_bounds(f)), default=None)
         words += f", {len(unproven)} not"
-        words += f" (cannot exclude {change(highest)})" if highest is not None and highest > 0 else " (too few requests)"
+        if highest is not None and highest > 0:
+            words += f" (cannot exclude {change(highest)})"
+        else:
+            absent = all(f.evidence.get("missing") for own in unproven.values() for f in own)
+            words += " (missing)" if absent else " (too few requests)"
     open_critical = critical - (by_endpoint.keys() - unproven.keys())
     return _Part(judged, proven, words, tuple(sorted(open_critical)))
 

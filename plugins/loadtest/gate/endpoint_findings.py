@@ -15,6 +15,8 @@ from loadtest.gate.models import EndpointSummary, Finding, RunSummary
 from loadtest.vocabulary import Criterion, Outcome
 
 WARN_LEVEL = 0.02
+MANY_REQUESTS = 20  # of an endpoint in a run; where 20 are expected, chance leaves none once in 500 million runs
+NEARLY_EVERY_RUN = 0.75  # of the baseline's
 
 
 @dataclass(frozen=True)
@@ -35,7 +37,9 @@ class Judging:
     def worst_bound(self, judgement: Judgement, endpoints: Sequence[str]) -> str:
         """The largest change that these endpoints cannot exclude, or that there is no evidence at all."""
         uppers = [bound for name in endpoints if (bound := upper_bound(judgement, self.endpoints.index(name))) is not None]
-        return f"cannot exclude {wording.percent(max(uppers))}" if uppers else "too few requests"
+        if uppers:
+            return f"cannot exclude {wording.percent(max(uppers))}"
+        return "too few requests" if any(self.of(name) for name in endpoints) else "missing"
 
 
 def endpoint_findings(judging: Judging, judgement: Judgement) -> list[Finding]:
@@ -96,15 +100,7 @@ def _not_slower(judging: Judging, judgement: Judgement, index: int) -> Finding:
     endpoint = judging.endpoints[index]
     summaries = judging.of(endpoint)
     if not summaries:
-        sentence = f"{endpoint} is in {len(judging.basis.runs)} baseline runs but missing in this run"
-        return Finding(
-            criterion=Criterion.REGRESSION,
-            outcome=Outcome.INCONCLUSIVE,
-            endpoint=endpoint,
-            sentence=sentence,
-            n=0,
-            evidence={"missing": 1},
-        )
+        return _missing(judging, endpoint)
     proven = is_proven(judging, judgement, index)
     metric = next((metric for metric in (P95, TYPICAL) if np.isfinite(judgement.scores[metric].difference[index])), None)
     if metric is None:
@@ -135,6 +131,22 @@ def _not_slower(judging: Judging, judgement: Judgement, index: int) -> Finding:
     if unjudged:
         sentence += f"; too few requests to judge {' and '.join(unjudged)}"
     return _finding(judging, judgement, metric, index, Outcome.INCONCLUSIVE, sentence)
+
+
+def _missing(judging: Judging, endpoint: str) -> Finding:
+    """An endpoint that the baseline knows and this run never requested; `vanished` if chance cannot explain that."""
+    counts = [sum(row.n for row in run.endpoints if row.endpoint == endpoint) for run in judging.basis.runs]
+    present = sum(count > 0 for count in counts)
+    often = sum(count >= MANY_REQUESTS for count in counts) >= NEARLY_EVERY_RUN * len(counts)
+    return Finding(
+        criterion=Criterion.REGRESSION,
+        outcome=Outcome.INCONCLUSIVE,
+        endpoint=endpoint,
+        sentence=f"{endpoint} is missing: no request in this run, {round(np.median(counts)):,} (median) in the baseline's runs, "
+        f"of which {present} of {len(counts)} have it",
+        n=0,
+        evidence={"missing": 1, "vanished": int(often), "baseline_median_n": float(np.median(counts))},
+    )
 
 
 def _faster(judging: Judging, judgement: Judgement, index: int) -> tuple[int, float] | None:
