@@ -49,6 +49,14 @@ def test_doubts_about_the_measurement_cannot_be_muted() -> None:
         assert apply_mutes([doubt], [everything], NOW)[0].counts
 
 
+def test_a_load_that_was_stopped_early_cannot_be_muted() -> None:
+    abort = Finding(
+        criterion=Criterion.ERRORS, outcome=Outcome.FAIL, sentence="stopped", metric="error_rate", evidence={"rule": "abort"}
+    )
+    for everything in (mute(endpoint=None, metric=None), mute(endpoint=None, metric="error_rate")):
+        assert apply_mutes([abort], [everything], NOW)[0].counts
+
+
 def test_passes_are_not_touched() -> None:
     passed = SLOW.model_copy(update={"outcome": Outcome.PASS})
     assert apply_mutes([passed], [mute()], NOW) == (passed,)

@@ -6,12 +6,15 @@ from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 
 from loadtest.analysis.models import RunMetrics
+from loadtest.gate.failures import NEVER_SUCCEEDED
 from loadtest.gate.models import Finding
 from loadtest.planning.models import Criteria, Mute, Plan
 from loadtest.vocabulary import Criterion, Evidence, Outcome
 
-# A doubt about the measurement cannot be talked away, and neither can an endpoint's absence be a known slowness.
+# A doubt about the measurement cannot be talked away, and neither can a load that was stopped or got no answer at all: no
+# known slowness explains that nothing was measured.
 NEVER_MUTED = (Criterion.VALIDITY, Criterion.CONTRACT)
+RULES_NEVER_MUTED = ("abort", NEVER_SUCCEEDED)
 
 
 def tolerance_of(plan: Plan, endpoint: str | None) -> float:
@@ -54,7 +57,7 @@ def apply_mutes(findings: Iterable[Finding], mutes: Sequence[Mute], now: datetim
 
 
 def _muted(finding: Finding, mutes: Sequence[Mute], now: datetime) -> Finding:
-    if finding.outcome is Outcome.PASS or finding.criterion in NEVER_MUTED:
+    if finding.outcome is Outcome.PASS or finding.criterion in NEVER_MUTED or finding.evidence.get("rule") in RULES_NEVER_MUTED:
         return finding
     covering = [mute for mute in mutes if _covers(mute, finding)]
     active = [mute for mute in covering if _aware(mute.expires) > now]
