@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import re
+import shutil
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from loadtest.analysis.models import RunMetrics, ServerTime
 from loadtest.baselines.candidates import add_run
 from loadtest.baselines.promotion import promote
 from loadtest.baselines.store import baseline_path
@@ -19,7 +22,7 @@ from loadtest.load.models import HostProbe
 from loadtest.planning.models import Criteria, Mute, Plan
 from loadtest.run_folder import RunFolder
 from loadtest.vocabulary import Criterion, Outcome
-from tests.gate.run_facts import make_load, make_plan, make_worker, write_run
+from tests.gate.run_facts import make_endpoint, make_load, make_plan, make_worker, write_run
 
 ENDPOINTS = {f"GET /{name}": 10.0 * (number + 1) for number, name in enumerate("abcdef")}
 PROBE = HostProbe(cpu_before_s=0.1, cpu_after_s=0.1, loopback_before_s=0.05, loopback_after_s=0.05)
@@ -61,9 +64,7 @@ def test_without_a_baseline_nothing_is_compared_and_the_next_command_is_told(tmp
     assert not report.comparison.compared
     assert report.comparison.reason == "no baseline yet, so nothing was compared"
     where = "--scenario shop --environment staging --profile light"
-    assert report.recommendations[0].command == (
-        f"loadtest baseline collect {where} --runs 8 --promote --by NAME --reason TEXT"
-    )
+    assert report.recommendations[0].command == (f"loadtest baseline collect {where} --runs 8 --promote --by NAME --reason TEXT")
 
 
 @pytest.mark.usefixtures("baseline")
@@ -144,14 +145,56 @@ def test_another_plan_is_not_compared(tmp_path: Path) -> None:
 def test_half_the_throughput_is_an_invalid_run(tmp_path: Path) -> None:
     folder = run(tmp_path / "runs", 20)
     metrics = folder.metrics.read_text()
-    from loadtest.analysis.models import RunMetrics
-
     few = RunMetrics.parse(metrics, "metrics")
     few.model_copy(update={"total": few.total.model_copy(update={"rps": few.total.rps / 2.5})}).write(folder.metrics)
     report = check(folder)
     assert any("under half of the baseline's median" in finding.sentence for finding in report.findings)
     assert conclude(folder).outcome is Outcome.INVALID
     assert "not to be trusted" in report.comparison.reason
+
+
+def stalled(root: Path) -> RunFolder:
+    """Answers as usual, but for 4 % that take 6 s, so that ten users send 30 requests a second instead of 75."""
+    folder = run(root, 20)
+    plan, metrics = Plan.read(folder.plan), RunMetrics.read(folder.metrics)
+    shutil.rmtree(folder.path)
+    rng = np.random.default_rng(20)
+    latencies = {name: rng.lognormal(np.log(p50_ms), 0.4, 600) for name, p50_ms in ENDPOINTS.items()}
+    for values in latencies.values():
+        values[::25] = 6000.0
+    load = make_load(samples=3600, workers=(make_worker(samples=3600),), host_probe=PROBE)
+    folder = write_run(root, plan, latencies, load=load, shift=timedelta(hours=60))
+    assert RunMetrics.read(folder.metrics).total.rps < metrics.total.rps / 2
+    return folder
+
+
+@pytest.mark.usefixtures("baseline")
+def test_throughput_that_a_few_very_slow_answers_explain_is_no_doubt(tmp_path: Path) -> None:
+    findings = check(stalled(tmp_path / "runs")).findings
+    (slow,) = [finding for finding in findings if finding.evidence.get("rule") == "slow_answers"]
+    assert slow.outcome is Outcome.WARN
+    assert slow.evidence["latency_rise_ms"] == pytest.approx(240, abs=10)
+
+
+@pytest.mark.usefixtures("baseline")
+def test_a_baseline_without_mean_latencies_is_compared_by_typical_ones(tmp_path: Path) -> None:
+    path = baseline_path("shop", "staging", "light")
+    path.write_text(re.sub(r'"mean_latency_ms": *[0-9.]+,', "", path.read_text()))
+    assert "mean_latency_ms" not in path.read_text()
+    assert check(run(tmp_path / "runs", 21)).comparison.compared
+    findings = check(stalled(tmp_path / "runs")).findings
+    assert [finding.outcome for finding in findings if finding.evidence.get("rule") == "too_few_requests"] == [Outcome.INVALID]
+
+
+@pytest.mark.usefixtures("baseline")
+def test_a_new_endpoint_that_only_fails_is_not_outvoted_by_the_known_ones(tmp_path: Path) -> None:
+    folder = run(tmp_path / "runs", 20)
+    metrics = RunMetrics.read(folder.metrics)
+    metrics.model_copy(update={"endpoints": (*metrics.endpoints, make_endpoint("POST /new", 1500, 1500))}).write(folder.metrics)
+    check(folder)
+    verdict = conclude(folder)
+    assert verdict.outcome is Outcome.FAIL
+    assert verdict.sentence == "fail: POST /new never succeeded: all 1,500 requests failed"
 
 
 @pytest.mark.usefixtures("baseline")
@@ -186,8 +229,6 @@ def test_what_people_muted_counts_like_the_criteria(tmp_path: Path) -> None:
 
 def test_summaries_carry_what_the_server_said(tmp_path: Path) -> None:
     folder = run(tmp_path / "runs", 1)
-    from loadtest.analysis.models import RunMetrics, ServerTime
-
     metrics = RunMetrics.read(folder.metrics)
     server = (ServerTime(component="db", n=9, p50_ms=4.0, p95_ms=9.0),)
     told = tuple(row.model_copy(update={"server": server}) for row in metrics.endpoints)

@@ -11,7 +11,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from loadtest.errors import ConfigurationError
-from loadtest.gate.steady_samples import Latencies, read_steady_samples
+from loadtest.gate import steady_samples
+from loadtest.gate.steady_samples import read_steady_samples
 from tests.gate.run_facts import DURATION_S, RAMP_S, STARTED_AT, make_load
 
 NAMES = ("GET /a", "GET /b", "POST /never")
@@ -43,18 +44,37 @@ def test_by_endpoint_in_the_steady_phase(tmp_path: Path) -> None:
         mine = (start >= RAMP_S) & (start < DURATION_S) & (endpoint == code)
         assert (samples[name].n, samples[name].errors) == (mine.sum(), (mine & failed).sum())
         values, starts = samples[name].successes()
-        np.testing.assert_array_equal(values, latency[mine & ~failed] / 1000)
-        np.testing.assert_allclose(starts, start[mine & ~failed] - RAMP_S, atol=2e-5)
+        np.testing.assert_array_equal(samples[name].latency_us, latency[mine & ~failed])
+        np.testing.assert_allclose(values, latency[mine & ~failed] / 1000, rtol=1e-7)
+        np.testing.assert_allclose(starts * 1e-5, start[mine & ~failed] - RAMP_S, atol=2e-5)
+        assert samples[name].latency_sum_us == latency[mine].sum()
 
 
-def test_latencies_are_made_when_asked_for_and_only_of_successes(tmp_path: Path) -> None:
-    start = np.full(6, 10.0)
-    write(tmp_path / "s.parquet", start, np.arange(6), np.array([0, 0, 0, 1, 1, 1]), np.array([0, 1, 0, 1, 1, 1]))
-    latencies = Latencies(read_steady_samples(tmp_path / "s.parquet", make_load()))
-    assert list(latencies) == ["GET /a"]
-    assert len(latencies) == 1
-    np.testing.assert_array_equal(latencies["GET /a"], [0.0, 0.002])
-    assert latencies.get("GET /b") is None
+def test_an_endpoint_without_a_success_or_without_a_steady_request(tmp_path: Path) -> None:
+    write(tmp_path / "s.parquet", np.array([10.0, 10, 1, 2]), np.arange(4), np.array([0, 0, 1, 1]), np.array([1, 1, 0, 0]))
+    samples = read_steady_samples(tmp_path / "s.parquet", make_load())
+    assert list(samples) == ["GET /a", "GET /b"] and len(samples) == 2
+    assert (samples["GET /a"].n, samples["GET /a"].errors, len(samples["GET /a"].latency_us)) == (2, 2, 0)
+    assert samples["GET /b"].n == 0
+    assert samples.get("POST /never") is None
+
+
+def test_more_requests_than_memory_are_read_in_passes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    rng = np.random.default_rng(2)
+    n = 900
+    rows = (rng.uniform(RAMP_S, DURATION_S, n), rng.integers(1, 500_000, n), rng.integers(0, 3, n), rng.random(n) < 0.1)
+    write(tmp_path / "s.parquet", *rows)
+    whole = dict(read_steady_samples(tmp_path / "s.parquet", make_load()))
+    monkeypatch.setattr(steady_samples, "REQUESTS_A_PASS", 700)
+    reads: list[list[str]] = []
+    read = steady_samples.SteadySamples._read
+    monkeypatch.setattr(steady_samples.SteadySamples, "_read", lambda self, names: reads.append(names) or read(self, names))
+    parts = read_steady_samples(tmp_path / "s.parquet", make_load())
+    for name, own in parts.items():
+        np.testing.assert_array_equal(own.latency_us, whole[name].latency_us)
+        np.testing.assert_array_equal(own.start_ticks, whole[name].start_ticks)
+        assert (own.errors, own.latency_sum_us) == (whole[name].errors, whole[name].latency_sum_us)
+    assert reads == [["GET /a", "GET /b"], ["POST /never"]]
 
 
 def test_a_load_that_was_cut_short_counts_until_its_end(tmp_path: Path) -> None:

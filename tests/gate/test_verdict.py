@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import numpy as np
@@ -9,15 +10,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from loadtest.analysis.models import ContractCheck, DataContract
+from loadtest.analysis.models import Analysis, ContractCheck, DataContract, FailureGroup, RunMetrics
 from loadtest.errors import ConfigurationError
 from loadtest.gate.decide import check
 from loadtest.gate.models import Comparison, Finding, Verdict
 from loadtest.gate.verdict import Judgment, conclude, judge_run, not_run
-from loadtest.planning.models import Criteria, EndpointCriteria, Plan, Target
+from loadtest.load.models import AbortFacts, StopReason
+from loadtest.planning.models import Criteria, EndpointCriteria, Mute, Plan, Target
 from loadtest.run_folder import RunFolder
 from loadtest.vocabulary import SEVERITY, Criterion, Evidence, Outcome, RunStatus, worst
-from tests.gate.run_facts import make_load, make_plan, make_worker, write_run
+from tests.gate.run_facts import STARTED_AT, make_load, make_plan, make_worker, write_run
 
 TARGETS = (Target(endpoint="GET /a", metric="p95_ms", limit=100), Target(endpoint=None, metric="error_rate", limit=0.01))
 NOT_COMPARED = Comparison(compared=False, reason="no baseline yet, so nothing was compared")
@@ -164,6 +166,24 @@ def test_an_unsettled_suspicion_is_never_a_pass() -> None:
     assert "not settled" in judgment.sentence
 
 
+@pytest.mark.parametrize("evidence", list(Evidence))
+def test_an_endpoint_that_vanished_is_not_outvoted(evidence: Evidence) -> None:
+    gone = [
+        regression(f"GET /x{i}", Outcome.INCONCLUSIVE).model_copy(
+            update={"interval": None, "n": 0, "evidence": {"missing": 1, "vanished": vanished}}
+        )
+        for i, vanished in enumerate((1, 1, 0))
+    ]
+    proven = [regression(f"GET /{i}", Outcome.PASS) for i in range(9)]
+    judgment = judged(*proven, *gone, plan=make_plan(evidence=evidence))
+    assert judgment.outcome is Outcome.INCONCLUSIVE
+    assert judgment.sentence == (
+        "inconclusive: GET /x0, GET /x1 are missing, with many requests in the baseline; "
+        "9 of 12 endpoints proven within 20 % of the baseline, 3 not (missing)"
+    )
+    assert judged(*proven, gone[2]).outcome is Outcome.PASS
+
+
 def test_nothing_judged_is_inconclusive() -> None:
     assert judged(comparison=NOT_COMPARED).outcome is Outcome.INCONCLUSIVE
     assert "neither a target nor a baseline" in judged(comparison=NOT_COMPARED).sentence
@@ -212,6 +232,42 @@ def test_a_backend_that_answers_500_fails(tmp_path: Path) -> None:
     verdict = conclude(folder)
     assert verdict.outcome is Outcome.FAIL
     assert any("every one of 400 requests failed" in reason for reason in verdict.reasons)
+
+
+@pytest.mark.parametrize(
+    ("errors", "outcome", "words"),
+    [
+        ({"GET /b": 400}, Outcome.FAIL, "fail: GET /b never succeeded: all 400 requests failed"),
+        ({"GET /a": 200}, Outcome.WARN, "warn: GET /a: 200 of 400 requests failed (50 %, surely above 1 %)"),
+    ],
+)
+def test_errors_that_no_target_names_are_no_pass(tmp_path: Path, errors: dict[str, int], outcome: Outcome, words: str) -> None:
+    folder = write_run(tmp_path, make_plan(targets=TARGETS[:1]), {"GET /a": latencies(20), "GET /b": latencies(20)}, errors)
+    check(folder)
+    verdict = conclude(folder)
+    assert verdict.outcome is outcome
+    assert verdict.sentence.startswith(words)
+
+
+def test_the_most_frequent_error_is_named(tmp_path: Path) -> None:
+    folder = write_run(tmp_path, make_plan(), {"GET /a": latencies(20)}, {"GET /a": 400})
+    metrics = RunMetrics.read(folder.metrics).run
+    failed = FailureGroup(
+        endpoint="GET /a", cause="HTTP 503", status=503, count=400, first_at=metrics.started_at, last_at=metrics.ended_at
+    )
+    Analysis(run_id="r1", bin_s=1, phases=(), timeline=(), endpoint_timelines=(), failures=(failed,)).write(folder.analysis)
+    check(folder)
+    assert conclude(folder).sentence == "fail: every one of 400 requests failed, mostly 'HTTP 503'"
+
+
+def test_a_load_that_was_stopped_early_is_no_pass_whatever_is_muted(tmp_path: Path) -> None:
+    abort = AbortFacts(criterion="error_rate above 0.5 for 10s", value=0.63, at=STARTED_AT + timedelta(seconds=20))
+    load = make_load(samples=400, stop_reason=StopReason.ABORTED, ended_at=abort.at, steady_ended_at=abort.at, abort=abort)
+    folder = write_run(tmp_path, make_plan(targets=TARGETS[:1]), {"GET /a": latencies(20)}, {"GET /a": 150}, load=load)
+    check(folder, mutes=[Mute(reason="known flaky errors", expires=datetime.now(UTC) + timedelta(days=1))])
+    verdict = conclude(folder)
+    assert verdict.outcome is Outcome.FAIL
+    assert verdict.sentence.startswith("fail: load stopped early, after 20s")
 
 
 def test_an_invalid_run_is_not_judged_further(tmp_path: Path) -> None:

@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from statistics import median
 
-from loadtest.analysis.models import RunMetrics
+from loadtest.analysis.models import Analysis, FailureGroup, RunMetrics
 from loadtest.baselines.models import Baseline
 from loadtest.baselines.store import baseline_path, matching_baseline, refreshing_runs
+from loadtest.errors import ConfigurationError
 from loadtest.gate.commands import overrides_of
 from loadtest.gate.criteria import apply_mutes, judge_required
-from loadtest.gate.models import Comparison, Detectable, Finding, RegressionReport, RunSummary
+from loadtest.gate.failures import judge_failures
+from loadtest.gate.latency_bounds import latency_bounds
+from loadtest.gate.models import Comparison, Detectable, EndpointSummary, Finding, RegressionReport, RunSummary
 from loadtest.gate.recommendations import recommend
-from loadtest.gate.steady_samples import EndpointSamples, Latencies, read_steady_samples
+from loadtest.gate.steady_samples import EndpointSamples, read_steady_samples
 from loadtest.gate.targets import judge_targets
 from loadtest.gate.validity import judge_validity
 from loadtest.gate.validity_facts import Usual
@@ -31,7 +34,7 @@ class _Run:
     plan: Plan
     load: LoadResult
     metrics: RunMetrics
-    samples: dict[str, EndpointSamples]
+    samples: Mapping[str, EndpointSamples]
     summary: RunSummary | None
 
 
@@ -58,10 +61,12 @@ def check(
         comparison = Comparison(compared=False, reason="the measurement is not to be trusted, so nothing was compared")
     else:
         findings += judge_required(run.plan, run.metrics)
-        findings += judge_targets(run.plan, run.metrics, Latencies(run.samples), history)
+        bounds = latency_bounds(run.plan.scenario.targets, run.samples)
+        findings += judge_targets(run.plan, run.metrics, bounds, history)
         if baseline is not None:
             comparison, regressions, detectable = _compare(baseline, run, confirmations)
             findings += [*regressions, *(_drift(baseline, run, earlier) if comparison.compared else ())]
+        findings += judge_failures(run.plan, run.metrics, _known(history) if comparison.compared else (), _failures(folder))
     muted = apply_mutes(findings, (*run.plan.scenario.criteria.muted, *mutes))
     report = RegressionReport(
         run_id=run.plan.run_id,
@@ -88,16 +93,22 @@ def _read(folder: RunFolder) -> _Run:
     return _Run(plan, load, metrics, samples, summary)
 
 
-def _summary(plan: Plan, load: LoadResult, metrics: RunMetrics, samples: dict[str, EndpointSamples]) -> RunSummary:
+def _summary(plan: Plan, load: LoadResult, metrics: RunMetrics, samples: Mapping[str, EndpointSamples]) -> RunSummary | None:
     """What a baseline stores of the run, and what the server reported of each endpoint: a later slowdown can then be
-    split into its parts."""
+    split into its parts. None if no request started in the steady phase."""
     from loadtest.gate.summary import summarize_endpoint
 
     server = {row.endpoint: {part.component: part.p50_ms for part in row.server} for row in metrics.endpoints}
-    endpoints = []
-    for name, own in sorted(samples.items()):
-        summarized = summarize_endpoint(*own.successes(), own.n, own.errors, name)
-        endpoints.append(summarized.model_copy(update={"server_p50_ms": server.get(name, {})}))
+
+    def summarized(name: str, own: EndpointSamples) -> tuple[EndpointSummary, float]:
+        summary = summarize_endpoint(*own.successes(), own.n, own.errors, name)
+        return summary.model_copy(update={"server_p50_ms": server.get(name, {})}), own.latency_sum_us
+
+    # no name holds an endpoint's samples while those of the next are read
+    rows = [row for name in samples if (row := summarized(name, samples[name]))[0].n]
+    n = sum(summary.n for summary, _ in rows)
+    if n == 0:
+        return None
     return RunSummary(
         run_id=plan.run_id,
         started_at=load.started_at,
@@ -106,20 +117,43 @@ def _summary(plan: Plan, load: LoadResult, metrics: RunMetrics, samples: dict[st
         host_class=plan.host_class,
         commit=plan.trigger.commit,
         versions=plan.versions,
-        rps=sum(own.n for own in samples.values()) / metrics.duration_s,
+        rps=n / metrics.duration_s,
+        mean_latency_ms=sum(sum_us for _, sum_us in rows) / n / 1000,
         host_probe=load.host_probe,
-        endpoints=tuple(endpoints),
+        endpoints=tuple(summary for summary, _ in rows),
     )
+
+
+def _failures(folder: RunFolder) -> tuple[FailureGroup, ...]:
+    """What failed most, for the sentences; they are complete without it."""
+    try:
+        return Analysis.read(folder.analysis).failures
+    except ConfigurationError:
+        return ()
+
+
+def _known(history: Sequence[RunSummary]) -> tuple[str, ...]:
+    from loadtest.gate.comparison import known_endpoints
+
+    return known_endpoints(history)
 
 
 def _usual(run: _Run, history: Sequence[RunSummary]) -> Usual | None:
     if run.summary is None or not history:
         return None
-    before_ms = median(_mean_latency_ms(each) for each in history)
-    return Usual(rps=median(each.rps for each in history), latency_rise_ms=_mean_latency_ms(run.summary) - before_ms)
+    now_ms, *before_ms = _mean_latencies_ms([run.summary, *history])
+    return Usual(rps=median(each.rps for each in history), latency_rise_ms=now_ms - median(before_ms))
 
 
-def _mean_latency_ms(summary: RunSummary) -> float:
+def _mean_latencies_ms(summaries: Sequence[RunSummary]) -> list[float]:
+    """Mean latency of each run, milliseconds, by the same measure for all: the arithmetic mean, which is what users waited,
+    or, where one was stored without it, the typical latency, which a few very slow answers hardly move."""
+    means = [summary.mean_latency_ms for summary in summaries]
+    known = [mean for mean in means if mean is not None]
+    return known if len(known) == len(means) else [_typical_latency_ms(summary) for summary in summaries]
+
+
+def _typical_latency_ms(summary: RunSummary) -> float:
     """Typical latency averaged over all requests, milliseconds; 0 without a success."""
     rows = [(row.n, math.exp(row.lm)) for row in summary.endpoints if row.lm is not None]
     return sum(n * typical_ms for n, typical_ms in rows) / sum(n for n, _ in rows) if rows else 0.0

@@ -47,6 +47,7 @@ class RunSummary(Record):
     commit: str | None = None
     versions: dict[str, str] = {}
     rps: float
+    mean_latency_ms: float | None = None  # arithmetic, failures included; None in baselines stored without it
     host_probe: HostProbe | None = None
     endpoints: tuple[EndpointSummary, ...]
 

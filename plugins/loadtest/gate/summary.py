@@ -8,8 +8,10 @@ share of requests below the quantile, carried to the latency axis through the em
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from datetime import datetime
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -19,6 +21,7 @@ from loadtest.load.models import HostProbe
 from loadtest.planning.models import HostClass
 
 BLOCKS = 20
+QUANTILES = {"p50": 0.50, "p95": 0.95, "p99": 0.99}
 WINSORIZED_SHARE = 0.02  # at each end
 TAIL_SHARE = 0.10
 LEAST_LATENCY_MS = 1e-3  # the recorder's resolution; a latency of 0 has no logarithm
@@ -27,10 +30,11 @@ LEAST_LATENCY_MS = 1e-3  # the recorder's resolution; a latency of 0 has no loga
 def summarize_endpoint(latency_ms: np.ndarray, start_s: np.ndarray, n: int, errors: int, endpoint: str) -> EndpointSummary:
     """Summary of one endpoint's steady phase.
 
-    `latency_ms`, `start_s`: 1-d arrays of the successes, any order, same length; `n` counts errors too.
+    `latency_ms`, `start_s`: 1-d arrays of the successes, any order, same length; `n` counts errors too. Of the starts only
+    the order matters. Needs a sorted copy of the latencies, and 3 bytes a request in between.
     Raises ValueError for NaN, infinite or negative latencies, and for counts that do not fit.
     """
-    latency = np.asarray(latency_ms, dtype=np.float64)
+    latency = np.asarray(latency_ms)
     start = np.asarray(start_s)
     if latency.shape != start.shape or latency.ndim != 1:
         raise ValueError(f"{endpoint}: latencies {latency.shape} and start times {start.shape} must be equally long lists")
@@ -43,30 +47,43 @@ def summarize_endpoint(latency_ms: np.ndarray, start_s: np.ndarray, n: int, erro
         return EndpointSummary(endpoint=endpoint, n=n, errors=errors, lm=location, log_p50=location)
     if np.any(start[1:] < start[:-1]):
         latency = latency[np.argsort(start, kind="stable")]
-    return EndpointSummary(endpoint=endpoint, n=n, errors=errors, **_statistics(np.log(np.maximum(latency, LEAST_LATENCY_MS))))
+    return EndpointSummary(endpoint=endpoint, n=n, errors=errors, **_statistics(latency))
 
 
-def _statistics(log_latency: np.ndarray) -> dict[str, Any]:
-    """All locations and variances of log latencies in time order, length >= 2."""
-    ordered = np.sort(log_latency)
+def _statistics(latency_ms: np.ndarray) -> dict[str, Any]:
+    """All locations and variances of the log latencies, given in time order, length >= 2."""
+    ordered = np.sort(latency_ms)
     n = len(ordered)
-    low, high = quantile(ordered, np.array([WINSORIZED_SHARE, 1 - WINSORIZED_SHARE]))
-    winsorized = np.clip(log_latency, low, high)
-    lm = float(winsorized.mean())
-    facts = {"lm": lm, "var_lm": _variance_of_mean(winsorized)}
-    for name, share in (("p50", 0.50), ("p95", 0.95), ("p99", 0.99)):
-        value = float(quantile(ordered, share))
-        facts[f"log_{name}"] = value
-        facts[f"var_log_{name}"] = _woodruff(log_latency, ordered, share, value)
-    tail_size = max(1, round(n * TAIL_SHARE))
-    tail_start = ordered[n - tail_size]
-    t10 = float(ordered[n - tail_size :].mean())
-    facts["t10"] = t10
-    facts["sh"] = t10 - lm
-    # influence of one request on t10 is its excess over the tail's start, divided by the tail's share
-    influence = np.maximum(log_latency - tail_start, 0) / TAIL_SHARE - winsorized
-    facts["var_sh"] = _variance_of_mean(influence)
+    low, high = (_log_quantile(ordered, share) for share in (WINSORIZED_SHARE, 1 - WINSORIZED_SHARE))
+    quantiles = {name: _log_quantile(ordered, share) for name, share in QUANTILES.items()}
+    slowest = _log(ordered[n - max(1, round(n * TAIL_SHARE)) :])
+
+    def influences(log_latency: np.ndarray) -> tuple[np.ndarray, ...]:
+        """Of each request on `lm` and `sh`, and on the share below each quantile. On t10 it is the request's excess over the
+        tail's start, divided by the tail's share."""
+        winsorized = np.clip(log_latency, low, high)
+        tail = np.maximum(log_latency - slowest[0], 0) / TAIL_SHARE
+        return winsorized, tail - winsorized, *(log_latency <= value for value in quantiles.values())
+
+    of_lm, of_sh, *below = _by_block(latency_ms, influences)
+    t10 = float(slowest.mean())
+    facts = {"lm": of_lm.mean, "var_lm": of_lm.variance_of_mean, "t10": t10, "sh": t10 - of_lm.mean}
+    facts["var_sh"] = of_sh.variance_of_mean
+    for (name, share), blocks in zip(QUANTILES.items(), below, strict=True):
+        facts[f"log_{name}"] = quantiles[name]
+        facts[f"var_log_{name}"] = _woodruff(ordered, share, blocks)
     return facts
+
+
+def _log(latency_ms: np.ndarray) -> np.ndarray:
+    return np.log(np.maximum(latency_ms, LEAST_LATENCY_MS, dtype=np.float64))
+
+
+def _log_quantile(ordered_ms: np.ndarray, share: float) -> float:
+    """Quantile of the logarithms of sorted latencies (as `quantile`, without taking all the logarithms)."""
+    position = share * (len(ordered_ms) - 1)
+    below = int(position)
+    return float(quantile(_log(ordered_ms[below : below + 2]), position - below))
 
 
 def quantile(ordered: np.ndarray, share: float | np.ndarray) -> np.ndarray:
@@ -77,31 +94,49 @@ def quantile(ordered: np.ndarray, share: float | np.ndarray) -> np.ndarray:
     return ordered[below] + (position - below) * (ordered[above] - ordered[below])
 
 
-def _blocks(n: int) -> np.ndarray:
-    """First index of each block of consecutive requests: 20 equally large ones, fewer when n is small."""
-    count = max(2, min(BLOCKS, n // 2))
-    return (np.arange(count) * n) // count
+@dataclass(frozen=True)
+class _Blocks:
+    """Sizes, means and sums of squared deviations of one influence in each block of consecutive requests."""
+
+    sizes: np.ndarray
+    means: np.ndarray
+    squares: np.ndarray
+
+    @property
+    def mean(self) -> float:
+        return float(np.average(self.means, weights=self.sizes))
+
+    @property
+    def variance_between(self) -> float:
+        """Of the mean, from the blocks' means: what neighbors have in common is in it."""
+        return float(self.means.var(ddof=1)) / len(self.means)
+
+    @property
+    def variance_of_mean(self) -> float:
+        n = self.sizes.sum()
+        squares = self.squares.sum() + np.sum(self.sizes * (self.means - self.mean) ** 2)
+        return max(float(squares / (n - 1) / n), self.variance_between)
 
 
-def _variance_of_mean(value: np.ndarray) -> float:
-    n = len(value)
-    starts = _blocks(n)
-    sizes = np.diff(np.append(starts, n))
-    means = np.add.reduceat(value, starts) / sizes
-    independent = float(value.var(ddof=1)) / n
-    return max(independent, float(means.var(ddof=1)) / len(starts))
+def _by_block(latency_ms: np.ndarray, influences: Callable[[np.ndarray], tuple[np.ndarray, ...]]) -> list[_Blocks]:
+    """Each influence of 20 equally large blocks of requests in time order, fewer when there are few requests; a block at a
+    time, because double precision of all requests at once would be most of the gate's memory."""
+    edges = np.linspace(0, len(latency_ms), max(2, min(BLOCKS, len(latency_ms) // 2)) + 1).astype(np.int64)
+    sizes, means, squares = np.diff(edges), [], []
+    for begin, end in pairwise(edges):
+        values = np.array(influences(_log(latency_ms[begin:end])), dtype=np.float64)
+        means.append(values.mean(axis=1))
+        values -= means[-1][:, None]
+        squares.append(np.einsum("ij,ij->i", values, values))
+    return [_Blocks(sizes, *columns) for columns in zip(np.transpose(means), np.transpose(squares), strict=True)]
 
 
-def _woodruff(log_latency: np.ndarray, ordered: np.ndarray, share: float, value: float) -> float:
-    """Variance of the empirical quantile: half the width between the quantiles at share +- one standard error, squared."""
-    n = len(ordered)
-    starts = _blocks(n)
-    sizes = np.diff(np.append(starts, n))
-    below = np.add.reduceat((log_latency <= value).astype(np.float64), starts) / sizes
-    variance = max(share * (1 - share) / n, float(below.var(ddof=1)) / len(starts))
-    error = np.sqrt(variance)
-    lower, upper = quantile(ordered, np.clip([share - error, share + error], 0.0, 1.0))
-    return float(((upper - lower) / 2) ** 2)
+def _woodruff(ordered_ms: np.ndarray, share: float, below: _Blocks) -> float:
+    """Variance of an empirical quantile of the logarithms: half the width between the quantiles at share +- one standard
+    error, squared. `below`: the share of requests up to the quantile."""
+    error = np.sqrt(max(share * (1 - share) / len(ordered_ms), below.variance_between))
+    lower, upper = (_log_quantile(ordered_ms, min(max(edge, 0.0), 1.0)) for edge in (share - error, share + error))
+    return ((upper - lower) / 2) ** 2
 
 
 def summarize_arrays(
@@ -151,6 +186,7 @@ def summarize_run(
         commit=commit,
         versions=versions or {},
         rps=len(latency_ms) / duration_s if duration_s > 0 else 0.0,
+        mean_latency_ms=float(np.mean(latency_ms)) if len(latency_ms) else None,
         host_probe=host_probe,
         endpoints=summarize_arrays(latency_ms, start_s, endpoint_code, is_error, names),
     )
