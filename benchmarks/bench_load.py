@@ -23,9 +23,16 @@ import pyarrow.parquet as pq
 
 from benchmarks.bench_recorder import figure
 from benchmarks.fast_server import fast_server
+from loadtest.analysis.analyze import analyze
+from loadtest.analysis.models import DataContract
+from loadtest.gate.decide import check
+from loadtest.gate.models import Verdict
+from loadtest.gate.verdict import conclude
 from loadtest.load import run
 from loadtest.load.models import LoadResult, StopReason
+from loadtest.planning.models import Target
 from loadtest.run_folder import RunFolder
+from loadtest.vocabulary import Outcome
 from tests.load.plans import folder_of, plan_of, write_scenario
 
 SATURATING = """
@@ -65,11 +72,14 @@ class Bench:
         figure(self.figures, name, value, unit, bar)
         print(self.figures[-1], flush=True)
 
-    def start(self, base_url: str, scenario: str, **profile: object) -> run.LoadHandle:
+    def start(self, base_url: str, scenario: str, targets: tuple[Target, ...] = (), **profile: object) -> run.LoadHandle:
         self._runs += 1
         run_id = f"run-{self._runs}"
-        locustfile = write_scenario(self.root / run_id, scenario)
-        return run.start_load(plan_of(locustfile, base_url, run_id, **profile), folder_of(self.root / "runs", run_id))
+        plan = plan_of(write_scenario(self.root / run_id, scenario), base_url, run_id, {"targets": targets}, **profile)
+        folder = folder_of(self.root / "runs", run_id)
+        Path(str(folder.path)).mkdir(parents=True)
+        plan.write(folder.plan)
+        return run.start_load(plan, folder)
 
     def load(self, base_url: str, scenario: str, **profile: object) -> tuple[LoadResult, RunFolder]:
         handle = self.start(base_url, scenario, **profile)
@@ -84,19 +94,29 @@ def until(condition: Callable[[], object]) -> None:
         time.sleep(0.01)
 
 
+def verdict_of(folder: RunFolder) -> Verdict:
+    """Analysis, gate and verdict of a load, as in a run; no data contract is checked."""
+    analyze(folder)
+    check(folder)
+    DataContract(run_id=folder.path.name, passed=True, checks=()).write(folder.data_contract)
+    return conclude(folder)
+
+
 def latencies_ms(folder: RunFolder) -> np.ndarray:
     return pq.read_table(str(folder.samples), columns=["latency_us"])["latency_us"].to_numpy() / 1000
 
 
 def outage(bench: Bench) -> None:
-    """A server stopped for 3 s of 20 at 100 requests a second: what each load model reads as p99."""
+    """A server stopped for 3 s of 20 at 100 requests a second: what each load model reads as p99, and what the verdict of
+    the open one says, with a target of 500 ms."""
+    targets = (Target(endpoint="GET /api/v1/courses", metric="p99_ms", limit=500),)
     models = {
         "open": {"load_model": "open", "users": 0, "arrivals_per_s": 100},
         "closed": {"users": 10, "spawn_rate": 10},
     }
     with fast_server(0.005) as server:
         for name, profile in models.items():
-            handle = bench.start(server.base_url, PACED, duration_s=20, **profile)
+            handle = bench.start(server.base_url, PACED, targets, duration_s=20, **profile)
             seen = server.count
             until(lambda seen=seen: server.count > seen + 500)
             server.stop_for(3)
@@ -105,6 +125,9 @@ def outage(bench: Bench) -> None:
             bench.figure(f"outage_p99_{name}_loop", p99, "ms", ">=2000" if name == "open" else "-")
             if result.arrivals:
                 bench.figure("outage_arrivals_sent", 100 * result.arrivals.started / result.arrivals.planned, "%", ">=99")
+                verdict = verdict_of(handle.folder)
+                print(f"{verdict.outcome}: {verdict.sentence}", flush=True)
+                bench.figure("outage_verdict_is_fail", float(verdict.outcome is Outcome.FAIL), "yes", ">=1")
 
 
 def counts(bench: Bench) -> None:
@@ -152,9 +175,11 @@ def workers(bench: Bench) -> None:
     rates = {}
     for number in (1, 2, 4):
         with fast_server() as server:
-            result, _ = bench.load(server.base_url, SATURATING, users=40, spawn_rate=40, duration_s=10, workers=number)
-            steady_s = (result.steady_ended_at - result.steady_started_at).total_seconds()
-            rates[number] = result.samples / steady_s
+            result, folder = bench.load(server.base_url, SATURATING, users=40, spawn_rate=40, duration_s=10, workers=number)
+            begin, end = result.steady_started_at, result.steady_ended_at
+            starts_us = pq.read_table(str(folder.samples), columns=["start_us"])["start_us"].to_numpy()
+            steady = (starts_us >= begin.timestamp() * 1e6) & (starts_us < end.timestamp() * 1e6)
+            rates[number] = float(steady.sum()) / (end - begin).total_seconds()
             bench.figure(f"throughput_{number}_workers", rates[number], "1/s")
             busy = max(worker.busy_share_median or 0 for worker in result.workers)
             bench.figure(f"busy_share_{number}_workers", busy, "share")
