@@ -8,11 +8,13 @@ from typing import TypeVar
 
 from loadtest.analysis.csv_files import write_csv_files
 from loadtest.analysis.distribution import distributions
+from loadtest.analysis.durations import duration_histograms
 from loadtest.analysis.exemplars import read_exemplars
-from loadtest.analysis.exports import prometheus_text, push_otlp
 from loadtest.analysis.failures import group_failures
 from loadtest.analysis.logs import digest_log
 from loadtest.analysis.models import Analysis, RunMetrics
+from loadtest.analysis.otlp import otlp_is_configured, push_otlp
+from loadtest.analysis.prometheus import prometheus_text
 from loadtest.analysis.run_metrics import run_metrics
 from loadtest.analysis.samples import SampleFile
 from loadtest.analysis.tally import MOST_TIMELINES, Tally, tally
@@ -44,6 +46,7 @@ def analyze(folder: RunFolder, *, bin_s: float | None = None) -> RunMetrics:
         counted = _optional(lambda: tally(file, grid), warnings)
     errors = file.errors.all if file else ()
     metrics = run_metrics(plan, load, counted, _base_url(folder))
+    fresh = _is_fresh(folder, metrics)
     analysis = _analysis(plan, folder, load, counted, errors, warnings)
     try:
         analysis.write(folder.analysis)
@@ -52,8 +55,16 @@ def analyze(folder: RunFolder, *, bin_s: float | None = None) -> RunMetrics:
         metrics.write(folder.metrics)  # last: where it is, all are
     except OSError as error:
         raise InfrastructureError(f"The analysis cannot be written to {folder.path}: {error.strerror or error}.") from error
-    push_otlp(metrics)
+    if fresh and otlp_is_configured():
+        histograms = _optional(lambda: duration_histograms(file, counted.grid), []) if file and counted else None
+        push_otlp(metrics, histograms or ())
     return metrics
+
+
+def _is_fresh(folder: RunFolder, metrics: RunMetrics) -> bool:
+    """Whether this load is analyzed for the first time: receivers of its metrics want them once."""
+    before = _optional(lambda: RunMetrics.read(folder.metrics), [])
+    return before is None or before.run.ended_at != metrics.run.ended_at
 
 
 def grid_of(load: LoadResult | None, file: SampleFile, bin_s: float | None) -> TimeGrid:
