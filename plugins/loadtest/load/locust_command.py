@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import loadtest
+from loadtest.errors import ConfigurationError
 from loadtest.load import streams
 from loadtest.load.agent_config import AgentConfig
 from loadtest.load.job import Scratch
@@ -43,6 +44,14 @@ def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return probe.getsockname()[1]
+
+
+def master_port() -> int:
+    """Where remote workers find the master; raises ConfigurationError when the variable holds no port."""
+    text = os.environ.get("LOADTEST_MASTER_PORT") or str(DEFAULT_MASTER_PORT)
+    if not (text.isascii() and text.isdigit() and 1 <= int(text) <= 65_535):
+        raise ConfigurationError(f"LOADTEST_MASTER_PORT is {text[:60]!r}, which is no port; set it to a number from 1 to 65535.")
+    return int(text)
 
 
 def scrubbed_environment(scratch: Scratch, worker: str) -> dict[str, str]:
@@ -113,7 +122,7 @@ def start_all(config: AgentConfig, scratch: Scratch, remote_wait_s: float) -> li
     common = common_arguments(config)
     if config.expected_workers == 1 and not config.remote_workers:
         return [start([*common, *users_arguments(config)], scratch, "local/0")]
-    port = int(os.environ.get("LOADTEST_MASTER_PORT", DEFAULT_MASTER_PORT)) if config.remote_workers else free_port()
+    port = master_port() if config.remote_workers else free_port()
     master = start([*common, *users_arguments(config), *master_arguments(config, port, remote_wait_s)], scratch, streams.MASTER)
     workers = [start([*common, *worker_arguments(port)], scratch, f"local/{number}") for number in range(config.expected_workers)]
     return [master, *workers]
