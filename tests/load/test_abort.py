@@ -1,11 +1,17 @@
 from __future__ import annotations
 
-import numpy as np
+import re
+from pathlib import Path
 
-from loadtest.load.abort import AbortWatch, describe
+import numpy as np
+import pytest
+
+from loadtest.errors import ConfigurationError
+from loadtest.load.abort import AbortWatch, check_endpoints, describe
 from loadtest.load.live import Counts, LiveStats, bucket_of
 from loadtest.load.tail import SAMPLE_DTYPE
-from loadtest.planning.models import AbortCriterion
+from loadtest.planning.models import AbortCriterion, Plan
+from tests.load.plans import plan_of, write_scenario
 
 ERRORS = AbortCriterion.model_validate({"metric": "error_rate", "above": 0.5, "for": "6s"})
 SLOW = AbortCriterion.model_validate({"metric": "p95_ms", "above": 100, "for": 3, "endpoint": "GET /x"})
@@ -18,9 +24,9 @@ def second(requests: int = 0, failures: int = 0, latency_ms: float = 10, endpoin
     return {endpoint: counts}
 
 
-def seconds_until_abort(criterion: AbortCriterion, seconds: list[dict[str, Counts]]) -> int | None:
+def seconds_until_abort(criterion: AbortCriterion, seconds: list[dict[str, Counts]], waiting: int = 0) -> int | None:
     watch = AbortWatch((criterion,))
-    return next((number for number, counts in enumerate(seconds, 1) if watch.second(counts)), None)
+    return next((number for number, counts in enumerate(seconds, 1) if watch.second(counts, waiting)), None)
 
 
 def test_lasting_errors_abort_when_the_time_is_full() -> None:
@@ -42,6 +48,60 @@ def test_too_few_requests_decide_nothing() -> None:
 def test_only_the_named_endpoint_counts() -> None:
     assert seconds_until_abort(SLOW, [second(10, latency_ms=500, endpoint="GET /y")] * 10) is None
     assert seconds_until_abort(SLOW, [second(10, latency_ms=500)] * 10) == 3
+
+
+@pytest.mark.parametrize(
+    ("criterion", "after_s"),
+    [
+        ({"metric": "p95_ms", "above": "5s", "for": "30s"}, 30),
+        ({"metric": "p95_ms", "above": "5s", "for": "10s", "endpoint": "GET /x"}, 10),
+        ({"metric": "p99_ms", "above": "40s", "for": "10s"}, 42),
+        ({"metric": "p50_ms", "above": "100ms", "for": "1s"}, 2),
+        ({"metric": "error_rate", "above": "50%", "for": "10s"}, None),
+    ],
+)
+def test_requests_that_nobody_answers_count_with_the_time_they_have_waited(criterion: dict, after_s: int | None) -> None:
+    asked = AbortCriterion.model_validate(criterion)
+    assert seconds_until_abort(asked, [second()] * 600, waiting=1) == after_s
+    assert seconds_until_abort(asked, [second()] * 600, waiting=0) is None
+
+
+def test_rare_waves_of_slow_answers_do_not_hide_that_everybody_waits() -> None:
+    asked = AbortCriterion.model_validate({"metric": "p95_ms", "above": "5s", "for": "30s"})
+    wave = [*[second()] * 19, second(50, latency_ms=20_000)]
+    assert seconds_until_abort(asked, wave * 3, waiting=50) == 30
+
+
+def test_answers_that_keep_coming_are_no_hang() -> None:
+    asked = AbortCriterion.model_validate({"metric": "p95_ms", "above": "5s", "for": "10s"})
+    assert seconds_until_abort(asked, [second(), second(), second(1)] * 40, waiting=50) is None
+    assert seconds_until_abort(SLOW, [second(1, latency_ms=5, endpoint="GET /y")] * 40, waiting=50) is None
+
+
+@pytest.mark.parametrize(
+    ("endpoint", "words"),
+    [
+        ("GET /api/v1/students/17", "recorded as GET /api/v1/students/{id};"),
+        ("GET /api/v1/courses?page=2", "recorded as GET /api/v1/courses;"),
+        ("GET /files/report", "recorded as GET /files/{name};"),
+    ],
+)
+def test_a_criterion_on_an_endpoint_that_no_request_is_recorded_as_is_refused(tmp_path: Path, endpoint: str, words: str) -> None:
+    with pytest.raises(ConfigurationError, match=re.escape(words)):
+        check_endpoints(plan_with(tmp_path, endpoint))
+
+
+@pytest.mark.parametrize(
+    "endpoint", [None, "GET /api/v1/students/{id}", "GET /files/{name}", "queue publish grades", "POST checkout", "think"]
+)
+def test_a_criterion_on_an_endpoint_as_it_is_recorded_is_accepted(tmp_path: Path, endpoint: str | None) -> None:
+    check_endpoints(plan_with(tmp_path, endpoint))
+
+
+def plan_with(tmp_path: Path, endpoint: str | None) -> Plan:
+    criterion = {"metric": "p95_ms", "above": 100, "for": 1, "endpoint": endpoint}
+    grouping = {"grouping": ({"match": "^/files/", "name": "/files/{name}"},)}
+    return plan_of(write_scenario(tmp_path), "http://127.0.0.1:1", scenario=grouping, abort_when=(criterion,))
 
 
 def test_the_facts_carry_criterion_and_value() -> None:

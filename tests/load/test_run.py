@@ -17,7 +17,7 @@ import pytest
 
 from loadtest.errors import ConfigurationError, InfrastructureError
 from loadtest.load import run
-from loadtest.load.job import supervisor_file
+from loadtest.load.job import OVERTIME_S, START_TIMEOUT_S, STOP_AFTER_S, supervisor_file
 from loadtest.load.locust_command import PLUGIN, free_port
 from loadtest.load.models import LoadModel, LoadResult, Progress, StopReason
 from loadtest.run_folder import RunFolder
@@ -257,6 +257,62 @@ def test_an_abort_criterion_stops_the_load_within_seconds(tmp_path: Path, server
     assert "error_rate above 0.5 for 2s" in result.error
     assert result.samples == server.total
     assert set(samples_of(folder_of(tmp_path / "runs")).error) == {"HTTP 500"}
+
+
+def test_a_service_that_answers_nobody_aborts_the_load(tmp_path: Path, server: CountingServer) -> None:
+    server.control.latency_s = 100.0
+    criterion = {"metric": "p95_ms", "above": "3s", "for": "5s"}
+    result = load(tmp_path, server, duration_s=600, abort_when=(criterion,))
+    assert result.stop_reason is StopReason.ABORTED
+    assert result.abort is not None and 3000 < result.abort.value < 20_000
+
+
+@pytest.mark.slow
+def test_a_stop_waits_for_the_answers_that_are_on_their_way(tmp_path: Path, server: CountingServer) -> None:
+    server.control.latency_s = 8.0
+    handle = start(tmp_path, server, users=3, duration_s=600)
+    until(lambda: (progress := run.read_progress(handle)) and progress.users == 3)
+    run.stop_load(handle)
+    result = run.wait_for_load(handle)
+    assert result.stop_reason is StopReason.SIGNALED
+    assert result.in_flight_at_end == 0
+    assert result.samples == server.total == 3
+
+
+@pytest.mark.slow
+def test_a_frozen_locust_is_stopped_and_the_result_says_that_it_was_silent(tmp_path: Path, server: CountingServer) -> None:
+    handle = start(tmp_path, server, duration_s=600)
+    until(lambda: (progress := run.read_progress(handle)) and progress.requests > 30)
+    for process in locust_processes(handle):
+        process.suspend()
+    result = run.wait_for_load(handle)
+    assert result.stop_reason is StopReason.CRASHED
+    assert "no load-generating process gave a sign of life for 6 s" in result.error
+    assert 0 < result.samples <= server.total
+
+
+def test_a_criterion_that_can_never_be_met_is_refused_before_anything_starts(tmp_path: Path, server: CountingServer) -> None:
+    criterion = {"metric": "p95_ms", "above": 100, "for": 1, "endpoint": "GET /api/v1/students/17"}
+    with pytest.raises(ConfigurationError, match=r"recorded as GET /api/v1/students/\{id\}"):
+        start(tmp_path, server, abort_when=(criterion,))
+    assert not (tmp_path / "runs").exists()
+
+
+@pytest.mark.parametrize("port", ["http", "0", "70000", "-1"])
+def test_a_master_port_that_is_none_is_refused_before_anything_starts(
+    tmp_path: Path, server: CountingServer, monkeypatch: pytest.MonkeyPatch, port: str
+) -> None:
+    monkeypatch.setenv("LOADTEST_MASTER_PORT", port)
+    with pytest.raises(ConfigurationError, match=f"LOADTEST_MASTER_PORT is '{port}', which is no port"):
+        start(tmp_path, server, remote_workers=1)
+    assert not (tmp_path / "runs").exists()
+
+
+def test_another_host_waits_until_a_load_has_ended_at_the_latest(tmp_path: Path, server: CountingServer) -> None:
+    handle = start(tmp_path, server, duration_s=60, remote_workers=1, remote_wait_s=40)
+    run.stop_load(handle)
+    record = run.SupervisorRecord.read(supervisor_file(handle.attempt))
+    assert record.ends_by_s > time.time() + 60 + 40 + START_TIMEOUT_S + OVERTIME_S + STOP_AFTER_S + 300
 
 
 def test_an_open_loop_shows_a_stopped_server_in_full(tmp_path: Path, server: CountingServer) -> None:

@@ -130,7 +130,7 @@ def start_wait_s(profile: Profile) -> float:
 
 def longest_s(profile: Profile) -> float:
     """Seconds from the start of a supervisor to its end at the latest."""
-    return start_wait_s(profile) + planned_duration_s(profile) + OVERTIME_S + STOP_AFTER_S + CONVERSION_S
+    return start_wait_s(profile) + profile.planned_duration_s + OVERTIME_S + STOP_AFTER_S + CONVERSION_S
 
 
 def planned_users(profile: Profile) -> int:
@@ -154,7 +154,7 @@ def agent_config(job: LoadJob, scratch: Scratch) -> AgentConfig:
         locustfile=str(Path(scenario.folder, scenario.locustfile).resolve()),
         base_url=job.base_url,
         open_loop=profile.load_model is LoadModel.OPEN,
-        duration_s=planned_duration_s(profile),
+        duration_s=profile.planned_duration_s,
         users=planned_users(profile),
         spawn_rate=profile.spawn_rate,
         arrivals_per_s=profile.arrivals_per_s or 0.0,

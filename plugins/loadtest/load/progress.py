@@ -7,7 +7,7 @@ import threading
 import time
 from datetime import UTC, datetime
 
-from loadtest.load.job import LoadJob, Scratch, planned_duration_s, run_folder_of
+from loadtest.load.job import LoadJob, Scratch, run_folder_of
 from loadtest.load.live import LiveStats
 from loadtest.load.models import Progress
 
@@ -34,7 +34,7 @@ class ProgressWriter:
         force: bool = False,
     ) -> None:
         elapsed_s = time.time() - self.started if self.started else 0.0
-        planned_s = planned_duration_s(self._job.plan.profile)
+        planned_s = self._job.plan.profile.planned_duration_s
         over = stage in ("converting", "done")
         recent = stats.recent
         progress = Progress(

@@ -20,6 +20,7 @@ from pathlib import Path
 
 from loadtest.errors import ConfigurationError, InfrastructureError
 from loadtest.files import is_local
+from loadtest.load.abort import check_endpoints
 from loadtest.load.job import (
     STARTED,
     STOP_AFTER_S,
@@ -30,6 +31,7 @@ from loadtest.load.job import (
     read_if_there,
     supervisor_file,
 )
+from loadtest.load.locust_command import master_port
 from loadtest.load.models import LoadResult, Progress
 from loadtest.load.recovery import recover_attempt
 from loadtest.planning.models import Plan
@@ -61,7 +63,8 @@ class LoadHandle:
 def start_load(plan: Plan, folder: RunFolder, base_url: str | None = None) -> LoadHandle:
     """Start a new attempt. `base_url` overrides the plan's (a backend of ours has a port only now).
 
-    Raises ConfigurationError when there is no base URL or a load of this run is already on its way.
+    Raises ConfigurationError when there is no base URL, something in the plan cannot be carried out, or a load of this run is
+    already on its way.
     """
     base_url = base_url or plan.base_url
     if not base_url:
@@ -71,6 +74,9 @@ def start_load(plan: Plan, folder: RunFolder, base_url: str | None = None) -> Lo
         )
     if not base_url.startswith(("http://", "https://")):
         raise ConfigurationError(f"The base URL {base_url!r} is not a URL; it must begin with http:// or https://.")
+    check_endpoints(plan)
+    if plan.profile.remote_workers:
+        master_port()
     if find_live_load(folder) is not None:
         raise ConfigurationError(f"A load of run {folder.run_id} is already running; rejoin it or stop it first.")
     recover_dead_attempts(folder)

@@ -3,26 +3,28 @@
 from __future__ import annotations
 
 import logging
+import math
 import time
 from collections.abc import Sequence
 from typing import Protocol
 
 from loadtest.load import locust_command, streams
-from loadtest.load.abort import AbortWatch
+from loadtest.load.abort import AbortWatch, criteria_of
 from loadtest.load.agent_config import AgentConfig
+from loadtest.load.doubts import doubts_so_far
 from loadtest.load.facts import ProcessFacts
 from loadtest.load.failures import start_failure
-from loadtest.load.job import OVERTIME_S, LoadJob, Scratch, planned_duration_s
+from loadtest.load.job import OVERTIME_S, STOP_AFTER_S, LoadJob, Scratch, start_wait_s
 from loadtest.load.live import LiveStats
+from loadtest.load.models import HealthFacts
 from loadtest.load.progress import ProgressWriter
 from loadtest.load.result import Observed
 from loadtest.load.tail import WorkerTail
 
 log = logging.getLogger("loadtest.load.watch")
 
-START_TIMEOUT_S = 60.0
-STOP_AFTER_S = 6.0  # how long a stopped Locust may take before it is killed
-SILENT_S = 6.0  # a worker that wrote no facts for so long is lost
+SILENT_S = 6.0  # a worker of which no facts came for so long is lost
+FRESH_S = 2.0  # facts come each second
 
 
 class Request(Protocol):
@@ -45,11 +47,12 @@ class LoadWatch:
         self.profile = job.plan.profile
         self.facts: dict[str, ProcessFacts] = {}
         self._tails: dict[str, WorkerTail] = {}
+        self._heard_at: dict[str, float] = {}  # on our clock, monotonic: when the last facts came; remote clocks may be wrong
         self._stats = LiveStats()
         self._stop_request = stop_request
         self._stop_sent_at: float | None = None
         self._progress = ProgressWriter(job, scratch)
-        self._abort = AbortWatch((*self.profile.abort_when, *job.plan.environment.abort_when))
+        self._abort = AbortWatch(criteria_of(job.plan))
         self._health = _health_watcher(job)
 
     def until_end(self) -> None:
@@ -58,7 +61,7 @@ class LoadWatch:
             return
         if self._health:
             self._health.start()
-        wait_s = START_TIMEOUT_S + (self.profile.remote_wait_s if self.profile.remote_workers else 0)
+        wait_s = start_wait_s(self.profile)
         deadline = time.monotonic() + wait_s
         load_began = False
         next_second = time.monotonic()
@@ -82,7 +85,7 @@ class LoadWatch:
                 self._second()
                 if not load_began and self._started_at() is not None:
                     load_began = True
-                    deadline = now + planned_duration_s(self.profile) + OVERTIME_S
+                    deadline = now + self.profile.planned_duration_s + OVERTIME_S
             time.sleep(0.05)
 
     def afterwards(self, log_lines: Sequence[str]) -> None:
@@ -94,7 +97,7 @@ class LoadWatch:
         if not self.processes:
             return
         self.observed.exit_code = self.processes[0].process.returncode
-        if len(self.processes) == 1:
+        if self.processes[0].worker != streams.MASTER:
             self.observed.lost.clear()  # the only process: its end is the load's own, told by the exit code
         if self._started_at() is None and not self.observed.signaled and not self.observed.error:
             failed = next((code for process in self.processes if (code := process.process.returncode)), self.observed.exit_code)
@@ -110,7 +113,7 @@ class LoadWatch:
         self._collect()
         counts = self._stats.second()
         self._find_lost_workers()
-        if self._stop_sent_at is None and (abort := self._abort.second(counts)):
+        if self._stop_sent_at is None and (abort := self._abort.second(counts, self._waiting())):
             log.warning("abort criterion met: %s", abort.criterion)
             self.observed.abort = abort
             self._stop()
@@ -124,15 +127,19 @@ class LoadWatch:
         """Read what is new in all streams."""
         for folder in sorted(self.scratch.streams.iterdir()):
             tail = self._tails.setdefault(folder.name, WorkerTail(folder))
-            self.facts.setdefault(folder.name, ProcessFacts(worker=folder.name)).add(tail.read_facts())
+            facts = self.facts.setdefault(folder.name, ProcessFacts(worker=folder.name))
+            if news := tail.read_facts():
+                self._heard_at[folder.name] = time.monotonic()
+                facts.add(news)
             while len(samples := tail.read_samples()):
                 self._stats.add(samples, tail.names["endpoint"])
 
     def _write_progress(self, stage: str) -> None:
         self._progress.started = self._started_at()
-        lost = tuple(f"load-generating process {worker} is lost" for worker in sorted(self.observed.lost))
+        health = self._health.facts() if self._health else HealthFacts()
+        doubts = doubts_so_far(self._senders(), self.observed.lost, health)
         users = sum(facts.users for facts in self._senders() if facts.worker not in self.observed.lost)
-        self._progress.write(stage, self._stats, users, warnings=lost, force=stage != "load")
+        self._progress.write(stage, self._stats, users, warnings=doubts, force=stage != "load")
 
     # -- workers ------------------------------------------------------------------------------------------------
 
@@ -143,15 +150,28 @@ class LoadWatch:
             return
         completed = {facts.worker for facts in self._senders() if facts.completed}
         ended = {process.worker for process in self.processes if not process.is_running}
-        silent = {
-            facts.worker for facts in self._senders() if time.time() - facts.last_t > SILENT_S and facts.event("test_start")
-        }
+        silent = {facts.worker for facts in self._senders() if facts.event("test_start")} - self._heard_within(SILENT_S)
         for worker in (ended | silent) - completed - self.observed.lost - {streams.MASTER}:
             log.warning("worker %s is lost", worker)
             self.observed.lost.add(worker)
         workers = {facts.worker for facts in self._senders()} | {process.worker for process in self.processes}
         if workers - {streams.MASTER} and workers - {streams.MASTER} <= self.observed.lost:
+            if silent - ended - completed:
+                self.observed.error = (
+                    f"The load was stopped because no load-generating process gave a sign of life for {SILENT_S:.0f} s: frozen, "
+                    "or held up by the scenario."
+                )
             self._stop()
+
+    def _heard_within(self, seconds: float) -> set[str]:
+        """Workers that lately said something."""
+        now = time.monotonic()
+        return {facts.worker for folder, facts in self.facts.items() if now - self._heard_at.get(folder, -math.inf) <= seconds}
+
+    def _waiting(self) -> int:
+        """Requests that wait for an answer; a process that is held up itself tells nothing about answers."""
+        heard = self._heard_within(FRESH_S)
+        return sum(facts.latest("in_flight") for facts in self._senders() if facts.worker in heard)
 
     def _senders(self) -> list[ProcessFacts]:
         return [facts for facts in self.facts.values() if facts.worker != streams.MASTER]
