@@ -50,6 +50,40 @@ class Busy(FastHttpUser):
         while time.perf_counter() < until:
             pass
 """
+SHAPED = """
+from locust import FastHttpUser, LoadTestShape, constant, task
+
+
+class Reader(FastHttpUser):
+    wait_time = constant(0.05)
+
+    @task
+    def read(self):
+        self.client.get("/api/v1/courses")
+
+
+class Forever(LoadTestShape):
+    def tick(self):
+        return (1000, 1000)
+"""
+SHY = """
+from locust import FastHttpUser, constant, task
+
+
+class Shy(FastHttpUser):
+    failures = 1
+
+    def on_start(self):
+        if Shy.failures:
+            Shy.failures -= 1
+            raise RuntimeError("not yet")
+        self.is_in = True
+
+    @task
+    def read(self):
+        assert self.is_in
+        self.client.get("/api/v1/courses")
+"""
 DYING = """
 from locust import FastHttpUser, constant, task
 
@@ -158,6 +192,18 @@ def processes(handle: run.LoadHandle, *, workers: bool) -> list[psutil.Process]:
 def test_a_healthy_load_is_the_control(tmp_path: Path, server: CountingServer) -> None:
     verdict = judged(tmp_path, server, duration_s=4)
     assert verdict.outcome in (Outcome.PASS, Outcome.INCONCLUSIVE)
+
+
+def test_a_shape_of_the_scenario_is_set_aside(tmp_path: Path, server: CountingServer) -> None:
+    verdict = judged(tmp_path, server, SHAPED, duration_s=4)
+    assert verdict.outcome in (Outcome.PASS, Outcome.INCONCLUSIVE)
+
+
+def test_a_user_that_could_not_log_in_tries_again(tmp_path: Path, server: CountingServer) -> None:
+    arrivals = {"load_model": "open", "users": 0, "arrivals_per_s": 40, "duration_s": 4}
+    verdict = judged(tmp_path, server, SHY, **arrivals)
+    assert server.counts["GET", "/api/v1/courses"] > 100
+    assert verdict.outcome in (Outcome.PASS, Outcome.INCONCLUSIVE, Outcome.WARN)
 
 
 def test_no_request(tmp_path: Path, server: CountingServer) -> None:

@@ -19,7 +19,8 @@ POWER = 0.80
 
 def smallest_detectable(judgement: Judgement, least_effect: np.ndarray) -> tuple[Detectable, ...]:
     """Per endpoint, for a change of all its requests, by the metric that sees it best; relative."""
-    budget = sum(np.where(np.isfinite(judgement.first[metric].difference), metric.weight, 0.0) for metric in TESTED)
+    weights = [np.where(np.isfinite(judgement.first[metric].difference), metric.weight, 0.0) for metric in TESTED]
+    budget = np.sum(weights, axis=0)
     judged = max(int(np.count_nonzero(budget)), 1)
     found = []
     for index, endpoint in enumerate(judgement.endpoints):

@@ -81,7 +81,7 @@ class Agent:
     """One per process. `worker`: `<region>/<number>`, or `_master`; `config` None: a remote worker."""
 
     def __init__(self, config: AgentConfig | None, worker: str) -> None:
-        self.config = config
+        self._config = config
         self.worker = worker
         self.is_remote = config is None
         self.arrivals: ArrivalCounts | None = None
@@ -91,6 +91,12 @@ class Agent:
         self.task_errors = 0  # exceptions that left a scenario's task or on_start
         self._started = Event()
         self._parent = os.getppid()
+
+    @property
+    def config(self) -> AgentConfig:
+        """Known from the start, on a remote worker from the start of the load."""
+        assert self._config is not None
+        return self._config
 
     def on_init(self, environment, runner, **_: object) -> None:
         self.environment, self.runner = environment, runner
@@ -105,7 +111,7 @@ class Agent:
         if not text:
             logger.warning("the master sends no load test configuration: nothing is recorded here")
             return
-        self.config = AgentConfig.from_json(text)
+        self._config = AgentConfig.from_json(text)
         self.worker = remote_worker_name(self.runner.worker_index)
         self.shipper = Shipper(self.runner, self.worker)
         self.runner.register_message(STOP, self.on_remote_stop, concurrent=True)
@@ -115,7 +121,8 @@ class Agent:
 
     def on_remote_stop(self, **_: object) -> None:
         self.runner.stop()
-        self.shipper.last()
+        if self.shipper:
+            self.shipper.last()
 
     def prepare(self) -> None:
         """Everything that must be in place before the first request."""
@@ -132,7 +139,7 @@ class Agent:
         )
         self._observation = SelfObservation()
         if environment.shape_class is not None:
-            self.event("shape_ignored", name=type(environment.shape_class).__name__)
+            self.event("shape_ignored", shape=type(environment.shape_class).__name__)
             environment.shape_class = None
         if config.open_loop:
             self.arrivals = use_open_loop(
@@ -147,9 +154,9 @@ class Agent:
         stop_waiting_users_safely()
         if isinstance(runner, MasterRunner):
             if config.remote_workers:
-                self.receiver = Receiver(runner, Path(config.streams))
+                self.receiver = receiver = Receiver(runner, Path(config.streams))
                 vars(environment.parsed_options)[CONFIG_OPTION] = config.to_json()
-                environment.events.quitting.add_listener(lambda **_: self.receiver.gather(GATHER_ON_QUIT_S))
+                environment.events.quitting.add_listener(lambda **_: receiver.gather(GATHER_ON_QUIT_S))
         else:
             trace_requests(self.recorder, config.base_url)
             environment.events.request.add_listener(self.recorder.on_request)
@@ -243,10 +250,10 @@ class Agent:
         """Changes the number of users by the plan's stages and ends the load at its planned time."""
         inspect.stack()  # Locust's stop() calls it; the first call blocks the event loop for tens of milliseconds
         self._started.wait()
-        config = self.config
+        config, started_at = self.config, self.started_at or monotonic()
         schedule = config.schedule() if config.stages and not config.open_loop else None
         level = None
-        while (elapsed := monotonic() - self.started_at) < config.duration_s:
+        while (elapsed := monotonic() - started_at) < config.duration_s:
             if schedule:
                 users = round(schedule.level_at(min(elapsed + 1, config.duration_s - 1e-3)))
                 if users != level:
@@ -254,16 +261,17 @@ class Agent:
                     level = users
             gevent.sleep(min(1.0, config.duration_s - elapsed))
         if self.arrivals:
-            self.let_arrivals_end()
+            self.let_arrivals_end(self.arrivals)
         self.event("time_up")
         if self.receiver:
             self.receiver.gather(config.stop_timeout_s + GATHER_ON_QUIT_S)
         self.runner.quit()
 
-    def let_arrivals_end(self) -> None:
+    @staticmethod
+    def let_arrivals_end(arrivals: ArrivalCounts) -> None:
         """Processes count time from their own first moment, a little after ours: their last arrivals are still to come."""
         deadline = monotonic() + ARRIVALS_LAG_S
-        while not self.arrivals.all_sent and monotonic() < deadline:
+        while not arrivals.all_sent and monotonic() < deadline:
             gevent.sleep(0.01)
 
     def leave(self, reason: str) -> None:

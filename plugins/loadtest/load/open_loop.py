@@ -17,6 +17,7 @@ from collections import deque
 from collections.abc import Iterator
 from itertools import islice
 from time import monotonic, time
+from typing import Any
 
 import gevent
 from gevent import getcurrent
@@ -60,7 +61,8 @@ class UserPool:
         self._classes = user_classes
         self._weights = [max(user_class.fixed_count or user_class.weight, 1e-9) for user_class in user_classes]
         self._idle: dict[type[User], deque[User]] = {user_class: deque() for user_class in user_classes}
-        self._all: list[User] = []
+        self._task_sets: dict[User, DefaultTaskSet] = {}  # of every user there is
+        self._started: set[User] = set()
 
     def take(self) -> User:
         user_class = random.choices(self._classes, self._weights)[0]
@@ -75,14 +77,19 @@ class UserPool:
             user_class.host = self._environment.host
         user = user_class(self._environment)
         user._state = LOCUST_STATE_RUNNING
-        user._taskset_instance = DefaultTaskSet(user)
-        user.loadtest_started = False
-        self._all.append(user)
+        user._taskset_instance = self._task_sets[user] = DefaultTaskSet(user)
         return user
+
+    def perform_one_task(self, user: User) -> None:
+        """The user's next task; before its first one its on_start, again and again until it succeeds."""
+        if user not in self._started:
+            user.on_start()
+            self._started.add(user)
+        _perform(self._task_sets[user], user)
 
     def stop_all(self) -> None:
         """Let every user that was started log out, a few at a time."""
-        users = [user for user in self._all if user.loadtest_started and type(user).on_stop is not User.on_stop]
+        users = [user for user in self._started if type(user).on_stop is not User.on_stop]
         group = Group()
         for user in users:
             group.spawn(_guarded, user, user.on_stop)
@@ -101,7 +108,7 @@ class ArrivalDriver(User):
     processes: int
     stop_timeout_s: float
 
-    def run(self) -> None:  # type: ignore[override]
+    def run(self) -> None:  # type: ignore[misc]
         self._state = LOCUST_STATE_RUNNING
         self._pool = UserPool(self.environment, self.pool_classes)
         group = Group()
@@ -147,7 +154,7 @@ class ArrivalDriver(User):
                 counts.late += 1
             getcurrent().__dict__[INTENDED] = intended_us
             user = self._pool.take()
-            _guarded(user, lambda: _perform_one_task(user))
+            _guarded(user, lambda: self._pool.perform_one_task(user))
             self._pool.give_back(user)
         finally:
             counts.in_flight -= 1
@@ -166,13 +173,6 @@ def _guarded(user: User, action) -> None:
         logger.error("%s\n%s", error, traceback.format_exc())
 
 
-def _perform_one_task(user: User) -> None:
-    if not user.loadtest_started:
-        user.loadtest_started = True
-        user.on_start()
-    _perform(user._taskset_instance, user)
-
-
 def _perform(task_set: TaskSet, user: User) -> None:
     """One task of `task_set`; of a nested task set, one of its tasks (the nested set lives as long as the user)."""
     task = task_set._task_queue.popleft() if task_set._task_queue else task_set.get_next_task()
@@ -180,7 +180,8 @@ def _perform(task_set: TaskSet, user: User) -> None:
         nested_sets = vars(task_set).setdefault("loadtest_nested", {})
         nested = nested_sets.get(task)
         if nested is None:
-            nested = nested_sets[task] = task(user if isinstance(task_set, DefaultTaskSet) else task_set)
+            parent: Any = user if isinstance(task_set, DefaultTaskSet) else task_set
+            nested = nested_sets[task] = task(parent)
             nested.on_start()
         try:
             _perform(nested, user)

@@ -151,7 +151,7 @@ def _running_users_share(
     return round(running / planned, 4) if planned else None
 
 
-def grouping_warning(endpoints: Sequence[str], limit: int) -> str:
+def grouping_warning(endpoints: list[str], limit: int) -> str:
     if len(endpoints) <= limit:
         return ""
     shown = ", ".join(endpoints[:3] + endpoints[len(endpoints) // 2 :][:2])

@@ -53,8 +53,8 @@ def trace_requests(recorder: Recorder, base_url: str) -> None:
             raise ForeignHostError(f"not sent to {shown(target)}, because this run may only send load to {shown(allowed)}")
 
     HTTPClient._build_request = build_traced  # type: ignore[method-assign]
-    HTTPClient.__init__ = init_allowed  # type: ignore[method-assign]
-    LocustHttpAdapter.send = send_traced  # type: ignore[method-assign]
+    HTTPClient.__init__ = init_allowed  # type: ignore[method-assign, assignment]
+    LocustHttpAdapter.send = send_traced  # type: ignore[method-assign, assignment]
 
 
 def origin(url: str) -> tuple[str, str, int | None]:

@@ -18,7 +18,7 @@ MAX_FIRST_WAIT_S = 30.0
 
 
 def desynchronize_users() -> None:
-    DefaultTaskSet.on_start = random_first_wait  # type: ignore[method-assign]
+    DefaultTaskSet.on_start = random_first_wait  # type: ignore[method-assign, assignment]
 
 
 def random_first_wait(task_set: DefaultTaskSet) -> None:
