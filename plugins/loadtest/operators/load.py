@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import ResumableJobMixin
 
-from loadtest.errors import InfrastructureError
+from loadtest.errors import ConfigurationError, InfrastructureError
 from loadtest.load.following import progress_line
 from loadtest.load.models import LoadResult, Progress, StopReason
 from loadtest.operators.stage import StageOperator
@@ -43,13 +43,15 @@ class RunLoadOperator(ResumableJobMixin, StageOperator):
         return {"attempt": handle.attempt.number, "identity": handle.identity.model_dump()}
 
     def get_job_status(self, external_id: Any, context: Context) -> str:
-        from loadtest.load.run import find_live_load
+        """Asks whether it runs before it asks for a result: a load that ends in between must not look like neither."""
+        from loadtest.load.run import find_live_load, result_of
 
         attempt = self._folder.attempt(external_id["attempt"])
-        if attempt.load.exists():
-            return str(LoadResult.read(attempt.load).stop_reason)
         live = find_live_load(self._folder)
-        return "running" if live and live.attempt.number == attempt.number else str(StopReason.CRASHED)
+        if live and live.attempt.number == attempt.number:
+            return "running"
+        result = result_of(attempt)
+        return str(result.stop_reason if result else StopReason.CRASHED)
 
     def is_job_active(self, status: str) -> bool:
         return status == "running"
@@ -67,16 +69,28 @@ class RunLoadOperator(ResumableJobMixin, StageOperator):
         return self.get_job_result(external_id, context)
 
     def get_job_result(self, external_id: Any, context: Context) -> dict[str, Any]:
-        from loadtest.load.run import recover_dead_attempts
+        from loadtest.load.run import result_of
 
-        recover_dead_attempts(self._folder)
-        result = LoadResult.read(self._folder.attempt(external_id["attempt"]).load)
+        attempt = self._folder.attempt(external_id["attempt"])
+        result = result_of(attempt)
+        if result is None:
+            raise InfrastructureError(f"Attempt {attempt.number} left no result: its supervisor ended before any load was sent.")
         if result.stop_reason not in DONE:
-            raise InfrastructureError(f"The load {result.stop_reason}: {result.error or 'it ended before its time'}")
+            kind = ConfigurationError if would_fail_again(result, Plan.read(self._folder.plan)) else InfrastructureError
+            raise kind(result.error or f"The load ended before its time ({result.stop_reason}).")
         return {"attempt": result.attempt, "samples": result.samples, "stop_reason": str(result.stop_reason)}
 
     def on_kill(self) -> None:
         stop_load_of(self._folder)
+
+
+def would_fail_again(result: LoadResult, plan: Plan) -> bool:
+    """Whether it is a matter of the scenario: Locust gave up by itself, or ran its time without one request.
+
+    External workers may just have come too late.
+    """
+    by_itself = result.exit_code is not None and result.exit_code >= 0  # below 0: killed
+    return result.stop_reason is StopReason.NOT_STARTED and by_itself and not plan.profile.remote_workers
 
 
 class ConfirmOperator(StageOperator):
