@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import json
+import logging
+from bisect import bisect_left
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from operator import itemgetter
 from pathlib import Path
 
 import numpy as np
@@ -12,10 +16,16 @@ import numpy as np
 from loadtest.files import write_text
 from loadtest.load import streams
 from loadtest.load.models import Exemplar
+from loadtest.load.stream_writer import OTHER
+from loadtest.load.streams import MAX_U32
 from loadtest.load.tail import SAMPLE_DTYPE, SERVER_DTYPE, WorkerTail, parse_lines, worker_folders
 
 ROWS_PER_GROUP = 1_000_000
 EXEMPLARS_PER_ENDPOINT = 5
+MAX_NAMES = 65_535  # of one kind; positions are uint16, and the one behind the last name means UNKNOWN
+UNKNOWN = "(unknown)"  # its line in the names file was lost, to a full disk for example
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -31,13 +41,18 @@ class WorkerStream:
     raw_names: int
     clock_offset_s: float | None = None
 
+    @property
+    def clock_offset_us(self) -> int:
+        return round((self.clock_offset_s or 0.0) * 1_000_000)
+
 
 @dataclass
 class Conversion:
-    """What was written."""
+    """What was written. `unknown_names`: samples whose endpoint or error has lost its name and is called `(unknown)`."""
 
     samples: int = 0
     torn_records: int = 0
+    unknown_names: int = 0
     endpoints: list[str] = field(default_factory=list)
     by_worker: dict[str, WorkerStream] = field(default_factory=dict)
 
@@ -64,27 +79,42 @@ def convert_streams(streams_folder: Path, samples: Path, exemplars: Path) -> Con
     )
     _write_parquet(workers, conversion, samples)
     _write_exemplars(workers, exemplars)
+    if conversion.unknown_names:
+        logger.warning("%d samples have lost the name of their endpoint or error: %s.", conversion.unknown_names, UNKNOWN)
     return conversion
 
 
 def _all_names(workers: list[WorkerStream], kind: str) -> list[str]:
-    return sorted({name for worker in workers for name in worker.names[kind].values()})
+    """The names of all processes, sorted; of more than MAX_NAMES those that were met first, and `(other)`."""
+    met: dict[str, int] = {}
+    for worker in workers:
+        for number, name in worker.names[kind].items():
+            met[name] = min(number, met.get(name, number))
+    if len(met) > MAX_NAMES:
+        first = sorted(met, key=met.__getitem__)[: MAX_NAMES - 1]
+        return sorted({*first, OTHER})
+    return sorted(met)
 
 
-def _lookup(names: dict[int, str], table: list[str], dtype: type) -> np.ndarray:
-    """Array that turns a process's ids into positions in `table`."""
-    position = {name: index for index, name in enumerate(table)}
-    lookup = np.zeros(max(names, default=0) + 1, dtype=dtype)
-    for number, name in names.items():
-        lookup[number] = position[name]
-    return lookup
+class _Positions:
+    """Turns a process's ids of one kind into positions in `table`; `len(table)` is that of an id without a name."""
+
+    def __init__(self, names: dict[int, str], table: Sequence[str]) -> None:
+        position = {name: index for index, name in enumerate(table)}
+        # one place more than there are ids: for all ids above
+        self._lookup = np.full(max(names, default=-1) + 2, len(table), dtype=np.uint16)
+        for number, name in names.items():
+            self._lookup[number] = position[name] if name in position else position[OTHER]
+
+    def of(self, ids: np.ndarray) -> np.ndarray:
+        return self._lookup[np.minimum(ids, len(self._lookup) - 1)]
 
 
 def _write_parquet(workers: list[WorkerStream], conversion: Conversion, target: Path) -> None:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    endpoints = conversion.endpoints or [""]
+    endpoints = tuple(conversion.endpoints)  # those with a name
     errors = ["", *(name for name in _all_names(workers, "error") if name)]
     components = _all_names(workers, "component")
     labels = [worker.label for worker in workers] or [""]
@@ -112,7 +142,9 @@ def _write_parquet(workers: list[WorkerStream], conversion: Conversion, target: 
         },
     )
 
-    def dictionary(indices: np.ndarray, table: list[str]) -> pa.DictionaryArray:
+    def dictionary(indices: np.ndarray, table: Sequence[str]) -> pa.DictionaryArray:
+        if (indices == len(table)).any():
+            table = [*table, UNKNOWN]
         return pa.DictionaryArray.from_arrays(pa.array(indices, pa.uint16()), pa.array(table, pa.string()))
 
     temporary = target.with_name(f".{target.name}.tmp")
@@ -125,17 +157,21 @@ def _write_parquet(workers: list[WorkerStream], conversion: Conversion, target: 
         write_page_checksum=True,  # so that the analysis refuses a damaged page instead of reading other numbers
     ) as writer:
         for number, worker in enumerate(workers):
-            endpoint_of = _lookup(worker.names["endpoint"], endpoints, np.uint16)
-            error_of = _lookup(worker.names["error"], errors, np.uint16)
+            endpoint_positions = _Positions(worker.names["endpoint"], endpoints)
+            error_positions = _Positions(worker.names["error"], errors)
             server = _ServerTimes(worker, components)
             for first, rows in _chunks(worker):
-                known = np.minimum(rows["endpoint"], len(endpoint_of) - 1)
+                endpoint, error = endpoint_positions.of(rows["endpoint"]), error_positions.of(rows["error"])
+                unknown = endpoint == len(endpoints)
+                if unknown.any() and UNKNOWN not in conversion.endpoints:
+                    conversion.endpoints.append(UNKNOWN)
+                conversion.unknown_names += int(np.count_nonzero(unknown | (error == len(errors))))
                 columns = [
-                    pa.array(rows["start_us"] + round((worker.clock_offset_s or 0.0) * 1_000_000)),
+                    pa.array(rows["start_us"] + worker.clock_offset_us),
                     pa.array(rows["latency_us"]),
                     pa.array(rows["late_us"]),
-                    dictionary(endpoint_of[known], endpoints),
-                    dictionary(error_of[np.minimum(rows["error"], len(error_of) - 1)], errors),
+                    dictionary(endpoint, endpoints),
+                    dictionary(error, errors),
                     pa.array(rows["status"]),
                     pa.array(rows["response_bytes"]),
                     pa.array(rows["users"]),
@@ -160,46 +196,65 @@ class _ServerTimes:
 
     def __init__(self, worker: WorkerStream, components: list[str]) -> None:
         self._components = components
-        path = worker.folder / streams.SERVER
-        count = path.stat().st_size // SERVER_DTYPE.itemsize if path.exists() else 0
-        self._records = np.memmap(path, dtype=SERVER_DTYPE, mode="r", shape=(count,)) if count else np.empty(0, SERVER_DTYPE)
-        self._component_of = _lookup(worker.names["component"], components, np.uint16) if components else np.zeros(1, np.uint16)
+        self._path = worker.folder / streams.SERVER
+        count = self._path.stat().st_size // SERVER_DTYPE.itemsize if self._path.exists() else 0
+        self._records = np.memmap(self._path, SERVER_DTYPE, "r", shape=(count,)) if count else np.empty(0, SERVER_DTYPE)
+        self._positions = _Positions(worker.names["component"], components)
 
     def columns(self, first: int, count: int):
-        start, end = np.searchsorted(self._records["row"], [first, first + count])
-        part = self._records[start:end]
-        component = self._component_of[np.minimum(part["component"], len(self._component_of) - 1)]
+        """(microseconds, whether missing) of `count` rows from `first`, for each component; a response's repeated metrics
+        are added up."""
+        # looked up in place: a search in the column would copy all of it
+        start, end = (bisect_left(self._records, row, key=itemgetter("row")) for row in (first, first + count))
+        part = self._records[:0]
+        if end > start:  # read, not mapped: memory holds one part at a time
+            part = np.fromfile(self._path, SERVER_DTYPE, end - start, offset=start * SERVER_DTYPE.itemsize)
+        component = self._positions.of(part["component"])
         for number in range(len(self._components)):
             chosen = part[component == number]
-            values = np.zeros(count, dtype=np.uint32)
-            missing = np.ones(count, dtype=bool)
-            values[chosen["row"] - first] = chosen["duration_us"]
-            missing[chosen["row"] - first] = False
-            yield values, missing
+            rows = chosen["row"].astype(np.int64) - first
+            durations_us = np.bincount(rows, weights=chosen["duration_us"], minlength=count)
+            yield np.minimum(durations_us, MAX_U32).astype(np.uint32), np.bincount(rows, minlength=count) == 0
 
 
 def _write_exemplars(workers: list[WorkerStream], target: Path) -> None:
     found: dict[str, list[Exemplar]] = {}
     for worker in workers:
-        path = worker.folder / streams.EXEMPLARS
-        last = {line["endpoint"]: line["slowest"] for line in parse_lines(path.read_bytes() if path.exists() else b"")}
-        for endpoint, slowest in last.items():
-            name = worker.names["endpoint"].get(endpoint, "")
-            for latency_us, start_us, status, error, trace_id in slowest:
-                found.setdefault(name, []).append(
-                    Exemplar(
-                        endpoint=name,
-                        start=datetime.fromtimestamp(start_us / 1e6, UTC),
-                        latency_ms=latency_us / 1000,
-                        status=status,
-                        error=worker.names["error"].get(error, ""),
-                        trace_id=trace_id,
-                        worker=worker.label,
-                    )
-                )
+        for exemplar in _exemplars(worker):
+            found.setdefault(exemplar.endpoint, []).append(exemplar)
     kept = [
         exemplar.model_dump(mode="json")
         for name in sorted(found)
         for exemplar in sorted(found[name], key=lambda one: -one.latency_ms)[:EXEMPLARS_PER_ENDPOINT]
     ]
     write_text(target, json.dumps({"schema_version": 1, "exemplars": kept}, indent=1) + "\n")
+
+
+def _exemplars(worker: WorkerStream) -> list[Exemplar]:
+    """The slowest requests of each endpoint of one process: its last line that can be read counts."""
+    path = worker.folder / streams.EXEMPLARS
+    found: dict[int, list[Exemplar]] = {}
+    damaged = 0
+    for line in reversed(parse_lines(path.read_bytes() if path.exists() else b"")):
+        try:
+            if line["endpoint"] not in found:
+                found[line["endpoint"]] = [_exemplar(worker, line["endpoint"], *one) for one in line["slowest"]]
+        except (LookupError, TypeError, ValueError, OverflowError, OSError):  # examples are not worth a run's result
+            damaged += 1
+    if damaged:
+        logger.warning("%d lines with slow requests of %s cannot be read and are left out.", damaged, worker.label)
+    return [exemplar for exemplars in found.values() for exemplar in exemplars]
+
+
+def _exemplar(
+    worker: WorkerStream, endpoint: int, latency_us: int, start_us: int, status: int, error: int, trace_id: str
+) -> Exemplar:
+    return Exemplar(
+        endpoint=worker.names["endpoint"].get(endpoint, UNKNOWN),
+        start=datetime.fromtimestamp((start_us + worker.clock_offset_us) / 1e6, UTC),
+        latency_ms=latency_us / 1000,
+        status=status,
+        error=worker.names["error"].get(error, UNKNOWN),
+        trace_id=trace_id,
+        worker=worker.label,
+    )
