@@ -63,23 +63,6 @@ def test_the_change_from_the_baseline_is_relative_to_its_median(run_of):
     assert slow["change_low"] < slow["change"] < slow["change_high"]
 
 
-def test_parts_of_the_server_time_add_up_to_the_median(run_of):
-    files = run_of()
-    metrics = files.metrics.endpoints[0]
-    parts = chart_data.server_parts(metrics)
-    assert sum(parts.values()) == pytest.approx(metrics.p50_ms, rel=0.01)
-    assert list(parts)[-1] == "outside"
-
-
-def test_a_reported_total_encloses_the_other_parts(run_of):
-    metrics = run_of().metrics.endpoints[0]
-    app = metrics.server[0]
-    total = app.model_copy(update={"component": "total", "p50_ms": app.p50_ms + 1.0})
-    parts = chart_data.server_parts(metrics.model_copy(update={"server": (app, total)}))
-    assert parts["other (server)"] == pytest.approx(1.0)
-    assert "total" not in parts
-
-
 def test_names_that_look_alike_stay_different():
     names = chart_data.labels(["GET /" + "a" * 200 + "1" * 60, "GET /" + "a" * 100 + "b" + "a" * 99 + "1" * 60, "", "\x00"])
     assert len(set(names.values())) == 4

@@ -22,7 +22,7 @@ def names(folder):
 def test_all_parts_are_written_and_the_report_also_under_its_usual_name(tmp_path):
     folder = build_run_folder(tmp_path)
     write_report(folder, baseline=make_baseline_runs(), trend=make_trend())
-    assert {"report.html", "loadtest_report.html", "summary.md", "junit.xml"} <= names(folder)
+    assert {"report.html", "loadtest_report.html", "summary.md", "junit.xml", "verdict.prom"} <= names(folder)
     assert folder.report.read_bytes() == folder.locust_style_report.read_bytes()
     assert not [name for name in names(folder) if name.startswith(".")]
 

@@ -6,7 +6,7 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
-from loadtest.analysis.models import EndpointMetrics, TimelinePoint
+from loadtest.analysis.models import TimelinePoint
 from loadtest.gate.wording import plural
 from loadtest.reporting import format
 from loadtest.reporting.escape import NAME_LIMIT, plain, shorten_endpoint
@@ -22,7 +22,6 @@ MOST_BINS_PER_ENDPOINT = 120
 LABEL_LENGTH = 44
 ALL = "All together"
 TOTAL = "Total"  # as metrics.json and the history name it
-OUTSIDE = "outside"
 Z_90 = 1.645
 
 
@@ -127,37 +126,3 @@ def error_rows(files: RunFiles) -> Rows:
 def error_text(files: RunFiles, rows: Rows) -> str:
     total, first, last = sum(row["errors"] for row in rows), rows[0]["t"], rows[-1]["end"]
     return f"{plural(total, 'failed request')} in the whole run, the first at second {first:g}, the last before second {last:g}."
-
-
-def server_rows(files: RunFiles) -> Rows:
-    """Parts of the median latency: server components and what is left of it."""
-    if files.metrics is None:
-        return []
-    by_name = {row.endpoint: row for row in files.metrics.endpoints if row.server and row.p50_ms}
-    chosen = [endpoint for endpoint in important_endpoints(files, 10_000) if endpoint in by_name][:MOST_ENDPOINTS]
-    names = labels(chosen)
-    rows = []
-    for endpoint in chosen:
-        metrics = by_name[endpoint]
-        for rank, (component, value) in enumerate(server_parts(metrics).items()):
-            rows.append(
-                {
-                    "endpoint": names[endpoint],
-                    "full": plain(endpoint, NAME_LIMIT),
-                    "component": plain(component, 30),
-                    "ms": rounded(value),
-                    "rank": rank,
-                }
-            )
-    return rows
-
-
-def server_parts(metrics: EndpointMetrics) -> dict[str, float]:
-    """The median latency in ms by where it was spent. Medians do not add up exactly, so nothing is below zero. Where the
-    server reports a `total` beside others, it encloses them, as in `loadtest.analysis.server_share`."""
-    parts = {component.component: component.p50_ms for component in metrics.server}
-    if "total" in parts and len(parts) > 1:
-        total = parts.pop("total")
-        parts["other (server)"] = max(0.0, total - sum(parts.values()))
-    parts[OUTSIDE] = max(0.0, (metrics.p50_ms or 0.0) - sum(parts.values()))
-    return parts

@@ -42,6 +42,29 @@ class EndpointRow:
 
 
 @dataclass(frozen=True)
+class ServerPart:
+    """One part of an endpoint's latency, ms. Quantiles are of the requests that reported it (`reported`: their share of all
+    successes), the mean is of all; only the mean is known of what is left over."""
+
+    name: str
+    p50_ms: float | None
+    p95_ms: float | None
+    mean_ms: float | None
+    reported: float | None
+
+
+@dataclass(frozen=True)
+class ServerRow:
+    """Latency of one endpoint, ms, and its parts, whose means add up to its mean (save a `total` that encloses others)."""
+
+    endpoint: str
+    p50_ms: float | None
+    p95_ms: float | None
+    mean_ms: float | None
+    parts: tuple[ServerPart, ...]
+
+
+@dataclass(frozen=True)
 class FailureRow:
     endpoint: str
     cause: str
@@ -98,6 +121,8 @@ class ReportView:
     passed: tuple[FindingView, ...]
     endpoints: tuple[EndpointRow, ...]
     total: EndpointRow | None
+    server: tuple[ServerRow, ...]
+    server_omitted: int
     failures: tuple[FailureRow, ...]
     failures_total: int
     failures_omitted: int

@@ -1,4 +1,4 @@
-"""Write a run's report: report.html, summary.md, junit.xml. Each is written alone: one that fails costs no other."""
+"""Write a run's report: report.html, summary.md, junit.xml, verdict.prom. Each alone: one that fails costs no other."""
 
 from __future__ import annotations
 
@@ -30,7 +30,12 @@ def write_report(
     """
     run = read_run(folder, baseline=baseline, trend=trend)
     view = build_view(run)
-    parts = (("report.html", _write_html), ("summary.md", _write_summary), ("junit.xml", _write_junit))
+    parts = (
+        ("report.html", _write_html),
+        ("summary.md", _write_summary),
+        ("junit.xml", _write_junit),
+        ("verdict.prom", _write_verdict_prom),
+    )
     failed = []
     for name, write in parts:
         problem = _attempt(write, folder, view, run)
@@ -74,3 +79,9 @@ def _write_junit(folder: RunFolder, view: ReportView, run: RunFiles) -> None:
     from loadtest.reporting.junit import render_junit
 
     files.write_bytes(folder.junit, render_junit(run))
+
+
+def _write_verdict_prom(folder: RunFolder, view: ReportView, run: RunFiles) -> None:
+    from loadtest.reporting.verdict_prom import render_verdict_prom
+
+    files.write_bytes(folder.path / "verdict.prom", render_verdict_prom(run))

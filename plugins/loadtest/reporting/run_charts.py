@@ -12,6 +12,7 @@ import altair as alt
 
 from loadtest.reporting import chart_data as data
 from loadtest.reporting import comparison_data as comparison
+from loadtest.reporting import server_time
 from loadtest.reporting.charts import (
     BLUE,
     ORANGE,
@@ -242,7 +243,7 @@ def _errors(files: RunFiles) -> Chart | None:
 
 
 def _server_time(files: RunFiles) -> Chart | None:
-    rows = data.server_rows(files)
+    rows = server_time.chart_rows(files)
     if not rows:
         return None
     order = list(dict.fromkeys(row["endpoint"] for row in rows))
@@ -251,18 +252,20 @@ def _server_time(files: RunFiles) -> Chart | None:
         .mark_bar(height={"band": 0.7})
         .encode(
             y=endpoint_axis(order),
-            x=alt.X("ms:Q", stack="normalize", title="share of the median latency", axis=alt.Axis(format="%", grid=True)),
-            color=alt.Color("component:N", sort=None),
+            x=alt.X("ms:Q", stack="normalize", title="share of the mean latency", axis=alt.Axis(format="%", grid=True)),
+            color=alt.Color("component:N", sort=None, legend=alt.Legend(labelLimit=220)),
             order=alt.Order("rank:Q"),
             tooltip=[
                 alt.Tooltip("full:N", title="Endpoint"),
                 alt.Tooltip("component:N", title="Part"),
-                alt.Tooltip("ms:Q", title="Median, ms", format=",.2f"),
+                alt.Tooltip("ms:Q", title="Mean of all requests, ms", format=",.2f"),
+                alt.Tooltip("reported:N", title="Reported by"),
+                alt.Tooltip("p50:N", title="p50 where reported"),
+                alt.Tooltip("p95:N", title="p95 where reported"),
             ],
         )
     )
-    text = "Where the median request spends its time, by the Server-Timing headers; outside: network, queues, client."
-    return finish(chart, rows_height(len(order), 22), "server-time", "Server time", text, rows=rows)
+    return finish(chart, rows_height(len(order), 22), "server-time", "Server time", server_time.CHART_TEXT, rows=rows)
 
 
 def _trend(files: RunFiles) -> Chart | None:

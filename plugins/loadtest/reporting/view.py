@@ -13,6 +13,7 @@ from loadtest.reporting.escape import LINE_LIMIT, NAME_LIMIT, plain
 from loadtest.reporting.inputs import RunFiles
 from loadtest.reporting.load_facts import validity_facts
 from loadtest.reporting.records import EndpointRow, ExemplarRow, FailureRow, FindingView, LogView, ReportView, Step
+from loadtest.reporting.server_time import server_table
 from loadtest.vocabulary import Criterion, Outcome, worst
 
 MOST_FAILURES = 50
@@ -26,6 +27,7 @@ def build_view(files: RunFiles) -> ReportView:
     findings = [finding_view(finding) for finding in files.findings]
     outcome = verdict.outcome if verdict else None
     failures = _failures(files)
+    server, server_omitted = server_table(files)
     return ReportView(
         run_id=plain(files.run_id, NAME_LIMIT),
         title=facts.title(files),
@@ -44,6 +46,8 @@ def build_view(files: RunFiles) -> ReportView:
         passed=tuple(view for view in findings if view.outcome is Outcome.PASS and not view.muted),
         endpoints=tuple(_endpoint_rows(files)),
         total=_total_row(files),
+        server=server,
+        server_omitted=server_omitted,
         failures=failures[:MOST_FAILURES],
         failures_total=sum(row.count for row in failures),
         failures_omitted=max(0, len(failures) - MOST_FAILURES) + (files.analysis.failure_groups_omitted if files.analysis else 0),
