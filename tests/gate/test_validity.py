@@ -63,6 +63,7 @@ INVALID = [
         id="task errors",
     ),
     pytest.param({"lost_samples": 12}, "12 requests were recorded but never reached the run folder", id="samples lost"),
+    pytest.param({"unknown_names": 3}, "the names of 3 requests were lost", id="names lost"),
     pytest.param({"workers": (make_worker(observed_share=0.5),)}, "observed itself in only 50 % of the steady", id="half seen"),
     pytest.param({"workers": (make_worker(stalled_share=0.2),)}, "stood still for 20 % of the steady phase", id="stalled"),
     pytest.param({"workers": (make_worker(max_clock_step_ms=-3600000.0),)}, "jumped by 3,600,000 ms", id="clock"),

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from loadtest.load import self_observation
+from loadtest.load import self_observation, tail
 from loadtest.load.convert import Conversion, WorkerStream
 from loadtest.load.facts import ProcessFacts, worker_facts
 from loadtest.load.job import LoadJob
@@ -22,6 +22,16 @@ NAPS = [150] * 20
 def second(t: float, *, length_s: float = 1.0, busy: float = 0.1, overshoots_us: list[int] = NAPS, **more: object) -> dict:
     facts = {"t": STARTED + t, "length_s": length_s, "busy": busy, "overshoots_us": overshoots_us, "clock_step_ms": 0.0}
     return facts | {"users": 10, "samples": 5} | more
+
+
+def test_a_stream_is_read_to_its_end_and_what_is_no_entry_is_left_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tail, "MAX_READ_BYTES", 64)
+    (tmp_path / "facts.jsonl").write_text("".join(f'{{"t": {number}, "users": 1}}\n' for number in range(100)))
+    (tmp_path / "names.jsonl").write_text('17\n{"kind": "planet"}\n{"kind": "endpoint", "id": 0, "name": "GET /a"}\n{"torn')
+    worker = tail.WorkerTail(tmp_path)
+    assert [fact["t"] for fact in worker.read_facts()] == list(range(100))
+    worker.read_names()
+    assert worker.names["endpoint"] == {0: "GET /a"}
 
 
 def observed(*seconds: dict) -> WorkerFacts:

@@ -91,3 +91,9 @@ def judge_samples(facts: Facts) -> Iterator[Finding]:
             rule="samples_lost",
             lost=lost,
         )
+    if facts.load.unknown_names:
+        yield invalid(
+            f"the names of {plural(facts.load.unknown_names, 'request')} were lost (a full disk?): nobody can tell what they were",
+            rule="names_lost",
+            lost=facts.load.unknown_names,
+        )

@@ -116,6 +116,7 @@ class LoadResult(FileModel):
     samples: int
     torn_records: int = 0
     lost_samples: int = 0  # that processes counted and that never reached the run folder
+    unknown_names: int = 0  # samples whose endpoint or error was lost with its name's line
     # closed model: users that were running, as a share of the planned, mean over the steady phase
     running_users_share: float | None = None
     task_errors: int = 0  # exceptions that left a scenario's tasks

@@ -219,7 +219,9 @@ class Recorder:
         endpoint = self._grouping.name_of(method, str(name or ""), str(url) if url is not None else None)
         if len(self._endpoint_of) >= MAX_CACHED_NAMES:
             self._endpoint_of.clear()
-        known = self._endpoints.id_of(endpoint), endpoint.removeprefix(f"{method} "), request_type
+        first, _, rest = endpoint.partition(" ")
+        shown = rest if rest and first.upper() == method.upper() else endpoint  # Locust's tables have a column for the method
+        known = self._endpoints.id_of(endpoint), shown, request_type
         self._endpoint_of[request_type, name] = known
         return known
 

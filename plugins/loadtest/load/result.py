@@ -61,6 +61,7 @@ def load_result(job: LoadJob, observed: Observed, processes: Sequence[ProcessFac
         samples=conversion.samples,
         torn_records=conversion.torn_records,
         lost_samples=sum(max(0, process.latest("samples") - _stream(process, conversion).samples) for process in senders),
+        unknown_names=conversion.unknown_names,
         running_users_share=_running_users_share(job, senders, started, steady),
         task_errors=sum(process.latest("task_errors") for process in senders),
         task_error=next((event["error"] for process in senders if (event := process.event("task_error"))), ""),

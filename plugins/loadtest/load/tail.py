@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -36,6 +37,10 @@ class FileTail:
         self._offset += len(data)
         return data
 
+    def read_all(self) -> bytes:
+        """Every whole line that is new."""
+        return b"".join(iter(self.read, b""))
+
 
 class WorkerTail:
     """The streams of one process. `names[kind][id]` grows as they are read."""
@@ -62,21 +67,20 @@ class WorkerTail:
         return np.frombuffer(data, dtype=SAMPLE_DTYPE)
 
     def read_names(self) -> None:
-        for entry in parse_lines(self._names.read()):
-            self.names[entry["kind"]][entry["id"]] = entry["name"]
+        for entry in parse_lines(self._names.read_all()):
+            with suppress(KeyError, TypeError):  # no name entry
+                self.names[entry["kind"]][entry["id"]] = entry["name"]
 
     def read_facts(self) -> list[dict[str, Any]]:
-        return parse_lines(self._facts.read())
+        return [fact for fact in parse_lines(self._facts.read_all()) if isinstance(fact, dict)]
 
 
-def parse_lines(data: bytes) -> list[dict[str, Any]]:
-    """JSON lines; a damaged line (torn by a full disk) is left out."""
+def parse_lines(data: bytes) -> list[Any]:
+    """JSON, one value a line; a damaged line (torn by a full disk) is left out."""
     found = []
     for line in data.splitlines():
-        try:
+        with suppress(ValueError):
             found.append(json.loads(line))
-        except ValueError:
-            continue
     return found
 
 
