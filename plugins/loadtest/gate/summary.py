@@ -11,7 +11,6 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -21,6 +20,7 @@ from loadtest.load.models import HostProbe
 from loadtest.planning.models import HostClass
 
 BLOCKS = 20
+REQUESTS_AT_ONCE = 1 << 18
 QUANTILES = {"p50": 0.50, "p95": 0.95, "p99": 0.99}
 WINSORIZED_SHARE = 0.02  # at each end
 TAIL_SHARE = 0.10
@@ -31,7 +31,7 @@ def summarize_endpoint(latency_ms: np.ndarray, start_s: np.ndarray, n: int, erro
     """Summary of one endpoint's steady phase.
 
     `latency_ms`, `start_s`: 1-d arrays of the successes, any order, same length; `n` counts errors too. Of the starts only
-    the order matters. Needs a sorted copy of the latencies, and 3 bytes a request in between.
+    the order matters. Needs a sorted copy of the latencies, and a few bytes a request in between.
     Raises ValueError for NaN, infinite or negative latencies, and for counts that do not fit.
     """
     latency = np.asarray(latency_ms)
@@ -119,16 +119,28 @@ class _Blocks:
 
 
 def _by_block(latency_ms: np.ndarray, influences: Callable[[np.ndarray], tuple[np.ndarray, ...]]) -> list[_Blocks]:
-    """Each influence of 20 equally large blocks of requests in time order, fewer when there are few requests; a block at a
-    time, because double precision of all requests at once would be most of the gate's memory."""
-    edges = np.linspace(0, len(latency_ms), max(2, min(BLOCKS, len(latency_ms) // 2)) + 1).astype(np.int64)
-    sizes, means, squares = np.diff(edges), [], []
-    for begin, end in pairwise(edges):
-        values = np.array(influences(_log(latency_ms[begin:end])), dtype=np.float64)
-        means.append(values.mean(axis=1))
-        values -= means[-1][:, None]
-        squares.append(np.einsum("ij,ij->i", values, values))
-    return [_Blocks(sizes, *columns) for columns in zip(np.transpose(means), np.transpose(squares), strict=True)]
+    """Each influence in 20 equally large blocks of requests in time order, fewer when there are few requests. Of many
+    requests only some blocks at a time: double precision of all at once would be most of the gate's memory."""
+    n = len(latency_ms)
+    blocks = max(2, min(BLOCKS, n // 2))
+    edges = np.arange(blocks + 1) * n // blocks
+    at_once = max(1, REQUESTS_AT_ONCE * blocks // n)
+    parts = []
+    for first in range(0, blocks, at_once):
+        own = edges[first : first + at_once + 1]
+        values = influences(_log(latency_ms[own[0] : own[-1]]))
+        parts.append([_moments(each, own - own[0]) for each in values])
+    moments = np.concatenate(parts, axis=2)  # influence, mean or square, block
+    return [_Blocks(np.diff(edges), means, squares) for means, squares in moments]
+
+
+def _moments(values: np.ndarray, edges: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Mean and sum of squared deviations of the values between each two edges."""
+    sizes = np.diff(edges)
+    deviations = values.astype(np.float64)
+    means = np.add.reduceat(deviations, edges[:-1]) / sizes
+    deviations -= np.repeat(means, sizes)
+    return means, np.add.reduceat(np.square(deviations, out=deviations), edges[:-1])
 
 
 def _woodruff(ordered_ms: np.ndarray, share: float, below: _Blocks) -> float:
