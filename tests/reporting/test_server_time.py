@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from loadtest.analysis.models import EndpointMetrics, ServerTime
-from loadtest.analysis.server_share import OTHER, OUTSIDE
+from loadtest.analysis.server_share import OTHER
 from loadtest.reporting.html import render_report
 from loadtest.reporting.inputs import RunFiles
 from loadtest.reporting.server_time import MOST_ROWS, chart_rows, server_table
@@ -31,7 +31,7 @@ def run_with(run_of):
 
 def test_a_component_of_a_few_requests_is_drawn_as_what_it_is(run_with):
     rows = chart_rows(run_with(ROW))
-    assert {row["component"]: row["ms"] for row in rows} == {"app": 6.0, "db": 2.4, OUTSIDE: 11.6}
+    assert {row["component"]: row["ms"] for row in rows} == {"app": 6.0, "db": 2.4, "outside": 11.6}
     assert sum(row["ms"] for row in rows) == pytest.approx(ROW.mean_ms)
     (db,) = (row for row in rows if row["component"] == "db")
     assert (db["p50"], db["p95"], db["reported"]) == ("180 ms", "300 ms", "1.2 %")
@@ -43,14 +43,14 @@ def test_the_table_has_quantiles_means_and_who_reported(run_with):
     app, db, outside = row.parts
     assert (app.name, app.p50_ms, app.p95_ms, app.mean_ms, app.reported) == ("app", 5.0, 8.0, 6.0, 1.0)
     assert (db.name, db.reported) == ("db", 0.012)
-    assert (outside.name, outside.p50_ms, outside.mean_ms, outside.reported) == (OUTSIDE, None, pytest.approx(11.6), None)
+    assert (outside.name, outside.p50_ms, outside.mean_ms, outside.reported) == ("outside", None, pytest.approx(11.6), None)
 
 
 def test_a_reported_total_encloses_the_other_parts(run_with):
     total = ServerTime(component="total", n=1000, p50_ms=12.0, p95_ms=20.0, mean_ms=14.0)
     files = run_with(ROW.model_copy(update={"server": (APP, DB, total)}))
-    assert {row["component"]: row["ms"] for row in chart_rows(files)} == {"app": 6.0, "db": 2.4, OTHER: 5.6, OUTSIDE: 6.0}
-    assert [part.name for part in server_table(files)[0][0].parts] == ["app", "db", "total", OTHER, OUTSIDE]
+    assert {row["component"]: row["ms"] for row in chart_rows(files)} == {"app": 6.0, "db": 2.4, OTHER: 5.6, "outside": 6.0}
+    assert [part.name for part in server_table(files)[0][0].parts] == ["app", "db", "total", OTHER, "outside"]
 
 
 def test_components_that_overlap_are_not_drawn_below_zero(run_with):

@@ -253,7 +253,7 @@ def _server_time(files: RunFiles) -> Chart | None:
         .encode(
             y=endpoint_axis(order),
             x=alt.X("ms:Q", stack="normalize", title="share of the mean latency", axis=alt.Axis(format="%", grid=True)),
-            color=alt.Color("component:N", sort=None, legend=alt.Legend(labelLimit=220)),
+            color=alt.Color("component:N", sort=None),
             order=alt.Order("rank:Q"),
             tooltip=[
                 alt.Tooltip("full:N", title="Endpoint"),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from loadtest.analysis.models import EndpointMetrics
-from loadtest.analysis.server_share import mean_parts
+from loadtest.analysis.server_share import OUTSIDE, mean_parts
 from loadtest.reporting import format
 from loadtest.reporting.chart_data import MOST_ENDPOINTS, Rows, important_endpoints, labels, rounded
 from loadtest.reporting.escape import NAME_LIMIT, plain
@@ -12,6 +12,7 @@ from loadtest.reporting.records import ServerPart, ServerRow
 
 MOST_ROWS = 100  # endpoints in the table
 COMPONENT_LENGTH = 30
+SHORT_OUTSIDE = "outside"  # for legends and narrow columns; texts beside them say of what
 
 CHART_TEXT = (
     "The mean latency of successful requests by where it was spent, from the Server-Timing headers; a request that did not "
@@ -64,7 +65,10 @@ def _reporting(files: RunFiles) -> list[EndpointMetrics]:
 
 def _parts(metrics: EndpointMetrics) -> dict[str, ServerPart]:
     """What was reported, then what is left over."""
-    left = {name: ServerPart(name, None, None, mean_ms, None) for name, mean_ms in mean_parts(metrics).items()}
+    left = {
+        name: ServerPart(SHORT_OUTSIDE if name == OUTSIDE else name, None, None, mean_ms, None)
+        for name, mean_ms in mean_parts(metrics).items()
+    }
     reported = {
         part.component: ServerPart(
             plain(part.component, COMPONENT_LENGTH), part.p50_ms, part.p95_ms, part.mean_ms, part.n / metrics.successes
