@@ -93,7 +93,7 @@ def judge_samples(facts: Facts) -> Iterator[Finding]:
         )
     if facts.load.unknown_names:
         yield invalid(
-            f"the names of {plural(facts.load.unknown_names, 'request')} were lost (a full disk?): nobody can tell what they were",
+            f"the names of {plural(facts.load.unknown_names, 'request')} were lost (a full disk?): nobody knows what they were",
             rule="names_lost",
             lost=facts.load.unknown_names,
         )
