@@ -23,9 +23,7 @@ def include(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     )
     (root / "scenarios/shop/scenario.yaml").write_text("purpose: shoppers\n")
     (root / "scenarios/shop/locustfile.py").write_text("from locust import HttpUser\n")
-    (root / "scenarios/shop/targets.yaml").write_text(
-        "endpoints:\n  GET /items: {p95_ms: 100}\ntotal: {error_rate: 1%}\n"
-    )
+    (root / "scenarios/shop/targets.yaml").write_text("endpoints:\n  GET /items: {p95_ms: 100}\ntotal: {error_rate: 1%}\n")
     monkeypatch.setenv("LOADTEST_HOME", str(tmp_path))
     monkeypatch.delenv("SHOP_URL", raising=False)
     return root

@@ -73,7 +73,9 @@ def test_base_url_comes_from_variable_then_connection(config: Settings, monkeypa
     assert "does not allow a slow-down" in refused(config, environment="production", slowdown="GET /=+1ms")
 
 
-@pytest.mark.parametrize("url", ["ftp://x", "nothing", "http://", "http://user:secret@host", "http://h?token=1", "http://h:99999"])
+@pytest.mark.parametrize(
+    "url", ["ftp://x", "nothing", "http://", "http://user:secret@host", "http://h?token=1", "http://h:99999"]
+)
 def test_a_base_url_that_is_none_or_holds_a_secret_is_refused(
     config: Settings, monkeypatch: pytest.MonkeyPatch, url: str
 ) -> None:
@@ -98,9 +100,7 @@ def test_a_base_url_that_is_none_or_holds_a_secret_is_refused(
         ("scenarios/shop/scenario.yaml", "grouping: [{match: '(', name: x}]\n", ["regular expression"]),
     ],
 )
-def test_a_broken_file_is_named_with_its_place(
-    config: Settings, include: Path, file: str, text: str, words: list[str]
-) -> None:
+def test_a_broken_file_is_named_with_its_place(config: Settings, include: Path, file: str, text: str, words: list[str]) -> None:
     (include / file).write_text(text)
     message = refused(config)
     for word in words:

@@ -68,7 +68,9 @@ class AbortWatch:
     hangs fails no request and ends none. They count for every endpoint, since it shows only at the end where one went."""
 
     def __init__(self, criteria: tuple[AbortCriterion, ...]) -> None:
-        self._watched = [(criterion, deque(maxlen=max(1, math.ceil(criterion.for_s)))) for criterion in criteria]
+        self._watched: list[tuple[AbortCriterion, deque[_Second]]] = [
+            (criterion, deque(maxlen=max(1, math.ceil(criterion.for_s)))) for criterion in criteria
+        ]
         self._stalled_s = 0
 
     def second(self, by_endpoint: dict[str, Counts], waiting: int = 0) -> AbortFacts | None:

@@ -123,6 +123,7 @@ def _spawn_supervisor(scratch: Scratch) -> subprocess.Popen[bytes]:
 
 def _confirm_start(process: subprocess.Popen[bytes]) -> None:
     """Tell the supervisor that its record stands. If it is gone, whoever waits for the load will see that."""
+    assert process.stdin is not None  # it is a pipe
     with contextlib.suppress(BrokenPipeError), process.stdin as pipe:
         pipe.write(STARTED)
 
