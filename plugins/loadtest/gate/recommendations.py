@@ -188,11 +188,8 @@ def _server_side(facts: _Facts) -> Iterator[Recommendation]:
         yield Recommendation(
             title=f"Most of the slowdown of {where} is {part}" if part else f"No single part explains the slowdown of {where}",
             evidence="; ".join(sentences[:MOST_SPLITS]) + (f"; and {plural(more, 'more endpoint')}" if more > 0 else ""),
-            next_step=_component_step(part) if part else _SPREAD_STEP,
+            next_step=_component_step(part),
         )
-
-
-_SPREAD_STEP = "look for something that slows all of it: processor time, memory, garbage collection, a busier host"
 
 
 def _split(facts: _Facts, endpoint: str) -> SlowdownShares | None:
@@ -206,7 +203,10 @@ def _split(facts: _Facts, endpoint: str) -> SlowdownShares | None:
     return slowdown_shares(row.p50_ms, now, before_p50, {name: before[name] for name in now})
 
 
-def _component_step(component: str) -> str:
+def _component_step(component: str | None) -> str:
+    """What to do about the part that explains most; None: no part does."""
+    if component is None:
+        return "look for something that slows all of it: processor time, memory, garbage collection, a busier host"
     if component == OUTSIDE:
         return (
             "look at the network, queueing before the application and the number of its workers; or it is work that "
