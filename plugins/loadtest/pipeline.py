@@ -237,9 +237,11 @@ def plan_repeat(plan: Plan, folder: RunFolder, number: int) -> tuple[Plan, RunFo
 
 
 def _check_before_start(plan: Plan, approve: Callable[[Plan], None] | None) -> None:
+    from loadtest.load.abort import check_endpoints
     from loadtest.load.scenario_check import check_scenario
 
     _check_approval(plan, approve)
+    check_endpoints(plan)
     check_scenario(plan.scenario)
 
 

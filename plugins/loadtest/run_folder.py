@@ -172,8 +172,8 @@ class RunFolder:
 
     def attempts(self) -> list[Attempt]:
         """All attempts so far, oldest first."""
-        folder = self.path / "attempts"
-        if not folder.exists():
+        try:  # listed, not asked for: a storage that cannot answer must not look as if there were none
+            numbers = sorted(int(entry.name) for entry in (self.path / "attempts").iterdir() if entry.name.isdigit())
+        except FileNotFoundError:
             return []
-        numbers = sorted(int(entry.name) for entry in folder.iterdir() if entry.name.isdigit())
         return [self.attempt(number) for number in numbers]

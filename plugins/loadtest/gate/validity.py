@@ -14,7 +14,7 @@ from loadtest.gate.validity_facts import Facts, Usual, invalid, warn
 from loadtest.gate.validity_generator import judge_clocks, judge_generator, judge_samples
 from loadtest.gate.validity_load import judge_tasks, judge_throughput, judge_unanswered, judge_users, judge_workers
 from loadtest.gate.wording import metric_label, plural, quantity
-from loadtest.load.abort import describe
+from loadtest.load.abort import criteria_of, describe
 from loadtest.load.models import LoadResult, StopReason
 from loadtest.planning.models import Plan
 from loadtest.planning.quantities import format_duration
@@ -74,7 +74,7 @@ def _abort(facts: Facts) -> Finding:
     abort = facts.load.abort
     if abort is None:
         return invalid("the load was aborted, by which criterion was not recorded", rule="abort_unknown")
-    asked = {describe(each): each for each in (*facts.plan.profile.abort_when, *facts.plan.environment.abort_when)}
+    asked = {describe(each): each for each in criteria_of(facts.plan)}
     criterion = asked.get(abort.criterion)
     metric = criterion.metric if criterion else abort.criterion.split(" ", 1)[0]
     endpoint = criterion.endpoint if criterion else None

@@ -7,9 +7,10 @@ from collections.abc import Iterator
 from loadtest.gate.models import Finding
 from loadtest.gate.validity_facts import Facts, invalid, warn
 from loadtest.gate.wording import ms, percent, plural
+from loadtest.load.doubts import TOLERATED_SHARE
 from loadtest.load.models import WorkerFacts
 
-MOST_SATURATED_SHARE = 0.10  # of the steady phase's one-second windows
+MOST_SATURATED_SHARE = TOLERATED_SHARE  # of the steady phase
 MOST_OVERSHOOT_MS = 5.0
 MOST_OVERSHOOT_SHARE = 0.10  # of the median latency
 MOST_CLOCK_STEP_MS = 100.0

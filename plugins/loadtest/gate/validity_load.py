@@ -125,7 +125,7 @@ def judge_throughput(facts: Facts) -> Iterator[Finding]:
             yield invalid(
                 f"only {arrivals.started:,} of {arrivals.planned:,} planned arrivals were sent "
                 f"({percent(arrivals.started / arrivals.planned)}, at least 99 % needed; {arrivals.dropped:,} dropped at the "
-                f"limit of {facts.plan.profile.max_concurrency:,} in flight in a process)",
+                f"limit of {facts.plan.profile.max_concurrency:,} in flight)",
                 rule="too_few_arrivals",
                 started=arrivals.started,
                 planned=arrivals.planned,

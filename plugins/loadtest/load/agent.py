@@ -142,11 +142,12 @@ class Agent:
             self.event("shape_ignored", shape=type(environment.shape_class).__name__)
             environment.shape_class = None
         if config.open_loop:
+            processes = max(1, config.expected_workers + config.remote_workers)
             self.arrivals = use_open_loop(
                 environment,
                 schedule=config.schedule(),
-                max_concurrency=config.max_concurrency,
-                processes=max(1, config.expected_workers + config.remote_workers),
+                max_concurrency=-(-config.max_concurrency // processes),
+                processes=processes,
                 stop_timeout_s=config.stop_timeout_s,
             )
         else:
@@ -254,12 +255,14 @@ class Agent:
         schedule = config.schedule() if config.stages and not config.open_loop else None
         level = None
         while (elapsed := monotonic() - started_at) < config.duration_s:
+            wake = min(elapsed + 1.0, config.duration_s)
             if schedule:
-                users = round(schedule.level_at(min(elapsed + 1, config.duration_s - 1e-3)))
+                users = round(schedule.level_to_reach(elapsed))
                 if users != level:
                     self.runner.start(users, max(1, abs(users - (level or 0))))
                     level = users
-            gevent.sleep(min(1.0, config.duration_s - elapsed))
+                wake = min(wake, schedule.next_edge(elapsed))
+            gevent.sleep(wake - elapsed)
         if self.arrivals:
             self.let_arrivals_end(self.arrivals)
         self.event("time_up")

@@ -119,10 +119,6 @@ def schedule_of(profile: Profile) -> Schedule | None:
     return Schedule.constant(profile.arrivals_per_s or 0.0, profile.duration_s) if is_open else None
 
 
-def planned_duration_s(profile: Profile) -> float:
-    return profile.planned_duration_s
-
-
 def start_wait_s(profile: Profile) -> float:
     """How long Locust may take until it sends load, seconds."""
     return START_TIMEOUT_S + (profile.remote_wait_s if profile.remote_workers else 0)

@@ -10,6 +10,7 @@ import subprocess
 import sys
 from dataclasses import dataclass
 from pathlib import Path
+from typing import IO
 
 import loadtest
 from loadtest.errors import ConfigurationError
@@ -34,6 +35,11 @@ class LocustProcess:
     @property
     def is_running(self) -> bool:
         return self.process.poll() is None
+
+    @property
+    def output(self) -> IO[bytes]:
+        assert self.process.stdout is not None  # `start` makes it a pipe
+        return self.process.stdout
 
     def signal_group(self, number: int) -> None:
         with contextlib.suppress(ProcessLookupError, PermissionError):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from collections import deque
 from pathlib import Path
-from typing import BinaryIO, TextIO
+from typing import IO, TextIO
 
 from loadtest.masking import mask_secrets
 
@@ -28,13 +28,13 @@ class LogCapture:
         self._tail: deque[str] = deque(maxlen=TAIL_LINES)
         self._threads: list[threading.Thread] = []
 
-    def follow(self, stream: BinaryIO, prefix: str = "") -> None:
+    def follow(self, stream: IO[bytes], prefix: str = "") -> None:
         """Read `stream` to its end in the background."""
         thread = threading.Thread(target=self._pump, args=(stream, prefix), daemon=True)
         thread.start()
         self._threads.append(thread)
 
-    def _pump(self, stream: BinaryIO, prefix: str) -> None:
+    def _pump(self, stream: IO[bytes], prefix: str) -> None:
         begins = True
         with stream:
             while raw := stream.readline(MAX_LINE):

@@ -10,7 +10,7 @@ from pathlib import Path
 from loadtest.load import streams
 from loadtest.load.convert import Conversion, WorkerStream
 from loadtest.load.facts import ProcessFacts, worker_facts
-from loadtest.load.job import LoadJob, planned_duration_s, planned_users, schedule_of
+from loadtest.load.job import LoadJob, planned_users, schedule_of
 from loadtest.load.models import AbortFacts, ArrivalFacts, HealthFacts, HostProbe, LoadResult, StopReason, WorkerFacts
 from loadtest.load.workers import resolve_workers
 from loadtest.planning.models import LoadModel
@@ -55,7 +55,7 @@ def load_result(job: LoadJob, observed: Observed, processes: Sequence[ProcessFac
         steady_ended_at=datetime.fromtimestamp(steady[1], UTC) if steady else None,
         planned_users=planned_users(profile),
         reached_users=reached_users(senders) if profile.load_model is LoadModel.CLOSED else 0,
-        planned_duration_s=planned_duration_s(profile),
+        planned_duration_s=profile.planned_duration_s,
         expected_workers=expected,
         workers=workers,
         samples=conversion.samples,
@@ -103,7 +103,7 @@ def steady_phase(job: LoadJob, processes: Sequence[ProcessFacts]) -> tuple[float
     started = _start_of_load(processes)
     if started is None:
         return None
-    ended = min(started + planned_duration_s(profile), max(process.last_t for process in processes))
+    ended = min(started + profile.planned_duration_s, max(process.last_t for process in processes))
     schedule = schedule_of(profile)
     if schedule is not None:
         window = schedule.steady_window()
@@ -180,7 +180,7 @@ def _stop(
         return StopReason.ABORTED, f"The load was stopped early: {observed.abort.criterion} (it was {observed.abort.value:g})."
     if observed.signaled:
         elapsed = max((process.last_t for process in processes), default=0.0) - started if started else 0.0
-        planned = planned_duration_s(job.plan.profile)
+        planned = job.plan.profile.planned_duration_s
         return StopReason.SIGNALED, f"The load was stopped from outside after {max(0.0, elapsed):.0f} of {planned:.0f} s."
     if observed.error:
         return (StopReason.CRASHED if conversion.samples else StopReason.NOT_STARTED), observed.error

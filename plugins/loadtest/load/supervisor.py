@@ -68,7 +68,7 @@ def supervise(scratch: Scratch) -> None:
     except OSError as problem:
         error = f"Locust could not be started: {problem}."
     for process in processes:
-        capture.follow(process.process.stdout, f"[{process.worker}] " if len(processes) > 1 else "")
+        capture.follow(process.output, f"[{process.worker}] " if len(processes) > 1 else "")
 
     import pyarrow.parquet  # noqa: F401 (for the conversion: its import must not come after the load)
 

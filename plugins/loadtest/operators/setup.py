@@ -12,7 +12,7 @@ from upath import UPath
 from loadtest.errors import LoadTestError, NotRunError
 from loadtest.operators.request_of import request_of
 from loadtest.operators.stage import RUN_FOLDER_KEY, StageOperator, translated
-from loadtest.planning.models import Plan
+from loadtest.planning.models import LoadModel, Plan
 from loadtest.planning.quantities import format_duration
 from loadtest.run_folder import RunFolder
 from loadtest.settings import settings
@@ -70,14 +70,17 @@ class EnvironmentApprovalOperator(ApprovalOperator):
 
 
 class PrepareRunOperator(StageOperator):
-    """The last look before anything starts: a scenario that Locust cannot load or that has no users ends here."""
+    """The last look before anything starts: a scenario that Locust cannot load or that has no users ends here, and so does an
+    abort criterion that can never be met."""
 
     def run_stage(self, folder: RunFolder, context: Context) -> dict[str, Any]:
         from loadtest.gate.verdict import not_run
+        from loadtest.load.abort import check_endpoints
         from loadtest.load.scenario_check import check_scenario
 
         plan = Plan.read(folder.plan)
         try:
+            check_endpoints(plan)
             check_scenario(plan.scenario)
         except LoadTestError as error:
             not_run(folder, str(error))
@@ -100,13 +103,15 @@ def describe(plan: Plan) -> str:
 
 
 def amount_of_load(plan: Plan) -> str:
+    from loadtest.load.job import schedule_of
+
     profile = plan.profile
-    duration = format_duration(profile.duration_s)
-    if profile.arrivals_per_s:
-        total = round(profile.arrivals_per_s * profile.duration_s)
-        return f"{profile.arrivals_per_s:g} arrivals/s for {duration}, about {total:,} in all"
-    users = max([profile.users, *(stage.users or 0 for stage in profile.stages)])
-    return f"{users} users for {duration}, {users * profile.duration_s / 3600:.1f} user hours in all"
+    duration_s, schedule = profile.planned_duration_s, schedule_of(profile)
+    duration = format_duration(duration_s)
+    if profile.load_model is LoadModel.OPEN and schedule:
+        return f"{schedule.peak:g} arrivals/s for {duration}, about {schedule.planned_total():,} in all"
+    users = round(schedule.peak) if schedule else profile.users
+    return f"at most {users} users for {duration}, {users * duration_s / 3600:.1f} user hours"
 
 
 def url_of_connection(connection_id: str) -> str | None:
