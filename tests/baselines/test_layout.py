@@ -24,6 +24,7 @@ endpoints = st.builds(
     var_log_p95=variance,
     sh=number,
     server_p50_ms=st.dictionaries(names, st.floats(0, 1e6), max_size=3),
+    server_mean_ms=st.dictionaries(names, st.floats(0, 1e6), max_size=3),
 )
 runs = st.builds(
     RunSummary,

@@ -230,10 +230,11 @@ def test_what_people_muted_counts_like_the_criteria(tmp_path: Path) -> None:
 def test_summaries_carry_what_the_server_said(tmp_path: Path) -> None:
     folder = run(tmp_path / "runs", 1)
     metrics = RunMetrics.read(folder.metrics)
-    server = (ServerTime(component="db", n=9, p50_ms=4.0, p95_ms=9.0),)
+    server = (ServerTime(component="db", n=9, p50_ms=4.0, p95_ms=9.0, mean_ms=3.0),)
     told = tuple(row.model_copy(update={"server": server}) for row in metrics.endpoints)
     metrics.model_copy(update={"endpoints": told}).write(folder.metrics)
-    assert {row.server_p50_ms["db"] for row in summarize(folder).endpoints} == {4.0}
+    for row, own in zip(summarize(folder).endpoints, metrics.endpoints, strict=True):
+        assert (row.server_p50_ms, row.server_mean_ms, row.mean_ms) == ({"db": 4.0}, {"db": 3.0}, own.mean_ms)
 
 
 def test_a_run_without_a_steady_phase_has_no_summary(tmp_path: Path) -> None:

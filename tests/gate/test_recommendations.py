@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import math
-
 import pytest
 
 from loadtest.analysis.models import EndpointMetrics, RunMetrics, ServerTime
@@ -111,8 +109,7 @@ def measured(name: str, p50_ms: float, **components: tuple[int, float, float]) -
 def before(*names: str, commit: str = "0123456789abcdef") -> RunSummary:
     """A baseline run: each endpoint 20 ms, 8 ms of it in db and 5 ms in app."""
     rows = tuple(
-        EndpointSummary(endpoint=name, n=300, errors=0, log_p50=math.log(20), server_p50_ms={"db": 8.0, "app": 5.0})
-        for name in names
+        EndpointSummary(endpoint=name, n=300, errors=0, mean_ms=20.0, server_mean_ms={"db": 8.0, "app": 5.0}) for name in names
     )
     return RunSummary(
         run_id="b1", started_at=STARTED_AT, duration_s=120, digest="d1", host_class=HOST, commit=commit, rps=5, endpoints=rows
@@ -120,7 +117,7 @@ def before(*names: str, commit: str = "0123456789abcdef") -> RunSummary:
 
 
 def test_the_part_of_the_server_that_explains_it() -> None:
-    metrics = make_metrics(measured("GET /a", 40.0, db=(300, 27.0, 28.0), app=(300, 5.0, 5.0)))
+    metrics = make_metrics(measured("GET /a", 40.0, db=(300, 27.0, 27.0), app=(300, 5.0, 5.0)))
     found = advice(slower("GET /a"), metrics=metrics, baseline=(before("GET /a"),))
     explained = next(each for each in found if "slowdown" in each.title)
     assert explained.title == "Most of the slowdown of GET /a is db"
@@ -130,7 +127,7 @@ def test_the_part_of_the_server_that_explains_it() -> None:
 
 def test_every_slower_endpoint_is_taken_apart_and_those_alike_together() -> None:
     names = [f"GET /{number}" for number in range(6)]
-    rows = [measured(name, 40.0, db=(300, 27.0, 28.0), app=(300, 5.0, 5.0)) for name in names]
+    rows = [measured(name, 40.0, db=(300, 27.0, 27.0), app=(300, 5.0, 5.0)) for name in names]
     even = measured("GET /even", 32.0, db=(300, 12.0, 12.0), app=(300, 9.0, 9.0))
     found = advice(
         *(slower(name) for name in (*names, "GET /even")),
@@ -145,12 +142,30 @@ def test_every_slower_endpoint_is_taken_apart_and_those_alike_together() -> None
     assert "outside what the server reports +4.0 ms (33 %)" in spread.evidence
 
 
-def test_a_component_of_a_few_requests_does_not_explain_the_median() -> None:
-    metrics = make_metrics(measured("GET /a", 40.0, db=(12, 180.0, 7.2), app=(300, 22.0, 22.0)))
+def test_a_component_of_a_few_requests_explains_only_its_mean() -> None:
+    metrics = make_metrics(measured("GET /a", 40.0, db=(12, 180.0, 7.2), app=(300, 22.0, 25.8)))
     found = advice(slower("GET /a"), metrics=metrics, baseline=(before("GET /a"),))
     explained = next(each for each in found if "slowdown" in each.title)
     assert explained.title == "Most of the slowdown of GET /a is app"
-    assert "db" not in explained.evidence
+    assert "db -0.8 ms (-4 %)" in explained.evidence
+
+
+def test_a_database_that_more_requests_need_explains_the_slowdown() -> None:
+    """Cache hits fell: each database call takes 20 ms, as before, but now nearly every request makes one."""
+    metrics = make_metrics(measured("GET /a", 30.0, db=(285, 20.0, 19.0), app=(300, 5.0, 5.0)))
+    found = advice(slower("GET /a"), metrics=metrics, baseline=(before("GET /a"), before("GET /a")))
+    explained = next(each for each in found if "slowdown" in each.title)
+    assert explained.title == "Most of the slowdown of GET /a is db"
+    assert explained.evidence == (
+        "GET /a +10.0 ms: db +11.0 ms (110 %), outside what the server reports -1.0 ms (-10 %), app +0.0 ms (0 %)"
+    )
+
+
+def test_a_baseline_without_means_explains_nothing() -> None:
+    metrics = make_metrics(measured("GET /a", 40.0, db=(300, 27.0, 28.0)))
+    row = EndpointSummary(endpoint="GET /a", n=300, errors=0, log_p50=3.0, server_p50_ms={"db": 8.0})
+    older = before().model_copy(update={"endpoints": (row,)})
+    assert not [title for title in titles(slower("GET /a"), metrics=metrics, baseline=(older,)) if "slowdown" in title]
 
 
 MISSED = Finding(

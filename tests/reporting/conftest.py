@@ -1,7 +1,5 @@
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
 
 from loadtest.reporting.inputs import RunFiles, read_run
@@ -11,24 +9,13 @@ from loadtest.run_folder import RunFolder
 from tests.support.run_folders import build_run_folder, make_baseline_runs, make_trend
 
 
-def with_means(files: RunFiles) -> RunFiles:
-    """The server's mean times, which the synthetic folder does not know: each component's median."""
-    if files.metrics is None:
-        return files
-    rows = tuple(
-        row.model_copy(update={"server": tuple(part.model_copy(update={"mean_ms": part.p50_ms}) for part in row.server)})
-        for row in files.metrics.endpoints
-    )
-    return replace(files, metrics=files.metrics.model_copy(update={"endpoints": rows}))
-
-
 @pytest.fixture
 def run_of(tmp_path):
     """A run's files as read back from a synthetic folder, with a baseline and a trend beside them."""
 
     def make(**options: object) -> RunFiles:
         folder: RunFolder = build_run_folder(tmp_path, **options)
-        return with_means(read_run(folder, baseline=make_baseline_runs(), trend=make_trend()))
+        return read_run(folder, baseline=make_baseline_runs(), trend=make_trend())
 
     return make
 

@@ -329,8 +329,8 @@ def make_metrics(plan: Plan, names: Sequence[str], factors: dict[str, float], fa
                 max_ms=round(at[0.999] * 1.6, 3),
                 mean_bytes=820.0,
                 server=(
-                    ServerTime(component="app", n=n, p50_ms=round(app, 3), p95_ms=round(app * 2.2, 3)),
-                    ServerTime(component="db", n=n, p50_ms=round(at[0.5] * 0.55, 3), p95_ms=round(at[0.95] * 0.6, 3)),
+                    server_time("app", n - errors, app, app * 2.2),
+                    server_time("db", n - errors, at[0.5] * 0.55, at[0.95] * 0.6),
                 ),
             )
         )
@@ -375,6 +375,11 @@ def make_metrics(plan: Plan, names: Sequence[str], factors: dict[str, float], fa
         endpoints=tuple(rows),
         total=total,
     )
+
+
+def server_time(component: str, n: int, p50_ms: float, p95_ms: float) -> ServerTime:
+    p50, p95, mean = (round(value, 3) for value in (p50_ms, p95_ms, p50_ms * 1.2))
+    return ServerTime(component=component, n=n, p50_ms=p50, p95_ms=p95, mean_ms=mean)
 
 
 def make_load(plan: Plan, outcome: Outcome, metrics: RunMetrics, started_at: datetime) -> LoadResult:

@@ -35,8 +35,11 @@ def _rounded_endpoint(endpoint: EndpointSummary) -> EndpointSummary:
         for name, value in endpoint.model_dump().items()
         if isinstance(value, float)
     }
-    server = {name: _round(value, 4) for name, value in sorted(endpoint.server_p50_ms.items())}
-    return endpoint.model_copy(update=numbers | {"server_p50_ms": server})
+    server = {
+        field: {name: _round(value, 4) for name, value in sorted(getattr(endpoint, field).items())}
+        for field in ("server_p50_ms", "server_mean_ms")
+    }
+    return endpoint.model_copy(update=numbers | server)
 
 
 def _round(value: float, digits: int) -> float:

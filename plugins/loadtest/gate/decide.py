@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from statistics import median
 
-from loadtest.analysis.models import Analysis, FailureGroup, RunMetrics
+from loadtest.analysis.models import Analysis, EndpointMetrics, FailureGroup, RunMetrics
 from loadtest.baselines.models import Baseline
 from loadtest.baselines.store import baseline_path, matching_baseline, refreshing_runs
 from loadtest.errors import ConfigurationError
@@ -98,11 +98,11 @@ def _summary(plan: Plan, load: LoadResult, metrics: RunMetrics, samples: Mapping
     split into its parts. None if no request started in the steady phase."""
     from loadtest.gate.summary import summarize_endpoint
 
-    server = {row.endpoint: {part.component: part.p50_ms for part in row.server} for row in metrics.endpoints}
+    measured = {row.endpoint: _where_time_goes(row) for row in metrics.endpoints}
 
     def summarized(name: str, own: EndpointSamples) -> tuple[EndpointSummary, float]:
         summary = summarize_endpoint(*own.successes(), own.n, own.errors, name)
-        return summary.model_copy(update={"server_p50_ms": server.get(name, {})}), own.latency_sum_us
+        return summary.model_copy(update=measured.get(name, {})), own.latency_sum_us
 
     # no name holds an endpoint's samples while those of the next are read
     rows = [row for name in samples if (row := summarized(name, samples[name]))[0].n]
@@ -136,6 +136,14 @@ def _known(history: Sequence[RunSummary]) -> tuple[str, ...]:
     from loadtest.gate.comparison import known_endpoints
 
     return known_endpoints(history)
+
+
+def _where_time_goes(row: EndpointMetrics) -> dict[str, object]:
+    return {
+        "mean_ms": row.mean_ms,
+        "server_p50_ms": {part.component: part.p50_ms for part in row.server},
+        "server_mean_ms": {part.component: part.mean_ms for part in row.server if part.mean_ms is not None},
+    }
 
 
 def _usual(run: _Run, history: Sequence[RunSummary]) -> Usual | None:

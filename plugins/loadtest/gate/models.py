@@ -33,7 +33,9 @@ class EndpointSummary(Record):
     t10: float | None = None
     sh: float | None = None
     var_sh: float | None = None
+    mean_ms: float | None = None
     server_p50_ms: dict[str, float] = Field(default={}, description="median server time by Server-Timing component")
+    server_mean_ms: dict[str, float] = Field(default={}, description="mean over all successes, unreported counting as 0")
 
 
 class RunSummary(Record):

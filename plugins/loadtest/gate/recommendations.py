@@ -10,7 +10,7 @@ import math
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from statistics import median
+from statistics import fmean
 
 from loadtest.analysis.models import EndpointMetrics, RunMetrics
 from loadtest.analysis.server_share import OUTSIDE, SlowdownShares, mean_parts, slowdown_shares
@@ -193,14 +193,15 @@ def _server_side(facts: _Facts) -> Iterator[Recommendation]:
 
 
 def _split(facts: _Facts, endpoint: str) -> SlowdownShares | None:
-    """How the rise of an endpoint's median splits. A component that less than half of the requests reported says nothing
-    about the median one; and a baseline does not know how many reported it."""
+    """How the rise of an endpoint's mean latency splits; None where the baseline is from before it held means."""
     row = facts.measured(endpoint)
-    if row is None:
+    before = [each for run in facts.baseline for each in run.endpoints if each.endpoint == endpoint and each.server_mean_ms]
+    if row is None or not before:
         return None
-    before_p50, before = _baseline_medians(facts.baseline, endpoint)
-    now = {part.component: part.p50_ms for part in row.server if 2 * part.n >= row.successes and part.component in before}
-    return slowdown_shares(row.p50_ms, now, before_p50, {name: before[name] for name in now})
+    now = {part.component: part.mean_ms for part in row.server if part.mean_ms is not None}
+    components = {name for each in before for name in each.server_mean_ms}
+    usual = {name: fmean(each.server_mean_ms.get(name, 0.0) for each in before) for name in components}
+    return slowdown_shares(row.mean_ms, now, fmean(each.mean_ms or 0.0 for each in before), usual)
 
 
 def _component_step(component: str | None) -> str:
@@ -210,7 +211,7 @@ def _component_step(component: str | None) -> str:
     if component == OUTSIDE:
         return (
             "look at the network, queueing before the application and the number of its workers; or it is work that "
-            "Server-Timing does not cover, or covers in more requests than before"
+            "Server-Timing does not cover"
         )
     if component == "db":
         return "look at the queries of this endpoint: their number, plans and locks"
@@ -358,15 +359,6 @@ def _commits(facts: _Facts) -> str:
     built = [run.commit for run in sorted(facts.baseline, key=lambda run: run.started_at) if run.commit]
     ours = facts.plan.trigger.commit
     return f"git log --oneline {built[-1][:12]}..{ours[:12]}" if built and ours and built[-1] != ours else ""
-
-
-def _baseline_medians(baseline: Sequence[RunSummary], endpoint: str) -> tuple[float | None, dict[str, float]]:
-    """Median over the baseline's runs of an endpoint's p50 and of its server components' p50, milliseconds."""
-    rows = [row for run in baseline for row in run.endpoints if row.endpoint == endpoint]
-    p50 = [math.exp(row.log_p50) for row in rows if row.log_p50 is not None]
-    components = sorted({name for row in rows for name in row.server_p50_ms})
-    parts = {name: median(row.server_p50_ms[name] for row in rows if name in row.server_p50_ms) for name in components}
-    return (median(p50) if p50 else None), parts
 
 
 _RULES = (
