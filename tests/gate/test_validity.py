@@ -6,7 +6,8 @@ from datetime import timedelta
 
 import pytest
 
-from loadtest.gate.models import Finding
+from loadtest.gate.models import Comparison, Finding
+from loadtest.gate.recommendations import recommend
 from loadtest.gate.validity import judge_validity
 from loadtest.gate.validity_facts import Usual
 from loadtest.load.abort import describe
@@ -77,6 +78,12 @@ def test_each_doubt_is_invalid_and_says_why(spoiled: dict, sentence: str) -> Non
     assert sentence in findings[0].sentence
     assert findings[0].criterion is Criterion.VALIDITY
     assert findings[0].evidence["rule"]
+
+
+@pytest.mark.parametrize(("spoiled", "sentence"), INVALID)
+def test_each_doubt_comes_with_advice(spoiled: dict, sentence: str) -> None:
+    (advice,) = recommend(make_plan(), judged(**spoiled), Comparison(compared=False, reason="no baseline yet"))
+    assert sentence in advice.evidence and advice.next_step
 
 
 def test_every_lost_worker_is_named() -> None:

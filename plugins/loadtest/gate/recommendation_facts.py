@@ -1,0 +1,46 @@
+"""What recommendations are made from."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from loadtest.analysis.models import EndpointMetrics, RunMetrics
+from loadtest.gate.models import Comparison, Finding, RunSummary
+from loadtest.planning.models import Plan
+from loadtest.vocabulary import Criterion, Outcome
+
+
+@dataclass(frozen=True)
+class Facts:
+    plan: Plan
+    counted: tuple[Finding, ...]
+    comparison: Comparison
+    metrics: RunMetrics | None
+    baseline: Sequence[RunSummary]
+    overrides: str
+
+    def having(self, criterion: Criterion, *outcomes: Outcome) -> list[Finding]:
+        return [f for f in self.counted if f.criterion is criterion and f.outcome in outcomes]
+
+    @property
+    def run_command(self) -> str:
+        return (
+            f"loadtest run --scenario {self.plan.scenario.name} --environment {self.plan.environment.name} "
+            f"--profile {self.plan.profile.name}{self.overrides}"
+        )
+
+    @property
+    def regressed(self) -> list[Finding]:
+        return self.having(Criterion.REGRESSION, Outcome.FAIL, Outcome.WARN)
+
+    @property
+    def commits_command(self) -> str:
+        """Shows the commits between the newest baseline run's build and this one; empty where that is unknown."""
+        built = [run.commit for run in sorted(self.baseline, key=lambda run: run.started_at) if run.commit]
+        ours = self.plan.trigger.commit
+        return f"git log --oneline {built[-1][:12]}..{ours[:12]}" if built and ours and built[-1] != ours else ""
+
+    def measured(self, endpoint: str | None) -> EndpointMetrics | None:
+        rows = self.metrics.endpoints if self.metrics else ()
+        return next((row for row in rows if row.endpoint == endpoint), None)
