@@ -19,9 +19,8 @@ from starlette.background import BackgroundTask
 
 from loadtest.run_folder import RunFolder
 from loadtest.settings import settings
-from loadtest.web.runs import Run, find_run, recent_runs
+from loadtest.web.runs import DAG_ID, Run, find_run, overview
 
-DAG_ID = "load_test"
 SHOWN_FILES = {
     "report.html": "text/html; charset=utf-8",
     "summary.md": "text/markdown; charset=utf-8",
@@ -35,7 +34,10 @@ SHOWN_FILES = {
 }
 SANDBOX = {"Content-Security-Policy": "sandbox allow-scripts allow-downloads", "X-Content-Type-Options": "nosniff"}
 PAGE_POLICY = {
-    "Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; frame-src 'self'",
+    "Content-Security-Policy": (
+        "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; base-uri 'none'; form-action 'none'; "
+        "frame-ancestors 'self'"
+    ),
     "X-Content-Type-Options": "nosniff",
 }
 STATIC = Path(__file__).parent / "static"
@@ -58,8 +60,8 @@ def create_app() -> FastAPI:
         return FileResponse(STATIC / name, media_type=kinds[name])
 
     @app.get("/api/runs")
-    def runs(limit: Annotated[int, Query(ge=1, le=200)] = 30) -> list[dict[str, Any]]:
-        return [run.as_row() for run in recent_runs(settings(), limit)]
+    def runs(limit: Annotated[int, Query(ge=1, le=200)] = 30) -> dict[str, Any]:
+        return overview(settings(), limit)
 
     @app.get("/api/dag-runs/{dag_run_id}/verdict")
     def verdict(dag_run_id: str) -> Response:

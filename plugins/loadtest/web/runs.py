@@ -2,30 +2,44 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass
-from typing import Any
+from datetime import UTC, datetime
+from functools import lru_cache
+from typing import Any, TypeVar
 
+from upath import UPath
+
+from loadtest.analysis.models import RunMetrics
 from loadtest.errors import LoadTestError
+from loadtest.files import AnyPath, FileModel
 from loadtest.gate.models import Verdict
 from loadtest.load.models import Progress
 from loadtest.planning.models import Plan
+from loadtest.planning.quantities import format_duration
 from loadtest.planning.resolve import run_id_from
+from loadtest.reporting.escape import NAME_LIMIT, plain
+from loadtest.reporting.format import headline, outcome_sign, verdict_label
 from loadtest.run_folder import RunFolder
 from loadtest.settings import Settings
+from loadtest.vocabulary import Outcome
+
+DAG_ID = "load_test"
+LOAD_TASK = "load_test.run_load"
+JUDGED = frozenset(Outcome)
+TREND_RUNS = 20
+SLOWEST_SHOWN = 5
+SILENT_AFTER_S = 60  # a living load writes each second, its copy in the run folder every few seconds
+LISTED_FOR_S = 4
+Model = TypeVar("Model", bound=FileModel)
 
 
 @dataclass(frozen=True)
 class Run:
-    """One run folder, its verdict if it has one, and its progress while it has none."""
+    """One run folder. Every text of its rows is visible plain text, to be set as text and never as HTML."""
 
     folder: RunFolder
     refused: bool = False
-
-    def verdict(self) -> Verdict | None:
-        try:
-            return Verdict.read(self.folder.verdict) if self.folder.verdict.exists() else None
-        except LoadTestError:
-            return None
 
     def progress(self) -> Progress | None:
         from loadtest.load.following import current_progress
@@ -33,31 +47,143 @@ class Run:
         return current_progress(self.folder)
 
     def as_row(self) -> dict[str, Any]:
-        """A row of the dashboard; every text in it is plain and must be set as text, never as HTML."""
-        row: dict[str, Any] = {"run_id": self.folder.run_id, "refused": self.refused}
-        if self.folder.plan.exists():
-            try:
-                plan = Plan.read(self.folder.plan)
-            except LoadTestError as error:
-                return row | {"sentence": str(error)}
-            row |= {
-                "scenario": plan.scenario.name,
-                "environment": plan.environment.name,
-                "profile": plan.profile.name,
-                "commit": plan.trigger.commit,
-                "by": plan.trigger.by or plan.trigger.kind,
-                "created_at": plan.created_at.isoformat(),
-                "airflow_url": plan.trigger.airflow_url,
+        """A row of the dashboard. A finished run is read once: every open dashboard asks every few seconds, perhaps on the
+        host that sends load."""
+        try:
+            judged_at = self.folder.verdict.stat().st_mtime
+        except OSError:
+            return self._unfinished_row()
+        return _finished_row(str(self.folder.path), judged_at, self.folder.report.exists())
+
+    def _unfinished_row(self) -> dict[str, Any]:
+        plan, problem = _read(Plan, self.folder.plan)
+        row = _row_of(self.folder, plan, None)
+        if problem:
+            return row | {"state": "damaged", "label": "Damaged", "sign": "⊘", "sentence": problem}
+        live = self._live(plan)
+        if live:
+            return row | {"state": "running", "label": "Running", "sign": "▶", "live": live}
+        return row | {"sentence": self._how_far()}
+
+    def _live(self, plan: Plan | None) -> dict[str, Any] | None:
+        """The load that runs now, the run's own or one that measures a suspicion again, and the task that sends it."""
+        loads = [(LOAD_TASK, self)]
+        loads += [(f"regression.confirm_{number}", Run(self.folder.confirmation(number))) for number in (1, 2)]
+        for task_id, run in loads:
+            progress = run.progress()
+            if progress is None or _age_s(progress) > SILENT_AFTER_S:
+                continue
+            slowest = sorted(progress.endpoints, key=lambda endpoint: endpoint.p95_ms or 0, reverse=True)[:SLOWEST_SHOWN]
+            shown = progress.model_dump(mode="json", exclude={"schema_version", "run_id", "stage", "endpoints", "warnings"})
+            trigger = plan.trigger if plan else None
+            task = None
+            if trigger and trigger.airflow_dag_id == DAG_ID and trigger.airflow_run_id:
+                task = {"dag_id": DAG_ID, "dag_run_id": trigger.airflow_run_id, "task_id": task_id}
+            return shown | {
+                "stage": plain(progress.stage, NAME_LIMIT),
+                "confirmation": None if run is self else task_id.removeprefix("regression.confirm_"),
+                "warnings": [plain(warning) for warning in progress.warnings],
+                "slowest": [row.model_dump() | {"endpoint": plain(row.endpoint, NAME_LIMIT)} for row in slowest],
+                "task": task,
             }
-        verdict = self.verdict()
-        if verdict:
-            row |= {"outcome": verdict.outcome or verdict.status, "sentence": verdict.sentence}
-            row["created_at"] = row.get("created_at") or verdict.created_at.isoformat()
-        else:
-            progress = self.progress()
-            row["progress"] = progress.model_dump(mode="json") if progress else None
-        row["report"] = self.folder.report.exists()
-        return row
+        return None
+
+    def _how_far(self) -> str:
+        attempts = self.folder.attempts()
+        if not attempts:
+            return "Planned; no load has been sent (yet)."
+        if attempts[-1].load.exists():
+            return "The load has ended; not judged (yet)."
+        last = self.progress()
+        return f"The load went silent {format_duration(_age_s(last))} ago." if last else "The load is starting."
+
+
+@lru_cache(maxsize=2_000)
+def _finished_row(path: str, judged_at: float, has_report: bool) -> dict[str, Any]:
+    """`judged_at` and `has_report` are part of the key: a run that is judged or reported again is read again."""
+    folder = RunFolder(UPath(path))
+    plan, plan_problem = _read(Plan, folder.plan)
+    verdict, problem = _read(Verdict, folder.verdict)
+    metrics, metrics_problem = _read(RunMetrics, folder.metrics)
+    row = _row_of(folder, plan, verdict) | {"report": has_report}
+    if verdict is None:
+        return row | {"state": "damaged", "label": "Damaged", "sign": "⊘", "sentence": problem}
+    row |= {
+        "state": verdict.outcome or verdict.status,
+        "label": verdict_label(verdict.outcome, verdict.evidence),
+        "sign": outcome_sign(verdict.outcome),
+        "sentence": " ".join(filter(None, (plain(headline(verdict.sentence, verdict.outcome)), plan_problem, metrics_problem))),
+    }
+    if metrics:
+        total = metrics.total
+        row |= {"digest": metrics.run.digest, "p95_ms": total.p95_ms, "rps": total.rps, "error_rate": total.error_rate}
+    return row
+
+
+def _row_of(folder: RunFolder, plan: Plan | None, verdict: Verdict | None) -> dict[str, Any]:
+    """Who, what and when. The folder's place names what; a refused run has no such place and no plan."""
+    trigger = plan.trigger if plan else None
+    series = folder.path.parts[-4:-1]
+    if folder.path.parent.name == "_refused":
+        series = (verdict.scenario, verdict.environment, verdict.profile) if verdict else ()
+    created_at = plan.created_at if plan else verdict.created_at if verdict else None
+    commit = trigger.commit if trigger else verdict.commit if verdict else None
+    return {
+        "run_id": folder.run_id,
+        "series": plain(" / ".join(filter(None, series)) or folder.run_id, NAME_LIMIT),
+        "by": plain(trigger.by or trigger.kind, NAME_LIMIT) if trigger else "",
+        "commit": plain(commit or "", NAME_LIMIT),
+        "slowdown": plain(plan.slowdown or "", NAME_LIMIT) if plan else "",
+        "created_at": created_at.isoformat() if created_at else None,
+        "airflow_url": trigger.airflow_url if trigger else verdict.airflow_url if verdict else None,
+        "state": "no_verdict",
+        "label": "No verdict",
+        "sign": "–",
+        "sentence": "",
+        "report": False,
+    }
+
+
+def _read(model: type[Model], path: AnyPath) -> tuple[Model | None, str]:
+    """The file and no problem, or None and why; a file that is not there is no problem."""
+    try:
+        return (model.read(path) if path.exists() else None), ""
+    except (LoadTestError, OSError) as error:
+        # where the runs root is says nothing to a reader elsewhere
+        return None, plain(str(error).replace(str(path), path.name))
+
+
+def _age_s(progress: Progress) -> float:
+    return (datetime.now(UTC) - progress.updated_at).total_seconds()
+
+
+def overview(settings: Settings, limit: int) -> dict[str, Any]:
+    """All that the dashboard shows: the newest runs, and the latest verdict and trend of each series."""
+    runs = all_runs(settings)
+    return {"runs": [run.as_row() for run in runs[:limit]], "series": _series(runs)}
+
+
+def _series(runs: list[Run]) -> list[dict[str, Any]]:
+    """Per scenario, environment and profile, the most recently used first: the newest judged run, and the p95 of the runs that
+    are comparable with it, oldest first."""
+    groups: dict[str, list[Run]] = {}
+    for run in runs:
+        if not run.refused:
+            groups.setdefault(str(run.folder.path.parent), []).append(run)
+    found = []
+    for group in groups.values():
+        rows = [run.as_row() for run in group[:TREND_RUNS]]
+        latest = next((row for row in rows if row["state"] in JUDGED), None)
+        if latest:
+            trend = [row for row in reversed(rows) if _is_comparable(row, latest)]
+            found.append(latest | {"trend": [{"state": row["state"], "p95_ms": row["p95_ms"]} for row in trend]})
+    return found
+
+
+def _is_comparable(row: dict[str, Any], latest: dict[str, Any]) -> bool:
+    """As in the history's trends: the same load, measured validly, not slowed down on purpose."""
+    measured = row.get("p95_ms") is not None and row["state"] in JUDGED and row["state"] != Outcome.INVALID
+    return measured and not row["slowdown"] and row["digest"] == latest.get("digest")
 
 
 def find_run(settings: Settings, name: str) -> Run | None:
@@ -74,12 +200,23 @@ def find_run(settings: Settings, name: str) -> Run | None:
     return Run(refused, refused=True) if refused.verdict.exists() else None
 
 
-def recent_runs(settings: Settings, limit: int) -> list[Run]:
-    """The newest runs first, confirmations left out."""
-    root = settings.runs_root
+def all_runs(settings: Settings) -> list[Run]:
+    """The newest first, confirmations left out; a few seconds old, since walking thousands of folders costs a tenth of one."""
+    return _listed(settings.runs_root, time.monotonic() // LISTED_FOR_S)
+
+
+@lru_cache(maxsize=1)
+def _listed(root: UPath, period: float) -> list[Run]:
     if not root.exists():
         return []
     plans = [path for path in root.glob("*/*/*/*/plan.json") if not RunFolder(path.parent).is_confirmation]
     refused = list(root.glob("_refused/*/verdict.json"))
-    newest = sorted([*plans, *refused], key=lambda path: path.stat().st_mtime, reverse=True)[:limit]
+    newest = sorted([*plans, *refused], key=_changed_at, reverse=True)
     return [Run(RunFolder(path.parent), refused=path.name == "verdict.json") for path in newest]
+
+
+def _changed_at(path: UPath) -> float:
+    try:
+        return path.stat().st_mtime
+    except OSError:
+        return 0.0  # removed since it was listed
