@@ -75,6 +75,10 @@ class CountingServer:
         server.close()
         for writer in self._connections:
             writer.close()
+        answering = asyncio.all_tasks() - {asyncio.current_task()}
+        for task in answering:  # some wait for hours to answer
+            task.cancel()
+        await asyncio.gather(*answering, return_exceptions=True)
 
     async def _connection(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self._connections.add(writer)
