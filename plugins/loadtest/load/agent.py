@@ -32,7 +32,7 @@ from loadtest.load.user_patches import desynchronize_users, stop_waiting_users_s
 
 logger = logging.getLogger(__name__)
 
-EARLY_S = 1.0  # a worker hears of the start a little later than the master, so its time may be this much short
+EARLY_S = 2.0  # a worker hears of the start later than the master, on a busy machine by more than a second
 GATHER_ON_QUIT_S = 4.0
 ARRIVALS_LAG_S = 0.5
 LOCUST_LISTENER = "Runner.__init__.<locals>.on_request"
