@@ -82,7 +82,7 @@ lint: install-dev
 	$(VENV)/bin/mypy plugins/loadtest
 test-unit: install-dev
 	$(PYTHON) -m pytest -n 2 --dist loadfile
-test-airflow: install-dev ## DAG runs and the end-to-end tests against a real scheduler
+test-airflow: install-dev system-packages ## DAG runs and the end-to-end tests against a real scheduler
 	$(AIRFLOW_PYTEST) || { echo "Once more, only what failed, on a new Airflow:"; $(AIRFLOW_PYTEST) --last-failed; }
 test-browser: install-dev system-packages
 	$(PYTHON) -m pytest -m browser tests/browser
