@@ -173,7 +173,7 @@ class RunFolder:
     def attempts(self) -> list[Attempt]:
         """All attempts so far, oldest first."""
         try:  # listed, not asked for: a storage that cannot answer must not look as if there were none
-            numbers = sorted(int(entry.name) for entry in (self.path / "attempts").iterdir() if entry.name.isdigit())
+            numbers = sorted(int(entry.name) for entry in (self.path / "attempts").iterdir() if entry.name.isdecimal())
         except FileNotFoundError:
             return []
         return [self.attempt(number) for number in numbers]

@@ -103,6 +103,7 @@ def test_only_web_addresses_become_buttons() -> None:
         assert web_url(bad) is None
 
 
+@example("²")
 @given(st.one_of(st.none(), st.text(max_size=40)))
 def test_retry_after_takes_anything(value: str | None) -> None:
     seconds = retry_after_s(value)

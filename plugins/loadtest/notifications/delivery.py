@@ -184,7 +184,7 @@ def asked_about(folder: RunFolder, verdict: Verdict) -> Verdict:
         return verdict
     known: dict[str, object] = {name: value for name, value in found.items() if value not in ("None", "")}
     number = str(known.pop("pull_request", ""))
-    if number.isdigit() and len(number) < 10:
+    if number.isdecimal() and len(number) < 10:
         known["pull_request"] = int(number)
     return verdict.model_copy(update=known)
 

@@ -242,7 +242,7 @@ def _refusal(error: GithubException) -> DeliveryError:
     limited = status == 429 or (status == 403 and ("rate limit" in words.lower() or "retry-after" in headers))
     if limited:
         wait = retry_after_s(headers.get("retry-after"))
-        if wait is None and headers.get("x-ratelimit-remaining") == "0" and headers.get("x-ratelimit-reset", "").isdigit():
+        if wait is None and headers.get("x-ratelimit-remaining") == "0" and headers.get("x-ratelimit-reset", "").isdecimal():
             wait = max(0.0, float(headers["x-ratelimit-reset"]) - datetime.now(UTC).timestamp()) + 1
         asks = f"; it asks to come back in {wait:.0f} s" if wait is not None else ""
         return DeliveryError(f"GitHub limits the rate (HTTP {status}){asks}.", again=True, retry_after_s=wait)

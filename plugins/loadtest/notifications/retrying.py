@@ -57,7 +57,7 @@ def retry_after_s(value: str | None) -> float | None:
     if value is None:
         return None
     text = value.strip()
-    if text.isdigit() and len(text) < 10:
+    if text.isdecimal() and len(text) < 10:
         return float(text)
     try:
         moment = parsedate_to_datetime(text)
