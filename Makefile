@@ -10,6 +10,10 @@ PYTHON3 ?= $(shell command -v python3.11 || command -v python3)
 PARAMS = PROFILE ENVIRONMENT SCENARIO USERS SPAWN_RATE DURATION HOST SLOWDOWN BLOCKING REASON COMMIT BRANCH REPOSITORY PULL_REQUEST
 lower = $(subst _,-,$(shell echo $(1) | tr A-Z a-z))
 export $(PARAMS)
+# A misspelled one would silently run with the default. What the shell should hand on to the product stands before make.
+KNOWN = $(PARAMS) SEED SHELL VENV PYTHON PYTHON3 LOADTEST MAKEFLAGS LOADTEST_% AIRFLOW_% GX_%
+UNKNOWN := $(filter-out $(KNOWN),$(foreach name,$(.VARIABLES),$(if $(findstring command,$(origin $(name))),$(name))))
+$(if $(UNKNOWN),$(error Unknown variable $(UNKNOWN): make run takes $(PARAMS)))
 RUN_OPTIONS = $(foreach name,$(PARAMS),$(if $(value $(name)),--$(call lower,$(name)) "$$$(name)"))
 
 export AIRFLOW_HOME := $(CURDIR)/.airflow
@@ -48,7 +52,12 @@ lock: ## make requirements.txt and requirements-dev.txt anew from the .in files
 # GNU make exits 2 for any recipe that fails, yet `make run` must exit 1 when the verdict is fail. So the run happens while
 # make remakes an included file; then make starts again, reads the exit code there, and -q (question) lets it exit 1.
 # Other codes than 0, 1 and 2 cannot be had from make: invalid (3) ends as 2; `loadtest airflow run` exits 3.
+# Make remakes included files even for -n, -q and -t, which must send nothing: then `run` is a rule like any other.
 ifneq ($(filter run,$(MAKECMDGOALS)),)
+ONLY_ASKED := $(foreach flag,n q t,$(findstring $(flag),$(firstword -$(MAKEFLAGS))))
+ifneq ($(strip $(ONLY_ASKED)),)
+run: install ; $(LOADTEST) airflow run $(RUN_OPTIONS)
+else
 RESULT := .loadtest/make-run.mk
 ifdef MAKE_RESTARTS
 include $(RESULT)
@@ -62,6 +71,7 @@ $(RESULT): FORCE install
 	trap "kill -TERM $$run 2>/dev/null" INT TERM HUP; \
 	while wait $$run; code=$$?; kill -0 $$run 2>/dev/null; do :; done; echo "RUN_EXIT := $$code" > $@
 FORCE: ;
+endif
 endif
 endif
 run: ## one load test through Airflow: make run PROFILE=light USERS=4 DURATION=20s
