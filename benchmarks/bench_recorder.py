@@ -77,7 +77,7 @@ Response.headers["Server-Timing"] = "app;dur=1.25, db;dur=0.75"
 def drive(recorder, response):
     begun, start, fire = time.process_time(), time.time(), recorder.on_request
     for number in range(requests):
-        recorder.next_traceparent()
+        recorder.next_traceparent("GET", "/x")
         fire(request_type="GET", name=names[picks[number & 131071]],
              response_time=latencies[number & 131071], response_length=1200 + picks[-(number & 131071)],
              response=response, exception=None, start_time=start,

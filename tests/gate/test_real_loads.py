@@ -265,7 +265,7 @@ def test_a_service_that_hangs_is_no_pass(tmp_path: Path, server: CountingServer)
     arrivals = {"load_model": "open", "users": 0, "arrivals_per_s": 10, "duration_s": 4}
     verdict = judged(tmp_path, server, **arrivals)
     assert verdict.outcome is Outcome.FAIL
-    assert any("had no answer when the load ended" in reason for reason in verdict.reasons)
+    assert any("had no answer when the load ended (GET /api/v1/students/{id}: " in reason for reason in verdict.reasons)
 
 
 def test_not_startable(tmp_path: Path, server: CountingServer) -> None:

@@ -140,6 +140,11 @@ def test_an_arrival_in_a_hundred_without_an_answer_fails_whatever_the_limit_of_c
     assert (finding.outcome, finding.evidence["rule"]) == (Outcome.FAIL, "unanswered")
 
 
+def test_the_endpoints_that_hang_are_named() -> None:
+    (finding,) = judged(in_flight_at_end=6, unanswered={"GET /a": 6})
+    assert finding.endpoint == "GET /a" and "(GET /a: 6)" in finding.sentence
+
+
 @pytest.mark.parametrize(("late", "outcomes"), [(1, []), (10, [Outcome.WARN]), (60, [Outcome.INVALID])])
 def test_late_arrivals_are_the_generator_s_own_delay(late: int, outcomes: list[Outcome]) -> None:
     plan = make_plan(load_model=LoadModel.OPEN, users=0, arrivals_per_s=1)

@@ -197,7 +197,7 @@ def test_the_slowest_requests_are_kept_with_their_trace(tmp_path: Path) -> None:
     recorder = recorder_at(tmp_path)
     sent = []
     for milliseconds in range(100):
-        sent.append(recorder.next_traceparent())
+        sent.append(recorder.next_traceparent("GET", "/students/17?a=1"))
         request(recorder, response_time=float(milliseconds))
         if milliseconds % 10 == 0:
             recorder.flush()
@@ -210,10 +210,10 @@ def test_the_slowest_requests_are_kept_with_their_trace(tmp_path: Path) -> None:
 
 def test_what_is_no_request_of_ours_has_no_trace_of_ours(tmp_path: Path) -> None:
     recorder = recorder_at(tmp_path)
-    recorder.next_traceparent()
+    recorder.next_traceparent("GET", "/students/17?a=1")
     request(recorder, "/traced")
     request(recorder, "queue", url=None)
-    recorder.own_trace()
+    recorder.own_trace("GET", "/own")
     request(recorder, "/own")
     recorder.flush()
     converted(tmp_path)
@@ -223,9 +223,9 @@ def test_what_is_no_request_of_ours_has_no_trace_of_ours(tmp_path: Path) -> None
 
 def test_requests_in_flight_are_those_that_nobody_reported(tmp_path: Path) -> None:
     recorder = recorder_at(tmp_path)
-    recorder.next_traceparent()
-    recorder.next_traceparent()  # follows a redirect
-    assert len(recorder.in_flight) == 1
+    recorder.next_traceparent("GET", "/students/17?a=1")
+    recorder.next_traceparent("GET", "/students/17?a=1")  # follows a redirect
+    assert recorder.unanswered() == {"GET /students/{id}": 1}
     request(recorder)
     assert not recorder.in_flight
 

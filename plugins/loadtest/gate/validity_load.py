@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from loadtest.gate.models import Finding
 from loadtest.gate.validity_facts import Facts, Usual, invalid, warn
-from loadtest.gate.wording import ms, percent, plural
+from loadtest.gate.wording import listing, ms, percent, plural
 from loadtest.load.models import LoadResult, StopReason
 from loadtest.planning.models import LoadModel
 from loadtest.planning.quantities import format_duration
@@ -68,7 +68,7 @@ def judge_users(facts: Facts) -> Iterator[Finding]:
     if load.load_model is LoadModel.CLOSED and load.reached_users < load.planned_users:
         yield invalid(
             f"only {load.reached_users} of {plural(load.planned_users, 'planned user')} were running{_why_users_ended(load)}",
-            rule="users_not_reached",
+            rule="users_ended" if load.task_errors else "users_not_reached",
             reached=load.reached_users,
             planned=load.planned_users,
         )
@@ -167,10 +167,12 @@ def judge_unanswered(facts: Facts) -> Iterator[Finding]:
         some, most = SOME_UNANSWERED_SHARE * load.planned_users, MOST_UNANSWERED_SHARE * load.planned_users
     if facts.aborted or load.in_flight_at_end <= max(1.0, some):
         return
+    where = listing([f"{endpoint}: {count:,}" for endpoint, count in load.unanswered.items()], 3)
     yield Finding(
         criterion=Criterion.VALIDITY,
         outcome=Outcome.FAIL if load.in_flight_at_end >= most else Outcome.WARN,
-        sentence=f"{plural(load.in_flight_at_end, 'request')} had no answer when the load ended: the slowest are missing from "
-        "the numbers",
+        sentence=f"{plural(load.in_flight_at_end, 'request')} had no answer when the load ended{f' ({where})' if where else ''}: "
+        "the slowest are missing from the numbers",
+        endpoint=next(iter(load.unanswered)) if len(load.unanswered) == 1 else None,
         evidence={"rule": "unanswered", "in_flight_at_end": load.in_flight_at_end},
     )

@@ -197,6 +197,7 @@ class Agent:
     def on_test_stop(self, **_: object) -> None:
         elapsed = monotonic() - self.started_at if self.started_at is not None else 0.0
         self.second()
+        self.event("unanswered", endpoints=self.recorder.unanswered())
         self.event("completed" if elapsed >= self.config.duration_s - EARLY_S else "cut_short", elapsed_s=round(elapsed, 3))
 
     def on_quit(self, exit_code: int | None = None, **_: object) -> None:

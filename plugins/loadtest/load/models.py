@@ -122,6 +122,7 @@ class LoadResult(FileModel):
     task_errors: int = 0  # exceptions that left a scenario's tasks
     task_error: str = ""  # the first of them
     in_flight_at_end: int = 0
+    unanswered: dict[str, int] = {}  # the same by endpoint, where its process lived to tell
     endpoints_seen: int = 0
     grouping_warning: str = ""
     arrivals: ArrivalFacts | None = None

@@ -13,6 +13,7 @@ import os
 import re
 import secrets
 import socket
+from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 from time import time
@@ -38,8 +39,10 @@ FLUSH_BYTES = 64 * 1024  # written then, and each second
 LATEST_US = 4_100_000_000_000_000  # in the year 2099
 INTENDED = "loadtest_intended_us"  # of a greenlet: the intended start of its arrival
 OWN_TRACE = 0
+NOTHING_SENT = (OWN_TRACE, "", "")
 BAD_STATUS = ("HTTPError", "BadStatusCode", "LocustBadStatusCode")  # their text repeats the URL
 
+Sent = tuple[int, str, str]  # number of the trace, method, path with query
 Known = tuple[int, str, str]  # endpoint's id; name and method for Locust's statistics
 
 _pack, _pack_server, dict_get = SAMPLE.pack, SERVER_RECORD.pack, dict.get
@@ -68,7 +71,7 @@ class Recorder:
         self.users = 0  # kept up to date by the agent
         self.samples = 0
         self.raw_names = 0
-        self.in_flight: dict[Any, int] = {}  # greenlets that wait for an answer, and their traces' numbers
+        self.in_flight: dict[Any, Sent] = {}  # what the greenlets wait for
         self._traces = 0
         self._stats = StatisticsFeed(stats) if stats is not None else None
         self._open_loop = open_loop
@@ -110,7 +113,7 @@ class Recorder:
             timing = dict_get(headers, "server-timing") if type(headers) is FastHeaders else server_timing_of(headers)
         error = self._record_error(request_type, known, exception, status) if exception else NO_ERROR
         greenlet = getcurrent()
-        trace = self.in_flight.pop(greenlet, OWN_TRACE)
+        trace = self.in_flight.pop(greenlet, NOTHING_SENT)[0]
         intended = greenlet.__dict__.pop(INTENDED, None) if self._open_loop else None
         ended = time() if start_time is None else None
         batch = self._batch
@@ -189,18 +192,22 @@ class Recorder:
 
     # -- traces -------------------------------------------------------------------------------------------------
 
-    def next_traceparent(self) -> str:
+    def next_traceparent(self, method: str, path: str) -> str:
         """Value of a `traceparent` header of a new trace, remembered for the request that this greenlet waits for.
 
         What follows a redirect, or is sent inside the `with` of another request, takes the place of the one before.
         """
         self._traces = number = self._traces + 1
-        self.in_flight[getcurrent()] = number
+        self.in_flight[getcurrent()] = (number, method, path)
         return self._trace_form % (number, number)
 
-    def own_trace(self) -> None:
+    def own_trace(self, method: str, path: str) -> None:
         """A request goes out with a `traceparent` of the scenario's own, which the exemplars do not know."""
-        self.in_flight[getcurrent()] = OWN_TRACE
+        self.in_flight[getcurrent()] = (OWN_TRACE, method, path)
+
+    def unanswered(self) -> dict[str, int]:
+        """Number of requests in flight by endpoint; by their paths, as their names are told only with the answer."""
+        return dict(Counter(self._grouping.name_of(method, path, path) for _, method, path in self.in_flight.values()))
 
     def trace_id(self, number: int) -> str:
         return "" if number == OWN_TRACE else f"{self._trace_prefix}{number:016x}"

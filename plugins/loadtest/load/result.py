@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -66,6 +67,7 @@ def load_result(job: LoadJob, observed: Observed, processes: Sequence[ProcessFac
         task_errors=sum(process.latest("task_errors") for process in senders),
         task_error=next((event["error"] for process in senders if (event := process.event("task_error"))), ""),
         in_flight_at_end=sum(process.latest("in_flight") for process in senders),
+        unanswered=_unanswered(senders),
         endpoints_seen=len(conversion.endpoints),
         grouping_warning=grouping_warning(conversion.endpoints, job.plan.scenario.max_endpoints),
         arrivals=_arrivals(job, senders),
@@ -150,6 +152,14 @@ def _running_users_share(
             running += min(users, level)
             planned += level
     return round(running / planned, 4) if planned else None
+
+
+def _unanswered(senders: Sequence[ProcessFacts]) -> dict[str, int]:
+    """Requests without an answer by endpoint, most first."""
+    counts: Counter[str] = Counter()
+    for process in senders:
+        counts.update((process.event("unanswered") or {}).get("endpoints", {}))
+    return dict(counts.most_common())
 
 
 def grouping_warning(endpoints: list[str], limit: int) -> str:

@@ -31,9 +31,9 @@ def trace_requests(recorder: Recorder, base_url: str) -> None:
     def build_traced(client, method, request_uri, body=b"", headers=None, chunked=None):
         head = build(client, method, request_uri, body, headers, chunked)
         if "raceparent: " in head:  # the scenario's own, in either case; no URL has a space
-            recorder.own_trace()
+            recorder.own_trace(method, request_uri)
             return head
-        return f"{head[:-2]}traceparent: {next_traceparent()}\r\n\r\n"
+        return f"{head[:-2]}traceparent: {next_traceparent(method, request_uri)}\r\n\r\n"
 
     def init_allowed(client, *args, **kwargs):
         init(client, *args, **kwargs)
@@ -43,9 +43,9 @@ def trace_requests(recorder: Recorder, base_url: str) -> None:
         if not request.url.startswith(base_url + "/"):
             refuse_foreign(origin(request.url))
         if HEADER in request.headers:
-            recorder.own_trace()
+            recorder.own_trace(request.method, request.path_url)
         else:
-            request.headers[HEADER] = next_traceparent()
+            request.headers[HEADER] = next_traceparent(request.method, request.path_url)
         return send(adapter, request, *args, **kwargs)
 
     def refuse_foreign(target: tuple[str, str, int | None]) -> None:

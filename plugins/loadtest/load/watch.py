@@ -53,6 +53,7 @@ class LoadWatch:
         self._stop_sent_at: float | None = None
         self._progress = ProgressWriter(job, scratch)
         self._abort = AbortWatch(criteria_of(job.plan))
+        self._planned_end = math.inf  # by our monotonic clock
         self._health = _health_watcher(job)
 
     def until_end(self) -> None:
@@ -85,7 +86,8 @@ class LoadWatch:
                 self._second()
                 if not load_began and self._started_at() is not None:
                     load_began = True
-                    deadline = now + self.profile.planned_duration_s + OVERTIME_S
+                    self._planned_end = now + self.profile.planned_duration_s
+                    deadline = self._planned_end + OVERTIME_S
             time.sleep(0.05)
 
     def afterwards(self, log_lines: Sequence[str]) -> None:
@@ -113,7 +115,8 @@ class LoadWatch:
         self._collect()
         counts = self._stats.second()
         self._find_lost_workers()
-        if self._stop_sent_at is None and (abort := self._abort.second(counts, self._waiting())):
+        is_sending = self._stop_sent_at is None and time.monotonic() < self._planned_end
+        if is_sending and (abort := self._abort.second(counts, self._waiting())):
             log.warning("abort criterion met: %s", abort.criterion)
             self.observed.abort = abort
             self._stop()
