@@ -22,6 +22,15 @@ from tests.analysis.builders import START, START_US, sample_table, write_run
         ("<Thing object at 0x7f3a9c>", 0, "<Thing object at {id}>"),
         ("token a94a8fe5ccb19ba61c4c0873d391e987982fbbd3 expired", 0, "token {id} expired"),
         ("line one\n   line two\t3.5", 0, "line one line two {n}"),
+        (
+            "not sent to http://10.0.0.7:9000, because this run may only send load to http://localhost:8000",
+            0,
+            "not sent to http://10.0.0.7:9000, because this run may only send load to http://localhost:8000",
+        ),
+        ("GET http://shop-2.example:8080/orders/17?page=3", 0, "GET http://shop-2.example:8080/orders/{n}?page={n}"),
+        ("Pool(host='127.0.0.1', port=8000) order 17", 0, "Pool(host='127.0.0.1', port=8000) order {n}"),
+        ("127.0.0.1:8000 refused after 12.5 s", 0, "127.0.0.1:8000 refused after {n} s"),
+        ("order:17 of version 1.2.3.4.5", 0, "order:{n} of version {n}"),
         ("utf8 base64 http2 decade", 0, "utf8 base64 http2 decade"),
     ],
 )

@@ -20,7 +20,12 @@ _READ_AT_MOST = 4_000  # characters of an error text that are looked at
 
 _UUID = re.compile(r"\b[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}\b")
 _HEX = re.compile(r"\b0x[0-9a-fA-F]+\b|\b(?=[0-9a-fA-F]*\d)(?=[0-9a-fA-F]*[a-fA-F])[0-9a-fA-F]{8,}\b")
-_NUMBER = re.compile(r"(?<![A-Za-z0-9])\d+(?:\.\d+)*")
+# Hosts and ports are few and say where it failed: of a URL, an IPv4 address, localhost, `port=`; other numbers are folded.
+_HOST = (
+    r"://[^\s/?#'\"]{1,300}|(?<![\w.])(?:\d{1,3}\.){3}\d{1,3}(?![\w.]*\d)(?::\d{1,5}\b)?|"
+    r"\blocalhost:\d{1,5}\b|\bport[= ]\d{1,5}\b"
+)
+_NUMBER = re.compile(rf"(?P<host>{_HOST})|(?<![A-Za-z0-9])\d+(?:\.\d+)*")
 _SPACE = re.compile(r"\s+")
 
 
@@ -64,12 +69,12 @@ class FailureCounts:
 def cause_of(error: str, status: int = 0) -> str:
     """An error text without what differs from request to request: ids and numbers folded, secrets masked, capped.
 
-    The number of the answer's own status stays readable ("HTTP 503").
+    Hosts with their ports and the number of the answer's own status ("HTTP 503") stay readable.
     """
     text = _SPACE.sub(" ", error[:_READ_AT_MOST]).strip()
     text = _UUID.sub("{id}", text)
     text = _HEX.sub("{id}", text)
-    text = _NUMBER.sub(lambda match: match[0] if match[0] == str(status) else "{n}", text)
+    text = _NUMBER.sub(lambda match: match[0] if match["host"] or match[0] == str(status) else "{n}", text)
     text = mask_secrets(text)
     return text if len(text) <= CAUSE_LENGTH else text[: CAUSE_LENGTH - 1] + "…"
 
