@@ -7,7 +7,7 @@ import pytest
 from loadtest.analysis.models import EndpointMetrics, RunMetrics, ServerTime
 from loadtest.gate.models import Comparison, EndpointSummary, Finding, Recommendation, RunSummary
 from loadtest.gate.recommendations import recommend
-from loadtest.planning.models import Plan
+from loadtest.planning.models import BackendCommand, Environment, Plan
 from loadtest.vocabulary import Criterion, Evidence, Outcome
 from tests.gate.run_facts import HOST, STARTED_AT, make_endpoint, make_metrics, make_plan
 
@@ -63,10 +63,44 @@ def test_nothing_wrong_nothing_to_do() -> None:
     ],
 )
 def test_a_measurement_that_cannot_be_believed_is_repaired_first(rule: str, title: str) -> None:
-    doubt = Finding(criterion=Criterion.VALIDITY, outcome=Outcome.INVALID, sentence="something broke", evidence={"rule": rule})
-    (only,) = advice(doubt, slower("GET /a"))
+    (only,) = advice(doubt(rule), slower("GET /a"))
     assert (only.title, only.evidence) == (title, "something broke")
     assert only.command == "loadtest run --scenario shop --environment staging --profile light"
+
+
+def doubt(rule: str, sentence: str = "something broke") -> Finding:
+    return Finding(criterion=Criterion.VALIDITY, outcome=Outcome.INVALID, sentence=sentence, evidence={"rule": rule})
+
+
+def plan_of(environment: Environment) -> Plan:
+    return make_plan().model_copy(update={"environment": environment})
+
+
+FOREIGN = Environment(name="theirs", base_url="http://127.0.0.1:8000", health_path="/up")
+OURS = Environment(name="ours", backend=BackendCommand(command=("serve", "{port}")))
+NEVER_HEALTHY = doubt("load_missing", "the load never ran: The backend did not become healthy within 30 s")
+
+
+def test_a_backend_of_others_that_was_down_is_to_be_started() -> None:
+    (only,) = advice(NEVER_HEALTHY, plan=plan_of(FOREIGN))
+    assert only.title == "Find out why the backend was not healthy"
+    assert only.next_step == "start it at http://127.0.0.1:8000 and check that /up answers there, then run again"
+
+
+@pytest.mark.parametrize("trouble", [NEVER_HEALTHY, doubt("backend_unhealthy")], ids=["before", "during"])
+def test_only_our_own_backend_has_a_log(trouble: Finding) -> None:
+    (ours,) = advice(trouble, plan=plan_of(OURS))
+    (theirs,) = advice(trouble, plan=plan_of(FOREIGN))
+    assert "backend.log" in ours.next_step
+    assert "backend.log" not in theirs.next_step
+    assert "http://127.0.0.1:8000" in theirs.next_step
+
+
+def test_no_log_is_named_where_there_is_none() -> None:
+    (never,) = advice(doubt("load_missing", "the load never ran: no disk"))
+    assert ".log" not in never.next_step
+    (crashed,) = advice(doubt("crashed"), plan=plan_of(FOREIGN))
+    assert crashed.next_step == "read locust.log in the run folder"
 
 
 def test_errors_come_before_latencies() -> None:
@@ -216,11 +250,29 @@ def test_how_much_longer_settles_targets() -> None:
         criterion=Criterion.TARGET, outcome=Outcome.INCONCLUSIVE, sentence="met, but", endpoint="GET /a", metric="p95_ms", n=20
     )
     (only,) = advice(unsure)
-    assert only.next_step == "about 3.0 times the duration would do (6m30s)"
-    assert only.command.endswith("--duration 6m30s")
+    assert only.next_step == "about 3.0 times the duration would do (6m10s)"
+    assert only.command.endswith("--duration 6m10s")
     assert advice(unsure, plan=make_plan(evidence=Evidence.INDICATIVE)) == ()
     (only,) = advice(unsure.model_copy(update={"n": 1}))
     assert "more weight in the scenario" in only.next_step
+
+
+@pytest.mark.parametrize(
+    ("duration_s", "n", "step"),
+    [(12, 58, "about 1.2 times the duration would do (15s)"), (40, 37, "about 1.8 times the duration would do (1m10s)")],
+)
+def test_the_factor_is_that_of_the_rounded_duration(duration_s: float, n: int, step: str) -> None:
+    unsure = Finding(criterion=Criterion.TARGET, outcome=Outcome.INCONCLUSIVE, sentence="met, but", metric="p95_ms", n=n)
+    (only,) = advice(unsure, plan=make_plan(duration=duration_s))
+    assert only.next_step == step
+
+
+def test_open_endpoints_are_named_and_those_that_more_runs_settle() -> None:
+    soon = slower("GET /z", p95=0.05, outcome=Outcome.INCONCLUSIVE, interval=(-0.15, 0.30))
+    hopeless = [slower(f"GET /{name}", p95=0.25, outcome=Outcome.INCONCLUSIVE, interval=(0.0, 0.5)) for name in "abcd"]
+    (only,) = advice(soon, *hopeless)
+    assert only.evidence == "5 endpoints cannot be proven within 20 %: GET /a, GET /b, GET /c and 2 more"
+    assert only.next_step.endswith("would be enough for GET /z")
 
 
 def test_how_many_runs_settle_what_is_open() -> None:

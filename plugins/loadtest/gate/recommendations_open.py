@@ -41,9 +41,10 @@ def settle_targets(facts: Facts) -> Iterator[Recommendation]:
             continue
         factors[subject(finding.endpoint)] = LEAST_N_FOR_UPPER[quantile] / n
     if factors:
-        longest = max(factors.values())
-        duration = format_duration(math.ceil(longest * facts.plan.profile.duration_s / 30) * 30)
-        step = f"about {longest:.1f} times the duration would do ({duration})"
+        longest, now_s = max(factors.values()), facts.plan.profile.duration_s
+        enough_s = _round_up(longest * now_s)
+        duration = format_duration(enough_s)
+        step = f"about {enough_s / now_s:.1f} times the duration would do ({duration})"
         command = _lasting(facts.run_command, duration)
         if longest > MOST_TIMES_LONGER:
             step, command = "these requests are too rare to wait for: give them more weight in the scenario", ""
@@ -63,11 +64,13 @@ def settle_coverage(facts: Facts) -> Iterator[Recommendation]:
             needed[subject(finding.endpoint)] = math.ceil(((upper - middle) / (limit - middle)) ** 2)
     if needed:
         runs = min(max(needed.values()), 99)
+        names = sorted({subject(finding.endpoint) for finding in open_ones})
+        settled = f" for {listing(sorted(needed))}" if len(needed) < len(names) else ""
         yield Recommendation(
             title="More runs would settle what is open",
-            evidence=f"{plural(len(open_ones), 'endpoint')} cannot be proven within {percent(facts.plan.profile.tolerance)}: "
-            f"{listing(sorted(needed))}",
-            next_step=f"about {plural(runs, 'run')} of this build, or a baseline of more runs, would be enough",
+            evidence=f"{plural(len(names), 'endpoint')} cannot be proven within {percent(facts.plan.profile.tolerance)}: "
+            f"{listing(names)}",
+            next_step=f"about {plural(runs, 'run')} of this build, or a baseline of more runs, would be enough{settled}",
             command=facts.run_command,
         )
 
@@ -92,6 +95,12 @@ def baseline_next(facts: Facts) -> Iterator[Recommendation]:
             next_step="add runs of other builds and other hours, then promote them as the next version",
             command=f"{command} --runs {more} --extend",
         )
+
+
+def _round_up(seconds: float) -> int:
+    """A duration that people would write: steps of 5 s below a minute, then of 10 s."""
+    step = 5 if seconds < 60 else 10
+    return math.ceil(seconds / step) * step
 
 
 def _lasting(command: str, duration: str) -> str:

@@ -2,14 +2,44 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
-from loadtest.gate.models import Recommendation
+from loadtest.gate.models import Finding, Recommendation
 from loadtest.gate.recommendation_facts import Facts
 from loadtest.gate.wording import listing
+from loadtest.planning.models import Plan
 from loadtest.vocabulary import Outcome
 
-_REPAIRS = {
+
+def _start_backend(plan: Plan) -> str:
+    if plan.environment.starts_backend:
+        return _read_backend_log(plan)
+    return f"start it{_at(plan)} and check that {plan.environment.health_path} answers there, then run again"
+
+
+def _read_backend_log(plan: Plan) -> str:
+    """Only a backend that we start leaves its log in the run folder."""
+    if plan.environment.starts_backend:
+        return "read the end of backend.log in the run folder, then run again"
+    return f"read the logs of the service{_at(plan)} and check that {plan.environment.health_path} answers there, then run again"
+
+
+def _at(plan: Plan) -> str:
+    address = plan.base_url or plan.environment.base_url
+    return f" at {address}" if address else ""
+
+
+def _read_logs(plan: Plan) -> str:
+    return f"read locust.log {'and backend.log ' if plan.environment.starts_backend else ''}in the run folder"
+
+
+def _read_task_log(plan: Plan) -> str:
+    """Without load there are no logs in the run folder."""
+    where = "; the log of the failed task in Airflow says more" if plan.trigger.airflow_url else ""
+    return f"no load was sent: remove the cause, then run again{where}"
+
+
+_REPAIRS: dict[tuple[str, ...], tuple[str, str | Callable[[Plan], str]]] = {
     ("generator_saturated", "loop_overshoot"): (
         "Give the load generator more room",
         "let the profile use more workers (workers: auto), or fewer users, and keep other work off the host",
@@ -34,10 +64,8 @@ _REPAIRS = {
         "Let the load generator observe itself",
         "run it where /proc/self/schedstat exists (Linux), for at least a few seconds of steady load",
     ),
-    ("backend_unhealthy", "health_unobserved"): (
-        "Find out why the backend was not healthy",
-        "read the end of backend.log in the run folder, then run again",
-    ),
+    ("never_healthy",): ("Find out why the backend was not healthy", _start_backend),
+    ("backend_unhealthy", "health_unobserved"): ("Find out why the backend was not healthy", _read_backend_log),
     ("worker_lost", "workers_missing", "worker_incomplete"): (
         "Bring the load generator's workers back",
         "read locust.log in the run folder: a worker that dies is often out of memory or could not reach the master",
@@ -54,9 +82,10 @@ _REPAIRS = {
         "Find out where the throughput went",
         "compare latencies and errors with the baseline's report: much slower answers let users send less",
     ),
-    ("cut_short", "crashed", "not_started", "no_samples", "load_missing", "stage_failed"): (
+    ("load_missing",): ("Run it again after fixing what stopped it", _read_task_log),
+    ("cut_short", "crashed", "not_started", "no_samples", "stage_failed"): (
         "Run it again after fixing what stopped it",
-        "read locust.log and backend.log in the run folder",
+        _read_logs,
     ),
     ("clock_step",): ("Steady the clock", "let the host's time service settle (slew, not step), then run again"),
 }
@@ -65,6 +94,13 @@ _REPAIRS = {
 def repair_measurement(facts: Facts) -> Iterator[Recommendation]:
     invalid = [f for f in facts.counted if f.outcome is Outcome.INVALID]
     for rules, (title, step) in _REPAIRS.items():
-        evidence = [f.sentence for f in invalid if f.evidence.get("rule") in rules]
+        evidence = [f.sentence for f in invalid if _rule(f) in rules]
         if evidence:
-            yield Recommendation(title=title, evidence=listing(evidence, 2), next_step=step, command=facts.run_command)
+            next_step = step if isinstance(step, str) else step(facts.plan)
+            yield Recommendation(title=title, evidence=listing(evidence, 2), next_step=next_step, command=facts.run_command)
+
+
+def _rule(finding: Finding) -> str:
+    """The finding's rule; of a load that never ran, whether that was because the backend was never healthy."""
+    rule = str(finding.evidence.get("rule", ""))
+    return "never_healthy" if rule == "load_missing" and "healthy" in finding.sentence else rule
