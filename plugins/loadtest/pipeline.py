@@ -23,7 +23,7 @@ from loadtest.planning.request import Request
 from loadtest.planning.resolve import ConnectionLookup, resolve
 from loadtest.publishing import publish
 from loadtest.run_folder import RunFolder
-from loadtest.settings import Settings
+from loadtest.settings import Settings, settings
 
 CONFIRMATIONS = 2
 
@@ -190,6 +190,7 @@ def run_planned(
     and a report; before that, in a `not_run` verdict and the error."""
     from loadtest.analysis.contract_process import ContractProcess
     from loadtest.gate.verdict import conclude, not_run
+    from loadtest.load.job import files_trouble
 
     failure: str | None = None
     with ContractProcess() as contract:
@@ -216,6 +217,11 @@ def run_planned(
                 not_run(folder, str(error))
                 raise
             failure = str(error)
+        except OSError as error:
+            failure = files_trouble(error, settings().scratch)
+            if not folder.attempts():
+                not_run(folder, failure)
+                raise NotRunError(failure) from error
     watcher.stage("verdict")
     verdict = conclude(folder, failure=failure)
     watcher.stage("reporting")

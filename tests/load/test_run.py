@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import os
 import signal
+import sqlite3
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pandas as pd
@@ -16,11 +17,14 @@ import pyarrow.parquet as pq
 import pytest
 
 from loadtest.errors import ConfigurationError, InfrastructureError
+from loadtest.gate.models import Verdict
 from loadtest.load import run
 from loadtest.load.job import OVERTIME_S, START_TIMEOUT_S, STOP_AFTER_S, supervisor_file
 from loadtest.load.locust_command import PLUGIN, free_port
 from loadtest.load.models import LoadModel, LoadResult, Progress, StopReason
+from loadtest.pipeline import SilentWatcher, run_planned
 from loadtest.run_folder import RunFolder
+from loadtest.vocabulary import Outcome
 from tests.load.plans import folder_of, plan_of, write_scenario
 from tests.support.http_server import CountingServer
 
@@ -147,6 +151,38 @@ def test_a_killed_supervisor_takes_locust_with_it_and_loses_no_measurement(tmp_p
     assert len(samples_of(handle.folder)) == result.samples
 
 
+@pytest.fixture(params=["40k", "200k"])
+def small_scratch(request: pytest.FixtureRequest, own_scratch: Path) -> Iterator[Path]:
+    """A disk of its own for scratch that the load soon fills: small, full of progress; larger, of samples."""
+    own_scratch.mkdir()
+    size = f"size={request.param}"
+    if os.geteuid() != 0 or subprocess.run(["mount", "-t", "tmpfs", "-o", size, "none", own_scratch], check=False).returncode:
+        pytest.skip("mounting a small file system needs root")
+    yield own_scratch
+    subprocess.run(["umount", "--lazy", own_scratch], check=True)
+
+
+def test_a_scratch_disk_that_the_load_fills_ends_in_an_invalid_verdict_that_says_what_to_do(
+    tmp_path: Path, server: CountingServer, small_scratch: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    database = tmp_path / "history.db"
+    monkeypatch.setenv("LOADTEST_DATABASE_URL", f"sqlite:///{database}")
+    monkeypatch.setenv("LOADTEST_RUNS_ROOT", str(tmp_path / "runs"))
+    plan = plan_of(write_scenario(tmp_path / "scenario", wait_s=0.002), server.base_url, users=5, duration_s=20)
+    folder = folder_of(tmp_path / "runs")
+    plan.write(folder.plan)
+    outcome = run_planned(plan, folder, SilentWatcher())
+    assert outcome.verdict.outcome is Outcome.INVALID and outcome.verdict == Verdict.read(folder.verdict)
+    result = LoadResult.read(folder.load)
+    assert server.total > 0 and result.stop_reason is not StopReason.COMPLETED
+    said = " ".join((outcome.verdict.sentence, *outcome.verdict.reasons))
+    assert str(small_scratch) in said and "free space under LOADTEST_SCRATCH" in said
+    with sqlite3.connect(database) as history:
+        assert history.execute("select run_id, outcome from loadtest_runs").fetchall() == [("run-1", "invalid")]
+    assert supervisors(small_scratch) == []
+    assert not list(Path(str(folder.path)).rglob("tmp*")), "what was converted elsewhere is in its place"
+
+
 def supervisors(scratch: Path) -> list[psutil.Process]:
     return [process for process in psutil.process_iter() if is_supervisor(process, scratch)]
 
@@ -171,6 +207,7 @@ def test_a_start_that_cannot_be_recorded_leaves_no_load_behind(tmp_path: Path, s
 KILLED_WHILE_RECORDING = """
 import os, signal, sys
 from pathlib import Path
+from loadtest.gate.models import Verdict
 from loadtest.load import run
 from tests.load.plans import folder_of, plan_of
 

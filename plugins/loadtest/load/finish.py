@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import shutil
+import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -13,29 +14,57 @@ from upath import UPath
 from loadtest.files import is_local
 from loadtest.load.convert import convert_streams
 from loadtest.load.facts import ProcessFacts
-from loadtest.load.job import LoadJob, Scratch, run_folder_of
+from loadtest.load.job import LoadJob, Scratch, files_trouble, run_folder_of
 from loadtest.load.models import LoadResult
 from loadtest.load.result import Observed, load_result
 
 
 def finish_attempt(job: LoadJob, scratch: Scratch, observed: Observed, processes: Sequence[ProcessFacts]) -> LoadResult:
-    """Convert the streams and write everything, to the attempt and to the top of the run folder; raw streams go."""
-    conversion = convert_streams(scratch.streams, scratch.samples, scratch.exemplars)
-    result = load_result(job, observed, processes, conversion)
+    """Convert the streams and write everything, to the attempt and to the top of the run folder; raw streams go.
+
+    A full scratch disk costs what was not recorded, not the result: it is converted beside the run's other files then."""
+    try:
+        conversion = convert_streams(scratch.streams, scratch.samples, scratch.exemplars)
+    except OSError as error:
+        observed.error = observed.error or files_trouble(error, scratch.path)
+        _remove_converted(scratch)
+        with tempfile.TemporaryDirectory(dir=_roomier_folder(job)) as elsewhere:
+            samples, exemplars = Path(elsewhere, scratch.samples.name), Path(elsewhere, scratch.exemplars.name)
+            conversion = convert_streams(scratch.streams, samples, exemplars)
+            return _place_all(job, scratch, samples, exemplars, load_result(job, observed, processes, conversion))
+    return _place_all(job, scratch, scratch.samples, scratch.exemplars, load_result(job, observed, processes, conversion))
+
+
+def _place_all(job: LoadJob, scratch: Scratch, samples: Path, exemplars: Path, result: LoadResult) -> LoadResult:
     folder = run_folder_of(job)
     attempt = folder.attempt(job.attempt)
     pairs = (
         (scratch.locust_log, attempt.locust_log, folder.locust_log),
-        (scratch.exemplars, attempt.exemplars, folder.exemplars),
-        (scratch.samples, attempt.samples, folder.samples),
+        (exemplars, attempt.exemplars, folder.exemplars),
+        (samples, attempt.samples, folder.samples),
     )
     for source, kept, selected in pairs:
         if source.exists():
             place(source, kept)
             place(Path(str(kept)) if is_local(kept) else source, selected)
-    result.write(scratch.load)
+    with contextlib.suppress(OSError):  # a full scratch disk; only who is killed within the next moments would need it
+        result.write(scratch.load)
     conclude(job, scratch, result)
     return result
+
+
+def _roomier_folder(job: LoadJob) -> Path | None:
+    """Where to convert when scratch has no room: the attempt's folder, mostly on another disk; None, the system's own
+    folder for temporary files, where runs are kept in object storage."""
+    folder = run_folder_of(job).attempt(job.attempt).path
+    return Path(str(folder)) if is_local(folder) else None
+
+
+def _remove_converted(scratch: Scratch) -> None:
+    """Also the half-written: the space is needed."""
+    for file in scratch.path.glob(f"*{scratch.samples.name}*"):
+        file.unlink(missing_ok=True)
+    scratch.exemplars.unlink(missing_ok=True)
 
 
 def conclude(job: LoadJob, scratch: Scratch, result: LoadResult) -> None:

@@ -93,6 +93,15 @@ class Scratch:
         return self.path / "supervisor.log"
 
 
+def files_trouble(error: OSError, folder: Path) -> str:
+    """The sentence for files of a run that cannot be written, to `folder` where the error names none: most often a full disk."""
+    named = isinstance(error.filename, str) and Path(error.filename).is_absolute()
+    return (
+        f"Files could not be written to {Path(error.filename).parent if named else folder} ({error.strerror or error}); "
+        "free space under LOADTEST_SCRATCH and LOADTEST_RUNS_ROOT, or let them name folders on another disk, and run again."
+    )
+
+
 def run_folder_of(job: LoadJob) -> RunFolder:
     return RunFolder(UPath(job.run_folder))
 

@@ -9,17 +9,23 @@ process import what it needs to watch it.
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import os
 import select
 import signal
 import sys
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from loadtest.load import host_probe, locust_command
-from loadtest.load.job import STARTED, LoadJob, Scratch, agent_config
+from loadtest.load.job import STARTED, LoadJob, Scratch, agent_config, files_trouble
 from loadtest.load.log_capture import LogCapture
+
+if TYPE_CHECKING:
+    from loadtest.load.result import Observed
 
 CONFIRMED_WITHIN_S = 60.0
 
@@ -79,15 +85,29 @@ def supervise(scratch: Scratch) -> None:
     observed = Observed(started_at=began, error=error, signaled=stop_request.came)
     watch = LoadWatch(job, scratch, config, processes, observed, stop_request)
     try:
-        watch.until_end()
+        with scratch_may_fill_up(scratch, observed):
+            watch.until_end()
     finally:
         locust_command.kill_all(processes)
-    watch.afterwards(capture.last_lines)
+    with scratch_may_fill_up(scratch, observed):
+        watch.afterwards(capture.last_lines)
     after = host_probe.probe() if before else None
     observed.host_probe = host_probe.joined(before, after)
-    capture.close()
+    with scratch_may_fill_up(scratch, observed):
+        capture.close()
     finish_attempt(job, scratch, observed, list(watch.facts.values()))
-    watch.close()
+    with scratch_may_fill_up(scratch, observed):
+        watch.close()
+
+
+@contextlib.contextmanager
+def scratch_may_fill_up(scratch: Scratch, observed: Observed) -> Iterator[None]:
+    """A load whose files cannot be written ends, but what was measured until then still becomes a result that says why."""
+    try:
+        yield
+    except OSError as error:
+        log.exception("the load's files cannot be written")
+        observed.error = observed.error or files_trouble(error, scratch.path)
 
 
 def main(arguments: list[str]) -> int:
