@@ -93,11 +93,21 @@ def test_a_base_url_that_is_none_or_holds_a_secret_is_refused(
         ("profiles/smoke.yaml", "purpose: x\nusers: 5\nduration: 30s\ncolor: red\n", ["color"]),
         ("profiles/smoke.yaml", "purpose: x\nusers: 0\nduration: 30s\n", ["users"]),
         ("environments/local.yaml", "purpose: nothing\n", ["names no target"]),
-        ("scenarios/shop/targets.yaml", "endpoints: {GET /: {p42_ms: 3}}\n", ["targets.yaml", "metric"]),
+        (
+            "scenarios/shop/targets.yaml",
+            "endpoints: {GET /: {p42_ms: 3}}\n",
+            ["targets.yaml", "GET /", "metric 'p42_ms'", "p95_ms, p99_ms"],
+        ),
         ("scenarios/shop/targets.yaml", "endpoint: {}\n", ["'endpoint'"]),
-        ("scenarios/shop/criteria.yaml", "muted: [{reason: x}]\n", ["criteria.yaml"]),
+        ("scenarios/shop/criteria.yaml", "muted: [{reason: broken}]\n", ["criteria.yaml: muted, item 1, expires"]),
         ("scenarios/shop/scenario.yaml", "locustfile: other.py\n", ["other.py"]),
         ("scenarios/shop/scenario.yaml", "grouping: [{match: '(', name: x}]\n", ["regular expression"]),
+        (
+            "scenarios/shop/scenario.yaml",
+            "grouping:\n- GET /products/{slug}\n",
+            ["grouping, item 1: each grouping pattern needs match: (a regular expression) and name:"],
+        ),
+        ("scenarios/shop/scenario.yaml", "grouping: [{match: x}]\n", ["needs match: (a regular expression) and name:"]),
     ],
 )
 def test_a_broken_file_is_named_with_its_place(config: Settings, include: Path, file: str, text: str, words: list[str]) -> None:

@@ -11,9 +11,19 @@ import yaml
 from pydantic import ValidationError
 
 from loadtest.errors import ConfigurationError
-from loadtest.files import Record, first_problem
-from loadtest.planning.models import MAX_DURATION_S, Criteria, Environment, LoadModel, Profile, Scenario, Target
-from loadtest.planning.quantities import format_duration, parse_share, slug_pattern
+from loadtest.files import Record
+from loadtest.planning.models import (
+    MAX_DURATION_S,
+    TARGET_METRICS,
+    Criteria,
+    Environment,
+    LoadModel,
+    Profile,
+    Scenario,
+    Target,
+)
+from loadtest.planning.problems import got, message_of, problems_of, refusal
+from loadtest.planning.quantities import format_duration, slug_pattern
 from loadtest.settings import Settings
 
 Model = TypeVar("Model", bound=Record)
@@ -137,18 +147,24 @@ def _targets(path: Path) -> list[Target]:
     if not isinstance(endpoints, dict):
         raise ConfigurationError(f"{path}: endpoints must be a mapping such as GET /items: {{p95_ms: 100}}.")
     groups: dict[str | None, Any] = dict(endpoints)
-    if data.get("total"):
+    if data.get("total") is not None:
         groups[None] = data["total"]
-    targets = []
+    targets, problems = [], []
     for endpoint, limits in groups.items():
+        place = endpoint or "total"
         if not isinstance(limits, dict):
-            raise ConfigurationError(f"{path}: {endpoint or 'total'} must be a mapping such as {{p95_ms: 100}}.")
+            problems.append(f"{place} must be a mapping such as {{p95_ms: 100}}")
+            continue
         for metric, limit in limits.items():
+            if metric not in TARGET_METRICS:
+                problems.append(f"{place}: there is no metric {metric!r}; allowed are {', '.join(TARGET_METRICS)}")
+                continue
             try:
-                value = parse_share(limit)
-            except ValueError:
-                raise ConfigurationError(f"{path}: {endpoint or 'total'}.{metric}: {limit!r} is not a number.") from None
-            targets.append(_validate(Target, {"endpoint": endpoint, "metric": metric, "limit": value}, path))
+                targets.append(Target(endpoint=endpoint, metric=metric, limit=limit))
+            except ValidationError as error:
+                problems += [f"{place}, {metric}: {message_of(problem)}{got(limit)}" for problem in error.errors()]
+    if problems:
+        raise refusal(path, problems)
     return targets
 
 
@@ -163,4 +179,4 @@ def _validate(model: type[Model], data: dict[str, Any], path: Path) -> Model:
     try:
         return model.model_validate(data)
     except ValidationError as error:
-        raise ConfigurationError(f"{path}: {first_problem(error)}.") from None
+        raise refusal(path, problems_of(error)) from None

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from datetime import datetime
 from enum import StrEnum
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_args
 
-from pydantic import Field, ValidationInfo, field_validator
+from pydantic import Field, ValidationInfo, field_validator, model_validator
 
 from loadtest.files import FileModel, Record
 from loadtest.planning.quantities import DurationS, ShareOrPercent, parse_ms, parse_share, slug_pattern
@@ -131,12 +131,36 @@ class Environment(Record):
         return self.backend is not None
 
 
+TargetMetric = Literal["p50_ms", "p90_ms", "p95_ms", "p99_ms", "mean_ms", "error_rate", "rps"]
+TARGET_METRICS: tuple[TargetMetric, ...] = get_args(TargetMetric)
+
+
 class Target(Record):
-    """An absolute limit on one metric of one endpoint (None: the whole run)."""
+    """An absolute limit on one metric of one endpoint (None: the whole run).
+
+    `limit`: a share or percentage for `error_rate`, a number for `rps`, else milliseconds (or a duration such as `1.5s`).
+    """
 
     endpoint: str | None
-    metric: str = Field(pattern=r"^(p50_ms|p90_ms|p95_ms|p99_ms|mean_ms|error_rate|rps)$")
+    metric: TargetMetric
     limit: float = Field(gt=0)
+
+    @field_validator("limit", mode="before")
+    @classmethod
+    def _in_the_unit_of_the_metric(cls, value: Any, known: ValidationInfo) -> Any:
+        metric = known.data.get("metric")
+        if metric == "error_rate":
+            return parse_share(value)
+        if metric == "rps" and isinstance(value, bool):
+            raise ValueError("a rate is a number of requests per second, such as 50")
+        return value if metric == "rps" else parse_ms(value)
+
+    @field_validator("limit")
+    @classmethod
+    def _can_be_missed(cls, value: float, known: ValidationInfo) -> float:
+        if known.data.get("metric") == "error_rate" and value >= 1:
+            raise ValueError("no error rate is above 100%; give a share such as 0.01, or 1%")
+        return value
 
 
 class Mute(Record):
@@ -174,6 +198,13 @@ class GroupingPattern(Record):
 
     match: str
     name: str
+
+    @model_validator(mode="before")
+    @classmethod
+    def _has_both(cls, data: Any) -> Any:
+        if not isinstance(data, cls) and not (isinstance(data, dict) and data.keys() == {"match", "name"}):
+            raise ValueError("each grouping pattern needs match: (a regular expression) and name:")
+        return data
 
 
 class Scenario(Record):
