@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import math
 import re
 from pathlib import Path
 from typing import Any, TypeVar
@@ -32,10 +33,26 @@ Model = TypeVar("Model", bound=Record)
 NOT_LOAD = {"targets.yaml", "criteria.yaml", "scenario.yaml", "README.md"}
 
 
+class _UniqueKeysLoader(yaml.SafeLoader):
+    """Refuses a key that is there twice: YAML forbids it, PyYAML silently takes the last one."""
+
+    def compose_mapping_node(self, anchor: Any) -> yaml.MappingNode:
+        node = super().compose_mapping_node(anchor)
+        lines: dict[str, int] = {}
+        for key, _ in node.value:
+            if not isinstance(key, yaml.ScalarNode) or key.tag == "tag:yaml.org,2002:merge":
+                continue
+            if key.value in lines:
+                problem = f"the key {key.value!r} is there already in line {lines[key.value]}"
+                raise yaml.MarkedYAMLError(problem=problem, problem_mark=key.start_mark)
+            lines[key.value] = key.start_mark.line + 1
+        return node
+
+
 def read_yaml(path: Path) -> dict[str, Any]:
     """A YAML file that must hold a mapping; an empty file is an empty mapping."""
     try:
-        data = yaml.safe_load(path.read_text(encoding="utf-8"))
+        data = yaml.load(path.read_text(encoding="utf-8"), Loader=_UniqueKeysLoader)
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         place = f", line {mark.line + 1}, column {mark.column + 1}" if mark else ""
@@ -62,18 +79,34 @@ def known_names(folder: Path) -> list[str]:
 def load_profile(settings: Settings, name: str) -> Profile:
     path = _known(settings.profiles, name, "profile") / f"{name}.yaml"
     profile = _validate(Profile, {"name": name} | read_yaml(path), path)
+    _check_load_model(profile, path)
+    return _with_duration_of_stages(profile, path) if profile.stages else profile
+
+
+def _check_load_model(profile: Profile, path: Path) -> None:
+    """Nothing that stands in a profile is silently ignored: its load is users or arrivals, or stages of them."""
+    if profile.load_model is LoadModel.CLOSED and profile.arrivals_per_s is not None:
+        raise ConfigurationError(
+            f"{path}: arrivals_per_s belongs to the open model, but the load model is closed; remove arrivals_per_s, or remove "
+            "users and add load_model: open."
+        )
+    if profile.load_model is LoadModel.OPEN and profile.users:
+        raise ConfigurationError(f"{path}: an open-loop profile has arrivals, not users; remove users.")
     if profile.stages:
         _check_stages(profile, path)
+    elif "duration_s" not in profile.model_fields_set:
+        raise ConfigurationError(f"{path}: a profile needs a duration, such as 5m, or stages.")
     elif profile.load_model is LoadModel.CLOSED and profile.users < 1:
         raise ConfigurationError(f"{path}: users must be at least 1 (got {profile.users}).")
     elif profile.load_model is LoadModel.OPEN and profile.arrivals_per_s is None:
         raise ConfigurationError(f"{path}: an open-loop profile needs arrivals_per_s or stages.")
-    return profile
 
 
 def _check_stages(profile: Profile, path: Path) -> None:
     """Every stage has a level of the profile's own load model, some stage has load, all together end in time."""
     level, other = ("users", "arrivals_per_s") if profile.load_model is LoadModel.CLOSED else ("arrivals_per_s", "users")
+    if getattr(profile, level):
+        raise ConfigurationError(f"{path}: each stage says its {level}; remove {level} beside the stages.")
     for number, stage in enumerate(profile.stages, start=1):
         if getattr(stage, level) is None or getattr(stage, other) is not None:
             raise ConfigurationError(
@@ -83,6 +116,17 @@ def _check_stages(profile: Profile, path: Path) -> None:
         raise ConfigurationError(f"{path}: no stage has {level} above 0, so no load would be sent; raise one.")
     if profile.planned_duration_s > MAX_DURATION_S:
         raise ConfigurationError(f"{path}: the stages last longer than {format_duration(MAX_DURATION_S)} together; shorten them.")
+
+
+def _with_duration_of_stages(profile: Profile, path: Path) -> Profile:
+    """The stages say how long the load lasts; a duration beside them may only say the same."""
+    lasting = profile.planned_duration_s
+    if "duration_s" in profile.model_fields_set and not math.isclose(profile.duration_s, lasting):
+        raise ConfigurationError(
+            f"{path}: the duration is {format_duration(profile.duration_s)}, but the stages last {format_duration(lasting)} "
+            "together; remove the duration."
+        )
+    return profile.model_copy(update={"duration_s": lasting})
 
 
 def load_environment(settings: Settings, name: str) -> Environment:

@@ -6,7 +6,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Annotated, Any, Literal, get_args
 
-from pydantic import Field, ValidationInfo, field_validator, model_validator
+from pydantic import Field, ValidationError, ValidationInfo, ValidatorFunctionWrapHandler, field_validator, model_validator
 
 from loadtest.files import FileModel, Record
 from loadtest.planning.quantities import DurationS, ShareOrPercent, parse_ms, parse_share, slug_pattern
@@ -74,7 +74,7 @@ class Profile(Record):
     purpose: str = Field(min_length=1)
     users: int = Field(default=0, ge=0, le=20_000)
     spawn_rate: float = Field(default=1.0, gt=0, le=5_000, description="users started per second")
-    duration_s: DurationS = Field(alias="duration", ge=1, le=MAX_DURATION_S)
+    duration_s: DurationS = Field(default=0, alias="duration", ge=1, le=MAX_DURATION_S, description="stages say it themselves")
     load_model: LoadModel = LoadModel.CLOSED
     arrivals_per_s: float | None = Field(default=None, gt=0, le=50_000)
     max_concurrency: int = Field(default=1_000, ge=1, le=20_000, description="open model: requests in flight at most")
@@ -88,6 +88,14 @@ class Profile(Record):
     host_probe: bool = True
 
     model_config = BY_NAME_TOO
+
+    @field_validator("workers", mode="wrap")
+    @classmethod
+    def _a_number_or_auto(cls, value: Any, validate: ValidatorFunctionWrapHandler) -> Any:
+        try:
+            return validate(value)
+        except ValidationError:  # it would tell a problem for each of both
+            raise ValueError("this must be a number from 1 to 256, or auto") from None
 
     @property
     def planned_duration_s(self) -> float:

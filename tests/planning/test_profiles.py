@@ -1,0 +1,54 @@
+"""Profiles: nothing that stands in a file is silently ignored."""
+
+from pathlib import Path
+
+import pytest
+
+from loadtest.errors import ConfigurationError
+from loadtest.planning.config import load_profile
+from loadtest.planning.models import Profile
+from loadtest.settings import Settings
+
+STAGES = "stages: [{duration: 1m, users: 10}, {duration: 30s, users: 10}]\n"
+
+
+def profile_of(config: Settings, include: Path, text: str) -> Profile:
+    (include / "profiles/smoke.yaml").write_text("purpose: x\n" + text)
+    return load_profile(config, "smoke")
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("users: 4\narrivals_per_s: 10\nduration: 30s\n", "remove arrivals_per_s, or remove users and add load_model: open"),
+        ("arrivals_per_s: 10\nduration: 30s\n", "add load_model: open"),
+        ("load_model: open\nusers: 4\narrivals_per_s: 10\nduration: 30s\n", "remove users."),
+        ("load_model: open\nduration: 30s\n", "needs arrivals_per_s or stages"),
+        ("users: 4\n", "needs a duration"),
+        ("users: 4\n" + STAGES, "remove users beside the stages"),
+        ("duration: 5m\n" + STAGES, "the duration is 5m, but the stages last 1m30s together; remove the duration"),
+        ("users: 4\nduration: 30s\nworkers: many\n", "workers: this must be a number from 1 to 256, or auto (got 'many')"),
+        ("users: 4\nduration: 30s\nusers: 6\n", "line 4, column 1 is not valid YAML: the key 'users' is there already in line 2"),
+        ("stages: [{duration: 1m, users: 1, users: 2}]\n", "the key 'users' is there already in line 2"),
+        ("users: 4\nduration: 30s\nabort_when: [{metric: p95_ms, above: 1}]\n", "abort_when, item 1, for: field required"),
+    ],
+)
+def test_a_contradiction_is_refused_with_what_to_remove(config: Settings, include: Path, text: str, words: str) -> None:
+    with pytest.raises(ConfigurationError) as refused:
+        profile_of(config, include, text)
+    message = str(refused.value)
+    assert "smoke.yaml" in message
+    assert words in message
+    assert "\n" not in message
+
+
+@pytest.mark.parametrize("duration", ["", "duration: 90s\n", "duration: 1m30s\n"])
+def test_stages_say_how_long_the_load_lasts(config: Settings, include: Path, duration: str) -> None:
+    profile = profile_of(config, include, duration + STAGES)
+    assert profile.duration_s == profile.planned_duration_s == 90
+
+
+def test_merged_keys_may_be_overridden(config: Settings, include: Path) -> None:
+    stages = "stages: [&hold {duration: 1m, users: 10, ramp: false}, {<<: *hold, users: 20}]\n"
+    profile = profile_of(config, include, stages)
+    assert [stage.users for stage in profile.stages] == [10, 20]
