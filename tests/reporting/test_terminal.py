@@ -25,7 +25,14 @@ def test_table_verdict_reasons_steps_and_paths(tmp_path):
     assert row.split()[2:] == ["5,400", "30.0", "11.8", "31.6", "47.6", "0.74", "%", "p95", "≤", "72.0", "✗", "Fail"]
     assert "✗ FAIL" in text
     assert "loadtest explain" in text
-    assert str(folder.report) in text
+    assert f"Run folder  {folder.path}" in text
+
+
+def test_a_report_is_named_once_it_is_there(tmp_path):
+    folder = build_run_folder(tmp_path)
+    assert str(folder.report) not in printed(folder)
+    folder.report.write_text("written")
+    assert f"Report      {folder.report}\n" in printed(folder)
 
 
 def test_paths_are_not_broken_by_a_narrow_terminal(tmp_path):

@@ -48,9 +48,9 @@ def missing(files: RunFiles) -> tuple[str, ...]:
     sentences = [plain(problem) for problem in files.problems]
     damaged = {problem.split()[0].rstrip(":") for problem in files.problems}
     if files.plan is None and "plan.json" not in damaged:
-        sentences.append("There is no plan.json: the request was refused or never resolved.")
+        sentences.append("There is no plan: the request was refused or never resolved.")
     elif files.load is None and "load.json" not in damaged:
-        sentences.append("There is no load.json: no load was sent.")
+        sentences.append("No load was sent, so there are no numbers.")
     elif files.metrics is None and "metrics.json" not in damaged:
         sentences.append("There is no metrics.json: the samples were not analyzed, so there are no numbers.")
     elif files.analysis is None and "analysis.json" not in damaged:

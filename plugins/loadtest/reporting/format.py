@@ -61,6 +61,20 @@ def headline(sentence: str, outcome: Outcome | None) -> str:
     return capitalized(re.sub(start, "", sentence))
 
 
+def slower(finding: Finding) -> str:
+    """A regression in plain words: `GET /a became 31 % slower (p95 42.0 → 55.0 ms)`, `GET /a became 20 times slower (...)`;
+    empty for what is no rise of a latency."""
+    now, before, effect = finding.observed, finding.reference, finding.effect or 0.0
+    if finding.criterion is not Criterion.REGRESSION or effect <= 0 or now is None or before is None:
+        return ""
+    if not finding.endpoint or not (finding.metric or "").endswith("_ms"):
+        return ""
+    factor = 1 + effect
+    much = f"{factor:,.0f} times" if factor >= 10 else f"{factor:.1f} times" if factor >= 2 else wording.percent(effect)
+    doubt = ", which is not confirmed" if finding.suspect else ""
+    return f"{finding.endpoint} became {much} slower ({metric(finding.metric)} {ms_number(before)} → {ms(now)}){doubt}"
+
+
 def capitalized(text: str) -> str:
     """The first letter in upper case, unless it starts a name such as `p95`."""
     return text[:1].upper() + text[1:] if text[:2].isalpha() and text[:2].islower() else text
@@ -69,7 +83,7 @@ def capitalized(text: str) -> str:
 def sentence(text: str) -> str:
     """Starts with a capital and ends with a stop, so that it can stand beside others."""
     text = capitalized(text.strip())
-    return text if not text or text.endswith((".", "!", "?", ":", "…", ")")) else f"{text}."
+    return text if not text or text.endswith((".", "!", "?", ":", "…", ".)")) else f"{text}."
 
 
 def outcome_sign(outcome: Outcome | None) -> str:

@@ -22,7 +22,7 @@ def _head(view: ReportView) -> str:
         f"## {format.outcome_sign(view.outcome)} {view.outcome_label}: {markdown(view.title)}",
         f"**{markdown(view.sentence)}**",
     ]
-    context = " ".join(part for part in (view.coverage, view.comparison) if part)
+    context = " ".join(part for part in (view.statistics, view.coverage, view.comparison) if part)
     if context:
         lines.append(markdown(context))
     lines += [f"> {markdown(notice)}" for notice in view.notices + view.missing]

@@ -112,6 +112,7 @@ class ReportView:
     outcome_label: str
     judged: bool  # False: no verdict was reached, or the run never sent load
     sentence: str  # without the outcome in front: the label says it
+    statistics: str  # what the sentence rests on, where it is said in plain words
     reasons: tuple[str, ...]  # those that the sentence does not say
     steps: tuple[Step, ...]
     notices: tuple[str, ...]  # what a reader must know before believing any number

@@ -59,7 +59,7 @@ def print_view(view: ReportView, console: Console, *, folder: RunFolder | None =
         console.print()
     outcome = f"{format.outcome_sign(view.outcome)} {view.outcome_label.upper()}"
     console.print(Text.assemble((outcome, STYLES[view.outcome]), "  ", (view.sentence, "bold")))
-    for reason in view.reasons:
+    for reason in (*filter(None, [view.statistics]), *view.reasons):
         console.print(_item("-", reason))
     for notice in view.notices + view.missing:
         console.print(_item("!", notice, "yellow"))
@@ -69,10 +69,11 @@ def print_view(view: ReportView, console: Console, *, folder: RunFolder | None =
             console.print(Text(f"    {step.command}", "cyan"), soft_wrap=True)
     if folder is not None:
         # not wrapped, so that paths can be copied
-        console.print(Text(f"Report      {folder.report}"), soft_wrap=True)
+        if folder.report.exists():
+            console.print(Text(f"Report      {folder.report}"), soft_wrap=True)
         console.print(Text(f"Run folder  {folder.path}"), soft_wrap=True)
     if outside_s is not None:
-        console.print(Text(f"Time outside the load itself: {outside_s:.1f} s"))
+        console.print(Text(f"Time outside the load itself: {max(0.0, outside_s):.1f} s"))
 
 
 def _item(sign: str, text: str, style: str = "") -> Table:

@@ -28,13 +28,15 @@ def build_view(files: RunFiles) -> ReportView:
     outcome = verdict.outcome if verdict else None
     failures = _failures(files)
     server, server_omitted = server_table(files)
+    sentence, statistics = _headline(files)
     return ReportView(
         run_id=plain(files.run_id, NAME_LIMIT),
         title=facts.title(files),
         outcome=outcome,
         outcome_label=format.verdict_label(outcome, verdict.evidence) if verdict else "No verdict",
         judged=outcome is not None,
-        sentence=format.headline(plain(verdict.sentence), outcome) if verdict else facts.no_verdict_sentence(files),
+        sentence=sentence,
+        statistics=statistics,
         reasons=_reasons(files),
         steps=_steps(files),
         notices=facts.notices(files),
@@ -84,6 +86,19 @@ def finding_view(finding: Finding) -> FindingView:
         mute_reason=plain(finding.mute_reason),
         evidence=tuple(numbers + [(plain(key, 60), plain(value, 120)) for key, value in other]),
     )
+
+
+def _headline(files: RunFiles) -> tuple[str, str]:
+    """The verdict's sentence, and the statistics it rests on. A regression is said in plain words: whoever reads only one
+    line wants to know what became how slow, not the p value."""
+    if files.verdict is None:
+        return facts.no_verdict_sentence(files), ""
+    said = plain(files.verdict.sentence)
+    for finding in files.verdict.findings:
+        statistics = plain(finding.sentence)
+        if finding.counts and statistics in said and (words := plain(format.slower(finding))):
+            return format.headline(said.replace(statistics, words, 1), files.verdict.outcome), format.sentence(statistics)
+    return format.headline(said, files.verdict.outcome), ""
 
 
 def _reasons(files: RunFiles) -> tuple[str, ...]:
