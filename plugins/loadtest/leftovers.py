@@ -1,13 +1,80 @@
-"""Stops what an interrupted run left: live load supervisors and backends of this host."""
+"""Only one run of the command line sends load from this host at a time; and what an interrupted run left is stopped."""
 
 from __future__ import annotations
 
+import logging
+import os
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from pathlib import Path
+
+from pydantic import ValidationError
+from upath import UPath
+
 from loadtest.backend.stop import stop_backend
 from loadtest.errors import LoadTestError
+from loadtest.files import Record, is_local
 from loadtest.load.run import find_live_load, stop_load
+from loadtest.locks import signed_lock
+from loadtest.pipeline import CONFIRMATIONS
 from loadtest.planning.models import Plan
 from loadtest.run_folder import RunFolder
-from loadtest.settings import Settings
+from loadtest.settings import Settings, settings
+
+_log = logging.getLogger(__name__)
+
+
+class _Holder(Record):
+    """Who has its turn: written into the lock file, where it also tells whose load and backend a killed run left."""
+
+    pid: int
+    folder: str
+
+    @property
+    def run(self) -> RunFolder:
+        return RunFolder(UPath(self.folder))
+
+
+def turn_to_load(folder: RunFolder, say: Callable[[str], None]) -> AbstractContextManager[None]:
+    """Wait until no other run sends load from here, then stop what the last one left if it was killed: a load or a backend
+    that nobody waits for would disturb the next measurement, and never end."""
+    path = str(Path(str(folder.path)).absolute()) if is_local(folder.path) else str(folder.path)
+    return signed_lock(
+        settings().scratch.resolve() / "locks" / "load.lock",
+        _Holder(pid=os.getpid(), folder=path).model_dump_json(),
+        on_wait=lambda text: say(_waiting(text)),
+        on_left=_stop_left,
+    )
+
+
+def _waiting(text: str) -> str:
+    holder = _holder(text)
+    whom = f"run {holder.run.run_id} (process {holder.pid})" if holder else "another run"
+    return f"waiting for the end of {whom}, which sends load from this host"
+
+
+def _stop_left(text: str) -> None:
+    if (holder := _holder(text)) is None:
+        return
+    for folder in (holder.run, *(holder.run.confirmation(number) for number in range(1, CONFIRMATIONS + 1))):
+        try:
+            _stop(folder)
+        except LoadTestError as error:  # of another host: nothing here can disturb
+            _log.warning("What run %s left was not stopped: %s", folder.run_id, error)
+
+
+def _holder(text: str) -> _Holder | None:
+    try:
+        return _Holder.model_validate_json(text)
+    except ValidationError:
+        return None
+
+
+def _stop(folder: RunFolder) -> None:
+    if (live := find_live_load(folder)) is not None:
+        stop_load(live)
+    if folder.backend_state.exists():
+        stop_backend(folder)
 
 
 def stop_leftovers(settings: Settings) -> list[str]:
@@ -24,10 +91,7 @@ def stop_leftovers(settings: Settings) -> list[str]:
         try:
             if Plan.read(path).trigger.airflow_run_id is None:
                 continue
-            if (live := find_live_load(folder)) is not None:
-                stop_load(live)
-            if folder.backend_state.exists():
-                stop_backend(folder)
+            _stop(folder)
         except LoadTestError as error:
             problems.append(str(error))
     return problems

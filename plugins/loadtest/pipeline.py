@@ -187,23 +187,25 @@ def run_planned(
     confirm: bool = True,
 ) -> Outcome:
     """Measure, judge and report a planned run. Whatever breaks after load went out ends in a verdict (`invalid`), clean-up
-    and a report; before that, in a `not_run` verdict and the error."""
+    and a report; before that, in a `not_run` verdict and the error. Of several such runs on a host one measures at a time."""
     from loadtest.analysis.contract_process import ContractProcess
     from loadtest.gate.verdict import conclude, not_run
+    from loadtest.leftovers import turn_to_load
     from loadtest.load.job import files_trouble
 
     failure: str | None = None
     with ContractProcess() as contract:
         try:
             before_start()
-            measure(plan, folder, watcher, before_load=contract.pause, after_load=contract.resume)
-            watcher.stage("gate")
-            if judge(folder).suspects and confirm:
-                for number in range(1, CONFIRMATIONS + 1):
-                    watcher.stage(f"confirmation {number} of {CONFIRMATIONS}")
-                    measure(*plan_confirmation(plan, folder, number), watcher)
+            with turn_to_load(folder, watcher.stage):
+                measure(plan, folder, watcher, before_load=contract.pause, after_load=contract.resume)
                 watcher.stage("gate")
-                judge(folder)
+                if judge(folder).suspects and confirm:
+                    for number in range(1, CONFIRMATIONS + 1):
+                        watcher.stage(f"confirmation {number} of {CONFIRMATIONS}")
+                        measure(*plan_confirmation(plan, folder, number), watcher)
+                    watcher.stage("gate")
+                    judge(folder)
             if folder.metrics.exists():
                 watcher.stage("data contract")
                 contract.check(folder)
