@@ -1,6 +1,6 @@
 """Open-loop load from a closed-loop Locust file: arrivals come at their planned times, whatever the answers do.
 
-The scenario's own user classes do the work. An arrival takes an idle user (picked by the classes' weights; a new one when
+The scenario's own user classes do the work. An arrival takes an idle user (picked by the classes' shares; a new one when
 none is idle), which performs one task without its wait time, in a greenlet of its own. The first request of an arrival
 counts from the intended start; later requests of the same task from their own start. Up to `max_concurrency` arrivals
 run at a time in one process; beyond it an arrival is dropped and counted.
@@ -53,19 +53,28 @@ class ArrivalCounts:
         return {"due": self.due, "started": self.started, "late": self.late, "dropped": self.dropped}
 
 
+def shares_of(user_classes: list[type[User]], most_users: int) -> list[float]:
+    """How many of `most_users` would be of each class, which is its share of the arrivals: `fixed_count` counts users, so
+    next to weights it means nothing without their number. As in a closed load, the others share the rest by weight."""
+    rest = max(0, most_users - sum(user_class.fixed_count for user_class in user_classes))
+    weights = sum(user_class.weight for user_class in user_classes if not user_class.fixed_count)
+    shares = (user_class.fixed_count or rest * user_class.weight / max(weights, 1e-9) for user_class in user_classes)
+    return [max(share, 1e-9) for share in shares]
+
+
 class UserPool:
     """Idle users of the scenario's classes; each has its own task sets, so that sequences go on where they were."""
 
-    def __init__(self, environment, user_classes: list[type[User]]) -> None:
+    def __init__(self, environment, user_classes: list[type[User]], most_users: int) -> None:
         self._environment = environment
         self._classes = user_classes
-        self._weights = [max(user_class.fixed_count or user_class.weight, 1e-9) for user_class in user_classes]
+        self._shares = shares_of(user_classes, most_users)
         self._idle: dict[type[User], deque[User]] = {user_class: deque() for user_class in user_classes}
         self._task_sets: dict[User, DefaultTaskSet] = {}  # of every user there is
         self._started: set[User] = set()
 
     def take(self) -> User:
-        user_class = random.choices(self._classes, self._weights)[0]
+        user_class = random.choices(self._classes, self._shares)[0]
         idle = self._idle[user_class]
         return idle.pop() if idle else self._new(user_class)
 
@@ -110,7 +119,7 @@ class ArrivalDriver(User):
 
     def run(self) -> None:  # type: ignore[misc]
         self._state = LOCUST_STATE_RUNNING
-        self._pool = UserPool(self.environment, self.pool_classes)
+        self._pool = UserPool(self.environment, self.pool_classes, self.max_concurrency * self.processes)
         group = Group()
         try:
             self._send_arrivals(group)
