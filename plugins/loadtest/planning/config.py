@@ -200,16 +200,26 @@ def _targets(path: Path) -> list[Target]:
             problems.append(f"{place} must be a mapping such as {{p95_ms: 100}}")
             continue
         for metric, limit in limits.items():
-            if metric not in TARGET_METRICS:
-                problems.append(f"{place}: there is no metric {metric!r}; allowed are {', '.join(TARGET_METRICS)}")
-                continue
             try:
-                targets.append(Target(endpoint=endpoint, metric=metric, limit=limit))
-            except ValidationError as error:
-                problems += [f"{place}, {metric}: {message_of(problem)}{got(limit)}" for problem in error.errors()]
+                targets.append(_target(endpoint, metric, limit))
+            except ValueError as error:
+                problems.append(f"{place}{error}")
     if problems:
         raise refusal(path, problems)
     return targets
+
+
+def _target(endpoint: str | None, metric: Any, limit: Any) -> Target:
+    """One limit; raises ValueError with what follows the endpoint in a sentence."""
+    if metric not in TARGET_METRICS:
+        raise ValueError(f": there is no metric {metric!r}; allowed are {', '.join(TARGET_METRICS)}")
+    try:
+        target = Target(endpoint=endpoint, metric=metric, limit=limit)
+    except ValidationError as error:
+        raise ValueError(f", {metric}: {message_of(error.errors()[0])}{got(limit)}") from None
+    if metric == "error_rate" and target.limit >= 1:  # not refused by Target: plans of earlier runs may hold it
+        raise ValueError(f", {metric}: no error rate is above 100%; give a share such as 0.01, or 1%{got(limit)}")
+    return target
 
 
 def _known(folder: Path, name: str, kind: str) -> Path:

@@ -163,13 +163,6 @@ class Target(Record):
             raise ValueError("a rate is a number of requests per second, such as 50")
         return value if metric == "rps" else parse_ms(value)
 
-    @field_validator("limit")
-    @classmethod
-    def _can_be_missed(cls, value: float, known: ValidationInfo) -> float:
-        if known.data.get("metric") == "error_rate" and value >= 1:
-            raise ValueError("no error rate is above 100%; give a share such as 0.01, or 1%")
-        return value
-
 
 class Mute(Record):
     """A known matter that is recorded and shown, but does not count until it expires."""
