@@ -315,7 +315,7 @@ def test_a_failed_stage_is_the_reason(tmp_path: Path) -> None:
     folder.load.unlink()
     verdict = conclude(folder, failure="the backend was not healthy within 30 s: connection refused.")
     assert verdict.sentence == "invalid: the load never ran: the backend was not healthy within 30 s: connection refused"
-    assert verdict.recommendations[0].title == "Run it again after fixing what stopped it"
+    assert verdict.recommendations[0].title == "Find out why the backend was not healthy"
     check_folder = write_run(tmp_path / "other", make_plan(targets=TARGETS), {"GET /a": latencies(20)})
     check(check_folder)
     assert conclude(check_folder, failure="a confirmation run failed").outcome is Outcome.INVALID
