@@ -116,7 +116,7 @@ def test_slowdowns(include: Path, capsys: pytest.CaptureFixture[str], slowdown: 
         ("scenarios/toy/targets.yaml", "endpoints: [a]", "endpoints must be a mapping"),
         ("scenarios/toy/targets.yaml", "{1: 2, a: 3}", "allowed are endpoints and total"),
         ("scenarios/toy/targets.yaml", "endpoints: {GET /: {p95: 100}}", "metric"),
-        ("scenarios/toy/targets.yaml", "endpoints: {GET /: {p95_ms: 100ms}}", "limit"),
+        ("scenarios/toy/targets.yaml", "endpoints: {GET /: {p95_ms: soon}}", "a duration is a number with a unit"),
         ("scenarios/toy/targets.yaml", "endpoints: {GET /: {p95_ms: .nan}}", "finite"),
         ("scenarios/toy/scenario.yaml", "grouping: [{match: '(', name: x}]", "regular expression"),
     ],

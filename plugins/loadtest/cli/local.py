@@ -91,7 +91,7 @@ def run(
     load_s = planned_load_s(followed.folder)
     print(
         f"DAG run: {followed.state}, {followed.wall_s:.0f} s from queued to finished; "
-        f"time outside the load: {followed.wall_s - load_s:.1f} s"
+        f"time outside the load: {max(0.0, followed.wall_s - load_s):.1f} s"
     )
     sys.exit(exit_code(followed.verdict.outcome, strict=strict))
 

@@ -61,7 +61,7 @@ def run(
 
         print_run(outcome.folder)
         wall_s = time.time() - psutil.Process().create_time()
-        print(f"Time outside the load: {wall_s - planned_load_s(outcome.folder):.1f} s of {wall_s:.1f} s")
+        print(f"Time outside the load: {max(0.0, wall_s - planned_load_s(outcome.folder)):.1f} s of {wall_s:.1f} s")
     for problem in outcome.problems:
         Console(stderr=True).print(f"Not done: {problem}", style="yellow", markup=False)
     sys.exit(exit_code(outcome.verdict.outcome, strict=strict))
