@@ -290,7 +290,7 @@ def test_keyboard_and_screen_reader_find_their_way(browser, airflow, session, ru
                 break
         assert reached[0] == "Stop…"
         page.keyboard.press("Enter")
-        expect(page.get_by_role("heading", level=1)).to_contain_text("p95 +31 %")
+        expect(page.get_by_role("heading", level=1)).to_contain_text("became 31 % slower (p95")
 
 
 def test_who_may_not_stop_a_load_is_told(browser, airflow, session, runs_root):
