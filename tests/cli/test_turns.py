@@ -17,6 +17,8 @@ from loadtest.load.job import SupervisorRecord
 from loadtest.load.models import LoadResult
 from tests.support.small_include import build_include
 
+pytestmark = pytest.mark.slow
+
 PLUGINS = Path(__file__).parents[2] / "plugins"
 Start = Callable[[str], subprocess.Popen[str]]
 

@@ -232,8 +232,7 @@ def test_damaged_run_folders_are_named_and_hide_nothing(browser, airflow, sessio
         assert str(runs_root) not in page.locator("main").inner_text()
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("width", [1280, 390])
+@pytest.mark.parametrize(("width", "scheme"), [(1280, "light"), (390, "dark")])
 def test_readable_at_every_width_in_either_scheme(browser, airflow, session, runs_root, width, scheme):
     for number, outcome in enumerate(("pass", "inconclusive", "warn", "fail")):
         build_run_folder(runs_root, outcome=outcome, run_id=f"run-{number}")
