@@ -106,9 +106,9 @@ def run_dags(duration_s: int, runs: int) -> list[float]:
     """Whole DAG runs on one warm Airflow, from queued to finished."""
     from rich.console import Console
 
+    from loadtest.airflow_api.local import LocalAirflow
     from loadtest.cli.dag_run import follow, start_run
     from loadtest.cli.watch import TerminalWatcher
-    from loadtest.local_airflow import LocalAirflow
     from loadtest.settings import settings
 
     seconds = []

@@ -12,8 +12,8 @@ from pathlib import Path
 import httpx
 import pytest
 
-from loadtest.airflow_client import AirflowClient
-from loadtest.local_airflow import LocalAirflow, free_port
+from loadtest.airflow_api.client import AirflowClient
+from loadtest.airflow_api.local import LocalAirflow, free_port
 from loadtest.settings import settings
 from tests.support.small_include import TOY, build_include
 

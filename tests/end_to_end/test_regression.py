@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from upath import UPath
 
-from loadtest.airflow_client import AirflowClient
+from loadtest.airflow_api.client import AirflowClient
 from loadtest.baselines.models import BaselineFile
 from loadtest.gate.models import RegressionReport, Verdict
 from loadtest.run_folder import RunFolder

@@ -11,12 +11,12 @@ import psutil
 import pytest
 from upath import UPath
 
-from loadtest.airflow_client import AirflowClient, DagRun
+from loadtest.airflow_api.client import AirflowClient, DagRun
+from loadtest.airflow_api.local import LocalAirflow
 from loadtest.backend.models import BackendState
 from loadtest.errors import ConfigurationError
 from loadtest.gate.models import Verdict
 from loadtest.load.run import find_live_load
-from loadtest.local_airflow import LocalAirflow
 from loadtest.run_folder import RunFolder
 from loadtest.settings import settings
 from loadtest.vocabulary import Outcome, RunStatus

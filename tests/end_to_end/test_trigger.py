@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from loadtest.airflow_client import AirflowClient
-from loadtest.local_airflow import USERNAME, LocalAirflow
+from loadtest.airflow_api.client import AirflowClient
+from loadtest.airflow_api.local import USERNAME, LocalAirflow
 from loadtest.settings import settings
 
 pytestmark = [pytest.mark.airflow, pytest.mark.timeout(400)]

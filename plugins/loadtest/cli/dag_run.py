@@ -10,7 +10,7 @@ from typing import Any
 
 from upath import UPath
 
-from loadtest.airflow_client import AirflowClient, DagRun
+from loadtest.airflow_api.client import AirflowClient, DagRun
 from loadtest.cli.watch import TerminalWatcher
 from loadtest.errors import ConfigurationError
 from loadtest.gate.models import Verdict

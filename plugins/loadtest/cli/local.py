@@ -8,10 +8,10 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from loadtest.airflow_client import DagRun
+from loadtest.airflow_api.client import DagRun
+from loadtest.airflow_api.local import USERNAME, LocalAirflow, RunningAirflow
 from loadtest.cli.interrupts import Interrupts
 from loadtest.errors import EXIT_INTERRUPTED, InfrastructureError, LoadTestError
-from loadtest.local_airflow import USERNAME, LocalAirflow, RunningAirflow
 from loadtest.settings import settings
 
 app = typer.Typer(help="The project's own Airflow.", no_args_is_help=True)

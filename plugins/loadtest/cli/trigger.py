@@ -45,7 +45,7 @@ def trigger(
     Log in with LOADTEST_AIRFLOW_TOKEN, or LOADTEST_AIRFLOW_USERNAME and LOADTEST_AIRFLOW_PASSWORD. Without --strict the
     exit code is 0 whatever the verdict; 2 if the request itself is wrong or Airflow cannot be reached.
     """
-    from loadtest.airflow_client import AirflowClient
+    from loadtest.airflow_api.client import AirflowClient
     from loadtest.cli.trigger_follow import fetch_files, follow, give_up_overtaken, report_created, show_verdict
     from loadtest.vocabulary import exit_code
 

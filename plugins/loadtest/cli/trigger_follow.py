@@ -12,7 +12,7 @@ import zipfile
 from pathlib import Path
 from urllib.parse import quote
 
-from loadtest.airflow_client import AirflowClient, AirflowUnavailableError, DagRun
+from loadtest.airflow_api.client import AirflowClient, AirflowUnavailableError, DagRun
 from loadtest.errors import ConfigurationError
 from loadtest.gate.models import Verdict
 from loadtest.reporting.escape import plain

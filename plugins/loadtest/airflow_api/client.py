@@ -7,8 +7,8 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from loadtest.airflow_answers import AirflowUnavailableError, DagRun, TaskInstance, detail_of, json_of, path_part
-from loadtest.airflow_connection import AirflowConnection
+from loadtest.airflow_api.answers import AirflowUnavailableError, DagRun, TaskInstance, detail_of, json_of, path_part
+from loadtest.airflow_api.connection import AirflowConnection
 from loadtest.errors import ConfigurationError
 
 MAX_DOWNLOAD_BYTES = 2 * 1024**3

@@ -13,7 +13,7 @@ from typing import Any, Self, TypeVar
 import httpx
 from tenacity import Retrying, retry_if_exception_type, stop_after_attempt, wait_exponential_jitter
 
-from loadtest.airflow_answers import AirflowUnavailableError, detail_of, json_of, parse_url
+from loadtest.airflow_api.answers import AirflowUnavailableError, detail_of, json_of, parse_url
 from loadtest.errors import ConfigurationError
 
 T = TypeVar("T")

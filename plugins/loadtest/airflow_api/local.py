@@ -18,7 +18,7 @@ from pathlib import Path
 
 import httpx
 
-from loadtest.airflow_client import AirflowClient
+from loadtest.airflow_api.client import AirflowClient
 from loadtest.errors import ConfigurationError, InfrastructureError
 from loadtest.files import FileModel, write_text
 from loadtest.processes import ProcessIdentity, free_port, stop_group
