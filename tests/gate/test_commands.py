@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from loadtest.gate.commands import overrides_of
+from loadtest.gate.advice.commands import overrides_of
 from tests.gate.run_facts import make_plan
 
 

@@ -6,8 +6,8 @@ from datetime import timedelta
 
 import pytest
 
+from loadtest.gate.advice.recommendations import recommend
 from loadtest.gate.models import Comparison, Finding
-from loadtest.gate.recommendations import recommend
 from loadtest.gate.validity import judge_validity
 from loadtest.gate.validity_facts import Usual
 from loadtest.load.abort import describe

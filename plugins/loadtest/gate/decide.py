@@ -11,12 +11,12 @@ from loadtest.analysis.models import Analysis, EndpointMetrics, FailureGroup, Ru
 from loadtest.baselines.models import Baseline
 from loadtest.baselines.store import baseline_path, matching_baseline, refreshing_runs
 from loadtest.errors import ConfigurationError
-from loadtest.gate.commands import overrides_of
+from loadtest.gate.advice.commands import overrides_of
+from loadtest.gate.advice.recommendations import recommend
 from loadtest.gate.criteria import apply_mutes, judge_required
 from loadtest.gate.failures import judge_failures
 from loadtest.gate.latency_bounds import latency_bounds
 from loadtest.gate.models import Comparison, Detectable, EndpointSummary, Finding, RegressionReport, RunSummary
-from loadtest.gate.recommendations import recommend
 from loadtest.gate.steady_samples import EndpointSamples, read_steady_samples
 from loadtest.gate.targets import judge_targets
 from loadtest.gate.validity import judge_validity

@@ -13,10 +13,10 @@ from typing import TypeVar
 from loadtest.analysis.models import DataContract, RunMetrics
 from loadtest.errors import ConfigurationError
 from loadtest.files import AnyPath, FileModel
-from loadtest.gate.commands import overrides_of
+from loadtest.gate.advice.commands import overrides_of
+from loadtest.gate.advice.recommendations import recommend
 from loadtest.gate.coverage import cover
 from loadtest.gate.models import Comparison, Coverage, Finding, Recommendation, RegressionReport, Verdict
-from loadtest.gate.recommendations import recommend
 from loadtest.gate.validity import judge_missing_load, judge_validity
 from loadtest.gate.wording import plural
 from loadtest.load.models import LoadResult

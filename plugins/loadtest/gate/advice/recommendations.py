@@ -9,11 +9,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from loadtest.analysis.models import RunMetrics
+from loadtest.gate.advice.recommendation_facts import Facts
+from loadtest.gate.advice.recommendations_open import baseline_next, settle_coverage, settle_suspicion, settle_targets
+from loadtest.gate.advice.recommendations_server import missed_targets, server_side
+from loadtest.gate.advice.repairs import repair_measurement
 from loadtest.gate.models import Comparison, Finding, Recommendation, RunSummary
-from loadtest.gate.recommendation_facts import Facts
-from loadtest.gate.recommendations_open import baseline_next, settle_coverage, settle_suspicion, settle_targets
-from loadtest.gate.recommendations_server import missed_targets, server_side
-from loadtest.gate.repairs import repair_measurement
 from loadtest.gate.wording import change, listing, percent, subject
 from loadtest.planning.models import Plan
 from loadtest.vocabulary import Criterion, Outcome
@@ -33,7 +33,7 @@ def recommend(
 ) -> tuple[Recommendation, ...]:
     """At most six recommendations, most urgent first, each with its evidence and next step. Works without a baseline.
 
-    `overrides`: options that the suggested commands need to repeat this plan, see `loadtest.gate.commands`.
+    `overrides`: options that the suggested commands need to repeat this plan, see `loadtest.gate.advice.commands`.
     """
     facts = Facts(plan, tuple(f for f in findings if f.counts), comparison, metrics, baseline, overrides)
     if any(f.outcome is Outcome.INVALID for f in facts.counted):

@@ -7,8 +7,8 @@ import re
 from collections.abc import Iterator
 
 from loadtest.baselines.store import collect_command
+from loadtest.gate.advice.recommendation_facts import Facts
 from loadtest.gate.models import Recommendation
-from loadtest.gate.recommendation_facts import Facts
 from loadtest.gate.targets import QUANTILE_OF
 from loadtest.gate.wording import listing, percent, plural, subject
 from loadtest.planning.quantities import format_duration

@@ -8,8 +8,8 @@ from statistics import fmean
 
 from loadtest.analysis.models import EndpointMetrics
 from loadtest.analysis.server_share import OUTSIDE, SlowdownShares, mean_parts, slowdown_shares
+from loadtest.gate.advice.recommendation_facts import Facts
 from loadtest.gate.models import Recommendation
-from loadtest.gate.recommendation_facts import Facts
 from loadtest.gate.wording import ms, percent, plural, subject
 from loadtest.vocabulary import Criterion, Outcome
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
+from loadtest.gate.advice.recommendation_facts import Facts
 from loadtest.gate.models import Finding, Recommendation
-from loadtest.gate.recommendation_facts import Facts
 from loadtest.gate.wording import listing
 from loadtest.planning.models import Plan
 from loadtest.vocabulary import Outcome
