@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 
-from loadtest.gate.criteria import apply_mutes, judge_required, tolerance_of
 from loadtest.gate.models import Finding
+from loadtest.gate.rules.criteria import apply_mutes, judge_required, tolerance_of
 from loadtest.planning.models import Criteria, EndpointCriteria, Mute
 from loadtest.vocabulary import Criterion, Evidence, Outcome
 from tests.gate.run_facts import make_endpoint, make_metrics, make_plan

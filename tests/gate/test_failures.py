@@ -7,9 +7,9 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from loadtest.analysis.models import EndpointMetrics, FailureGroup
-from loadtest.gate.criteria import apply_mutes
-from loadtest.gate.failures import judge_failures
 from loadtest.gate.models import Finding
+from loadtest.gate.rules.criteria import apply_mutes
+from loadtest.gate.rules.failures import judge_failures
 from loadtest.planning.models import Mute, Target
 from loadtest.vocabulary import Criterion, Evidence, Outcome
 from tests.gate.run_facts import STARTED_AT, make_endpoint, make_metrics, make_plan

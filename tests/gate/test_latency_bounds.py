@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from loadtest.gate.bounds import mean_bounds, quantile_bounds
-from loadtest.gate.latency_bounds import latency_bounds
+from loadtest.gate.rules.latency_bounds import latency_bounds
 from loadtest.gate.steady_samples import EndpointSamples
 from loadtest.planning.models import Target
 

@@ -9,10 +9,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from loadtest.gate.latency_bounds import latency_bounds
 from loadtest.gate.models import EndpointSummary, Finding, RunSummary
+from loadtest.gate.rules.latency_bounds import latency_bounds
+from loadtest.gate.rules.targets import judge_targets
 from loadtest.gate.steady_samples import EndpointSamples
-from loadtest.gate.targets import judge_targets
 from loadtest.planning.models import Target
 from loadtest.vocabulary import Evidence, Outcome
 from tests.gate.run_facts import HOST, STARTED_AT, make_endpoint, make_metrics, make_plan

@@ -8,8 +8,8 @@ import pytest
 
 from loadtest.gate.advice.recommendations import recommend
 from loadtest.gate.models import Comparison, Finding
-from loadtest.gate.validity import judge_validity
-from loadtest.gate.validity_facts import Usual
+from loadtest.gate.rules.validity import judge_validity
+from loadtest.gate.rules.validity_facts import Usual
 from loadtest.load.abort import describe
 from loadtest.load.models import AbortFacts, ArrivalFacts, HealthFacts, StopReason
 from loadtest.planning.models import AbortCriterion, LoadModel

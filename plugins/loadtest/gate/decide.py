@@ -13,14 +13,14 @@ from loadtest.baselines.store import baseline_path, matching_baseline, refreshin
 from loadtest.errors import ConfigurationError
 from loadtest.gate.advice.commands import overrides_of
 from loadtest.gate.advice.recommendations import recommend
-from loadtest.gate.criteria import apply_mutes, judge_required
-from loadtest.gate.failures import judge_failures
-from loadtest.gate.latency_bounds import latency_bounds
 from loadtest.gate.models import Comparison, Detectable, EndpointSummary, Finding, RegressionReport, RunSummary
+from loadtest.gate.rules.criteria import apply_mutes, judge_required
+from loadtest.gate.rules.failures import judge_failures
+from loadtest.gate.rules.latency_bounds import latency_bounds
+from loadtest.gate.rules.targets import judge_targets
+from loadtest.gate.rules.validity import judge_validity
+from loadtest.gate.rules.validity_facts import Usual
 from loadtest.gate.steady_samples import EndpointSamples, read_steady_samples
-from loadtest.gate.targets import judge_targets
-from loadtest.gate.validity import judge_validity
-from loadtest.gate.validity_facts import Usual
 from loadtest.load.models import LoadResult, StopReason
 from loadtest.planning.models import Mute, Plan
 from loadtest.run_folder import RunFolder

@@ -15,9 +15,9 @@ from loadtest.errors import ConfigurationError
 from loadtest.files import AnyPath, FileModel
 from loadtest.gate.advice.commands import overrides_of
 from loadtest.gate.advice.recommendations import recommend
-from loadtest.gate.coverage import cover
 from loadtest.gate.models import Comparison, Coverage, Finding, Recommendation, RegressionReport, Verdict
-from loadtest.gate.validity import judge_missing_load, judge_validity
+from loadtest.gate.rules.coverage import cover
+from loadtest.gate.rules.validity import judge_missing_load, judge_validity
 from loadtest.gate.wording import plural
 from loadtest.load.models import LoadResult
 from loadtest.planning.models import Plan
@@ -44,7 +44,7 @@ def judge_run(plan: Plan, findings: Sequence[Finding], comparison: Comparison | 
     """The run's outcome from its findings (gate.md "The run's verdict").
 
     invalid > fail > warn over the findings that count. What remains is a pass if there is proof for enough of what was
-    judged (`loadtest.gate.coverage`), else inconclusive; also if nothing was judged at all, or if a suspicion was not settled.
+    judged (`loadtest.gate.rules.coverage`), else inconclusive; also if nothing was judged at all, or if a suspicion was not settled.
     """
     ordered = tuple(sorted(findings, key=_severity))
     counted = [finding for finding in ordered if finding.counts]

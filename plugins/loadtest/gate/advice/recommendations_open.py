@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from loadtest.baselines.store import collect_command
 from loadtest.gate.advice.recommendation_facts import Facts
 from loadtest.gate.models import Recommendation
-from loadtest.gate.targets import QUANTILE_OF
+from loadtest.gate.rules.targets import QUANTILE_OF
 from loadtest.gate.wording import listing, percent, plural, subject
 from loadtest.planning.quantities import format_duration
 from loadtest.vocabulary import Criterion, Evidence, Outcome

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from loadtest.gate.models import Finding
-from loadtest.gate.validity_facts import Facts, invalid, warn
+from loadtest.gate.rules.validity_facts import Facts, invalid, warn
 from loadtest.gate.wording import ms, percent, plural
 from loadtest.load.doubts import TOLERATED_SHARE
 from loadtest.load.models import WorkerFacts

@@ -10,9 +10,9 @@ from collections.abc import Iterator
 
 from loadtest.analysis.models import RunMetrics
 from loadtest.gate.models import Finding
-from loadtest.gate.validity_facts import Facts, Usual, invalid, warn
-from loadtest.gate.validity_generator import judge_clocks, judge_generator, judge_samples
-from loadtest.gate.validity_load import judge_tasks, judge_throughput, judge_unanswered, judge_users, judge_workers
+from loadtest.gate.rules.validity_facts import Facts, Usual, invalid, warn
+from loadtest.gate.rules.validity_generator import judge_clocks, judge_generator, judge_samples
+from loadtest.gate.rules.validity_load import judge_tasks, judge_throughput, judge_unanswered, judge_users, judge_workers
 from loadtest.gate.wording import metric_label, plural, quantity
 from loadtest.load.abort import criteria_of, describe
 from loadtest.load.models import LoadResult, StopReason
