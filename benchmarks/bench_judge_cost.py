@@ -21,8 +21,8 @@ import pyarrow.parquet as pq
 from benchmarks.figures import figure
 from loadtest.gate.comparison import compare
 from loadtest.gate.models import RunSummary
-from loadtest.gate.steady_samples import read_steady_samples
-from loadtest.gate.summary import summarize_endpoint
+from loadtest.gate.statistics.steady_samples import read_steady_samples
+from loadtest.gate.statistics.summary import summarize_endpoint
 from loadtest.load.models import LoadResult, StopReason
 from loadtest.planning.models import Criteria, HostClass, LoadModel
 

@@ -19,7 +19,7 @@ import numpy as np
 from benchmarks.simulator.noise import ENDPOINTS
 from benchmarks.simulator.runs import Effects, Pool
 from benchmarks.simulator.trials import Trial
-from loadtest.gate.summary import TAIL_SHARE
+from loadtest.gate.statistics.summary import TAIL_SHARE
 
 USUAL_LIMIT = float(np.log(1.20))
 LEAST_EFFECT = float(np.log(1.05))

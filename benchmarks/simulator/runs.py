@@ -15,7 +15,7 @@ import numpy as np
 
 from benchmarks.simulator.noise import ENDPOINTS, LOG_SIGMA, MEDIAN_MS, SHARES, Noise, ProfileShape, student_t
 from loadtest.gate.models import EndpointSummary, RunSummary
-from loadtest.gate.summary import TAIL_SHARE, summarize_arrays
+from loadtest.gate.statistics.summary import TAIL_SHARE, summarize_arrays
 from loadtest.planning.models import HostClass
 
 HOST = HostClass(cpu_model="simulated", cores=8, memory_gib=16, os="linux", python="3.11", locust="2.47", executor="local")

@@ -6,7 +6,7 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from loadtest.gate.bounds import error_rate_bounds, quantile_bounds, rate_bounds
+from loadtest.gate.statistics.bounds import error_rate_bounds, quantile_bounds, rate_bounds
 
 
 @settings(max_examples=60, deadline=None)

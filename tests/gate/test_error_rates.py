@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from scipy.stats import nbinom
 
 from loadtest.gate.comparison import compare
-from loadtest.gate.error_rates import compare_errors, dispersion, p_more_errors, upper_rate
+from loadtest.gate.statistics.error_rates import compare_errors, dispersion, p_more_errors, upper_rate
 from loadtest.planning.models import Criteria
 from loadtest.vocabulary import Criterion, Outcome
 from tests.gate.simulated_summaries import NAMES, make_baseline, make_run

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from loadtest.gate.fit import LEAST_NOISE, fit_metric, huber_location, score, shrink_variances
+from loadtest.gate.statistics.fit import LEAST_NOISE, fit_metric, huber_location, score, shrink_variances
 
 RUNS, ENDPOINTS = 8, 9
 WITHIN = 1e-4

@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from loadtest.gate.bounds import mean_bounds, quantile_bounds
 from loadtest.gate.rules.latency_bounds import latency_bounds
-from loadtest.gate.steady_samples import EndpointSamples
+from loadtest.gate.statistics.bounds import mean_bounds, quantile_bounds
+from loadtest.gate.statistics.steady_samples import EndpointSamples
 from loadtest.planning.models import Target
 
 SIZES = {"GET /a": 4000, "GET /b": 70, "GET /never succeeded": 0}

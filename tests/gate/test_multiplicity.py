@@ -7,8 +7,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import false_discovery_control
 
-from loadtest.gate.judged_metrics import WEIGHTS
-from loadtest.gate.multiplicity import benjamini_hochberg, over_metrics_and_endpoints
+from loadtest.gate.statistics.judged_metrics import WEIGHTS
+from loadtest.gate.statistics.multiplicity import benjamini_hochberg, over_metrics_and_endpoints
 
 p_values = st.lists(st.floats(0, 1), min_size=1, max_size=30)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from loadtest.gate.fit import fit_metric, spread_around_trend
+from loadtest.gate.statistics.fit import fit_metric, spread_around_trend
 
 ENDPOINTS, RUNS = 9, 8
 WITHIN = 1e-5

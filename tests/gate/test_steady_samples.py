@@ -11,8 +11,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from loadtest.errors import ConfigurationError
-from loadtest.gate import steady_samples
-from loadtest.gate.steady_samples import read_steady_samples
+from loadtest.gate.statistics import steady_samples
+from loadtest.gate.statistics.steady_samples import read_steady_samples
 from tests.gate.run_facts import DURATION_S, RAMP_S, STARTED_AT, make_load
 
 NAMES = ("GET /a", "GET /b", "POST /never")

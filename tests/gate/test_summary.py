@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from loadtest.gate.summary import quantile, summarize_arrays, summarize_endpoint, summarize_run
+from loadtest.gate.statistics.summary import quantile, summarize_arrays, summarize_endpoint, summarize_run
 from tests.gate.simulated_summaries import FIRST_RUN, HOST
 
 latencies = st.lists(st.floats(0.001, 1e6), min_size=2, max_size=300)

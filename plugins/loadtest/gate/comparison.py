@@ -7,15 +7,15 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from loadtest.gate.comparability import Basis, comparable_runs
-from loadtest.gate.detectable import smallest_detectable
-from loadtest.gate.fit import LEAST_BASELINE_RUNS
-from loadtest.gate.global_factor import GlobalFactor, common_factor
-from loadtest.gate.judge import Judgement, judge
-from loadtest.gate.judged_metrics import TYPICAL
 from loadtest.gate.models import Comparison, Coverage, Detectable, Finding, RunSummary
 from loadtest.gate.rules.endpoint_findings import Judging, endpoint_findings, is_proven
 from loadtest.gate.rules.run_findings import error_findings, global_findings, throughput_finding
+from loadtest.gate.statistics.comparability import Basis, comparable_runs
+from loadtest.gate.statistics.detectable import smallest_detectable
+from loadtest.gate.statistics.fit import LEAST_BASELINE_RUNS
+from loadtest.gate.statistics.global_factor import GlobalFactor, common_factor
+from loadtest.gate.statistics.judge import Judgement, judge
+from loadtest.gate.statistics.judged_metrics import TYPICAL
 from loadtest.planning.models import Criteria
 from loadtest.vocabulary import Criterion, Outcome
 

@@ -20,7 +20,7 @@ from loadtest.gate.rules.latency_bounds import latency_bounds
 from loadtest.gate.rules.targets import judge_targets
 from loadtest.gate.rules.validity import judge_validity
 from loadtest.gate.rules.validity_facts import Usual
-from loadtest.gate.steady_samples import EndpointSamples, read_steady_samples
+from loadtest.gate.statistics.steady_samples import EndpointSamples, read_steady_samples
 from loadtest.load.models import LoadResult, StopReason
 from loadtest.planning.models import Mute, Plan
 from loadtest.run_folder import RunFolder
@@ -96,7 +96,7 @@ def _read(folder: RunFolder) -> _Run:
 def _summary(plan: Plan, load: LoadResult, metrics: RunMetrics, samples: Mapping[str, EndpointSamples]) -> RunSummary | None:
     """What a baseline stores of the run, and what the server reported of each endpoint: a later slowdown can then be
     split into its parts. None if no request started in the steady phase."""
-    from loadtest.gate.summary import summarize_endpoint
+    from loadtest.gate.statistics.summary import summarize_endpoint
 
     measured = {row.endpoint: _where_time_goes(row) for row in metrics.endpoints}
 

@@ -13,12 +13,12 @@ from dataclasses import dataclass
 import numpy as np
 
 from loadtest.gate import ratio_wording as wording
-from loadtest.gate.comparability import LEAST_RUNS, comparable_runs
 from loadtest.gate.comparison import known_endpoints
-from loadtest.gate.fit import fit_metric, score
-from loadtest.gate.global_factor import LEAST_ENDPOINTS, probe_time
-from loadtest.gate.judged_metrics import PROVING, TYPICAL, values
 from loadtest.gate.models import Finding, RunSummary
+from loadtest.gate.statistics.comparability import LEAST_RUNS, comparable_runs
+from loadtest.gate.statistics.fit import fit_metric, score
+from loadtest.gate.statistics.global_factor import LEAST_ENDPOINTS, probe_time
+from loadtest.gate.statistics.judged_metrics import PROVING, TYPICAL, values
 from loadtest.vocabulary import Criterion, Outcome
 
 SMALLEST_SHIFT = float(np.log(1.05))

@@ -8,10 +8,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from loadtest.gate import ratio_wording as wording
-from loadtest.gate.comparability import Basis
-from loadtest.gate.judge import SUSPECT_LEVEL, Judgement
-from loadtest.gate.judged_metrics import METRICS, P95, PROVING, TESTED, TYPICAL, JudgedMetric, values
 from loadtest.gate.models import EndpointSummary, Finding, RunSummary
+from loadtest.gate.statistics.comparability import Basis
+from loadtest.gate.statistics.judge import SUSPECT_LEVEL, Judgement
+from loadtest.gate.statistics.judged_metrics import METRICS, P95, PROVING, TESTED, TYPICAL, JudgedMetric, values
 from loadtest.vocabulary import Criterion, Outcome
 
 WARN_LEVEL = 0.02

@@ -12,9 +12,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from loadtest.analysis.quantiles import bucket_of
-from loadtest.gate.bounds import Bounds, mean_bounds, quantile_bounds, quantile_ranks
 from loadtest.gate.rules.targets import QUANTILE_OF
-from loadtest.gate.steady_samples import EndpointSamples
+from loadtest.gate.statistics.bounds import Bounds, mean_bounds, quantile_bounds, quantile_ranks
+from loadtest.gate.statistics.steady_samples import EndpointSamples
 from loadtest.planning.models import Target
 
 _BUCKET_BITS = 14

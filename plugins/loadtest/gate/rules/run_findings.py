@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 
 from loadtest.gate import ratio_wording as wording
-from loadtest.gate.error_rates import ErrorRate, compare_errors
-from loadtest.gate.global_factor import GLOBAL_LEVEL, GLOBAL_SUSPECT_LEVEL, GlobalFactor
 from loadtest.gate.models import Finding
 from loadtest.gate.rules.endpoint_findings import Judging
+from loadtest.gate.statistics.error_rates import ErrorRate, compare_errors
+from loadtest.gate.statistics.global_factor import GLOBAL_LEVEL, GLOBAL_SUSPECT_LEVEL, GlobalFactor
 from loadtest.vocabulary import Criterion, Outcome
 
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from loadtest.analysis.models import EndpointMetrics, RunMetrics
-from loadtest.gate.bounds import Bounds, RunSpread, error_rate_bounds, rate_bounds, run_spread, widen
 from loadtest.gate.models import Finding, RunSummary
 from loadtest.gate.rules.failures import LEAST_TO_FAIL
+from loadtest.gate.statistics.bounds import Bounds, RunSpread, error_rate_bounds, rate_bounds, run_spread, widen
 from loadtest.gate.wording import metric_label, plural, quantity, subject
 from loadtest.planning.models import Plan, Target
 from loadtest.vocabulary import Criterion, Evidence, Outcome

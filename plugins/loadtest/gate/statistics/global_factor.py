@@ -13,8 +13,8 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.special import stdtr, stdtrit
 
-from loadtest.gate.fit import MetricFit, Score
 from loadtest.gate.models import RunSummary
+from loadtest.gate.statistics.fit import MetricFit, Score
 
 GLOBAL_LEVEL = 0.005
 GLOBAL_SUSPECT_LEVEL = 0.02

@@ -15,7 +15,7 @@ import numpy as np
 from scipy.special import betainc
 
 from loadtest.gate.models import RunSummary
-from loadtest.gate.multiplicity import benjamini_hochberg
+from loadtest.gate.statistics.multiplicity import benjamini_hochberg
 
 ERROR_LEVEL = 0.002
 LEAST_RISE = 0.002  # 0.2 points

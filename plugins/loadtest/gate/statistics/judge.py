@@ -14,10 +14,10 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.special import stdtr, stdtrit
 
-from loadtest.gate.fit import MetricFit, Score, fit_metric, score
-from loadtest.gate.judged_metrics import METRICS, TESTED, WEIGHTS, JudgedMetric, values
 from loadtest.gate.models import RunSummary
-from loadtest.gate.multiplicity import over_metrics_and_endpoints
+from loadtest.gate.statistics.fit import MetricFit, Score, fit_metric, score
+from loadtest.gate.statistics.judged_metrics import METRICS, TESTED, WEIGHTS, JudgedMetric, values
+from loadtest.gate.statistics.multiplicity import over_metrics_and_endpoints
 
 SUSPECT_LEVEL = 0.15
 AGREE_LEVEL = 0.005  # of the fresh runs alone, unadjusted

@@ -10,9 +10,9 @@ from __future__ import annotations
 import numpy as np
 from scipy.special import stdtrit
 
-from loadtest.gate.judge import SUSPECT_LEVEL, Judgement
-from loadtest.gate.judged_metrics import PROVING, TESTED
 from loadtest.gate.models import Detectable
+from loadtest.gate.statistics.judge import SUSPECT_LEVEL, Judgement
+from loadtest.gate.statistics.judged_metrics import PROVING, TESTED
 
 POWER = 0.80
 
