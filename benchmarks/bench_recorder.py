@@ -56,7 +56,7 @@ from pathlib import Path
 import numpy as np, psutil
 from geventhttpclient.header import Headers
 from loadtest.load.convert import convert_streams
-from loadtest.load.recorder import Recorder
+from loadtest.load.inside_locust.recorder import Recorder
 
 root, requests, seed = Path(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3])
 rng = np.random.default_rng(seed)
@@ -107,7 +107,7 @@ import sys
 from pathlib import Path
 import numpy as np, pyarrow.parquet as pq
 from loadtest.load.convert import convert_streams
-from loadtest.load.recorder import Recorder
+from loadtest.load.inside_locust.recorder import Recorder
 
 root, median_ms, seed = Path(sys.argv[1]), float(sys.argv[2]), int(sys.argv[3])
 raw = np.random.default_rng(seed).lognormal(np.log(median_ms), 0.3, 50_000)

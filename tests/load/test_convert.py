@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 
 from loadtest.load import convert, streams, tail
 from loadtest.load.convert import MAX_NAMES, UNKNOWN, Conversion, convert_streams
-from loadtest.load.stream_writer import OTHER
+from loadtest.load.inside_locust.stream_writer import OTHER
 from loadtest.load.streams import SAMPLE, SERVER_RECORD
 from loadtest.load.tail import SAMPLE_DTYPE, SERVER_DTYPE
 

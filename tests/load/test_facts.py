@@ -7,9 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from loadtest.load import self_observation, tail
+from loadtest.load import tail
 from loadtest.load.convert import Conversion, WorkerStream
 from loadtest.load.facts import ProcessFacts, worker_facts
+from loadtest.load.inside_locust import self_observation
 from loadtest.load.job import LoadJob
 from loadtest.load.models import LoadResult, WorkerFacts
 from loadtest.load.result import Observed, load_result

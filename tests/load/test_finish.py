@@ -11,9 +11,9 @@ from upath import UPath
 
 from loadtest.load.facts import ProcessFacts
 from loadtest.load.finish import finish_attempt
+from loadtest.load.inside_locust.recorder import Recorder
 from loadtest.load.job import LoadJob, Scratch, run_folder_of
 from loadtest.load.models import LoadResult, StopReason
-from loadtest.load.recorder import Recorder
 from loadtest.load.result import Observed
 from loadtest.load.tail import WorkerTail
 from tests.load.plans import plan_of, write_scenario

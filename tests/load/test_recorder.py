@@ -16,8 +16,8 @@ from hypothesis import strategies as st
 
 from loadtest.load import streams
 from loadtest.load.convert import Conversion, convert_streams
-from loadtest.load.recorder import MAX_CACHED_NAMES, Recorder, describe_error
-from loadtest.load.stream_writer import OTHER
+from loadtest.load.inside_locust.recorder import MAX_CACHED_NAMES, Recorder, describe_error
+from loadtest.load.inside_locust.stream_writer import OTHER
 
 START = 2_000_000_000
 
@@ -184,7 +184,7 @@ def test_names_without_number_do_not_fill_the_memory(tmp_path: Path) -> None:
 
 
 def test_too_many_endpoints_become_one_more(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("loadtest.load.recorder.MAX_ENDPOINTS", 3)
+    monkeypatch.setattr("loadtest.load.inside_locust.recorder.MAX_ENDPOINTS", 3)
     recorder = recorder_at(tmp_path)
     for name in "abcdef":
         request(recorder, f"/{name}")

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from loadtest.load.server_timing import parse_server_timing
+from loadtest.load.inside_locust.server_timing import parse_server_timing
 
 
 @pytest.mark.parametrize(

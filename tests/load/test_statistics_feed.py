@@ -10,7 +10,7 @@ import sys
 SCRIPT = """
 import json, random
 from locust.stats import RequestStats
-from loadtest.load.statistics_feed import Requests, StatisticsFeed
+from loadtest.load.inside_locust.statistics_feed import Requests, StatisticsFeed
 
 random.seed(7)
 ours, theirs = RequestStats(), RequestStats()

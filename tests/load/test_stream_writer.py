@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from loadtest.load import streams
-from loadtest.load.stream_writer import StreamWriter
+from loadtest.load.inside_locust.stream_writer import StreamWriter
 
 
 @pytest.fixture

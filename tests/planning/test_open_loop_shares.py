@@ -9,7 +9,7 @@ import pytest
 PROGRAM = """
 import json, sys
 from locust import User
-from loadtest.load.open_loop import shares_of
+from loadtest.load.inside_locust.open_loop import shares_of
 
 classes = [type("User", (User,), {"abstract": True} | options) for options in json.loads(sys.argv[1])]
 shares = shares_of(classes, int(sys.argv[2]))

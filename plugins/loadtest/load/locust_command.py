@@ -18,7 +18,7 @@ from loadtest.load import streams
 from loadtest.load.agent_config import AgentConfig
 from loadtest.load.job import Scratch
 
-PLUGIN = Path(__file__).resolve().parent / "locust_plugin" / "loadtest_recorder.py"
+PLUGIN = Path(__file__).resolve().parent / "inside_locust" / "loadtest_recorder.py"
 EXIT_CODE_ON_ERRORS = 3  # requests failed, which is a measurement; 1 and 2 stay set-up and usage errors
 DEFAULT_MASTER_PORT = 5557
 KEPT_VARIABLES = ("PATH", "LANG", "LC_ALL", "TZ", "TMPDIR", "SSL_CERT_FILE", "SSL_CERT_DIR", "REQUESTS_CA_BUNDLE")
@@ -75,7 +75,7 @@ def scrubbed_environment(scratch: Scratch, worker: str) -> dict[str, str]:
 
 def common_arguments(config: AgentConfig) -> list[str]:
     return [
-        *(sys.executable, "-m", "loadtest.load.locust_process"),
+        *(sys.executable, "-m", "loadtest.load.inside_locust.locust_process"),
         *("-f", f"{config.locustfile},{PLUGIN}"),
         *("--host", config.base_url),
         *("--stop-timeout", f"{config.stop_timeout_s:g}"),

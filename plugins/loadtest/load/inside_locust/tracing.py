@@ -12,7 +12,7 @@ import requests.exceptions
 from geventhttpclient.client import HTTPClient
 from locust.clients import LocustHttpAdapter
 
-from loadtest.load.recorder import Recorder
+from loadtest.load.inside_locust.recorder import Recorder
 
 HEADER = "traceparent"
 

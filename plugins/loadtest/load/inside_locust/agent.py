@@ -23,12 +23,12 @@ from locust.runners import MasterRunner, WorkerRunner
 
 from loadtest.load import streams
 from loadtest.load.agent_config import AgentConfig
-from loadtest.load.open_loop import ArrivalCounts, use_open_loop
-from loadtest.load.recorder import Recorder, describe_error
-from loadtest.load.self_observation import NAP_S, SelfObservation
-from loadtest.load.shipping import CONFIG_OPTION, SLOTS_OPTION, STOP, Receiver, Shipper, stream_folder
-from loadtest.load.tracing import trace_requests
-from loadtest.load.user_patches import desynchronize_users, stop_waiting_users_safely
+from loadtest.load.inside_locust.open_loop import ArrivalCounts, use_open_loop
+from loadtest.load.inside_locust.recorder import Recorder, describe_error
+from loadtest.load.inside_locust.self_observation import NAP_S, SelfObservation
+from loadtest.load.inside_locust.shipping import CONFIG_OPTION, SLOTS_OPTION, STOP, Receiver, Shipper, stream_folder
+from loadtest.load.inside_locust.tracing import trace_requests
+from loadtest.load.inside_locust.user_patches import desynchronize_users, stop_waiting_users_safely
 
 logger = logging.getLogger(__name__)
 

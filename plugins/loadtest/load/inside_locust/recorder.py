@@ -1,6 +1,6 @@
 """Records every request of a Locust process, next to an unchanged scenario: low cost, flat memory, little lost on a kill.
 
-Loaded into Locust by `locust_plugin/loadtest_recorder.py`. Standard library and Locust's own dependencies only.
+Loaded into Locust by `loadtest_recorder.py`. Standard library and Locust's own dependencies only.
 
 The listener of each request only takes down what it was told; the work is done for BATCH requests at once. Measured in a
 running Locust, where each request finds cold caches, this costs a third of doing the same work request by request.
@@ -23,11 +23,11 @@ from gevent import getcurrent
 from geventhttpclient.header import Headers as FastHeaders
 
 from loadtest.load import streams
-from loadtest.load.exemplars import Slowest
 from loadtest.load.grouping import EndpointNames
-from loadtest.load.server_timing import component_name, parse_server_timing
-from loadtest.load.statistics_feed import Requests, StatisticsFeed
-from loadtest.load.stream_writer import NameTable, StreamWriter
+from loadtest.load.inside_locust.exemplars import Slowest
+from loadtest.load.inside_locust.server_timing import component_name, parse_server_timing
+from loadtest.load.inside_locust.statistics_feed import Requests, StatisticsFeed
+from loadtest.load.inside_locust.stream_writer import NameTable, StreamWriter
 from loadtest.load.streams import MAX_U16, MAX_U32, NO_ERROR, SAMPLE, SERVER_RECORD
 
 BATCH = 64  # worked off in a fraction of a millisecond, so that the event loop is not held up

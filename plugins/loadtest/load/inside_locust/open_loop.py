@@ -32,9 +32,9 @@ from locust.exception import (
 )
 from locust.user.task import LOCUST_STATE_RUNNING, LOCUST_STATE_STOPPING, DefaultTaskSet, TaskSet
 
-from loadtest.load.recorder import INTENDED
+from loadtest.load.inside_locust.recorder import INTENDED
+from loadtest.load.inside_locust.shipping import SLOTS_OPTION
 from loadtest.load.schedule import Schedule
-from loadtest.load.shipping import SLOTS_OPTION
 
 logger = logging.getLogger(__name__)
 

@@ -3,6 +3,6 @@
 Without the environment variable LOADTEST_RECORDER (set by the supervisor) and outside a worker it does nothing.
 """
 
-from loadtest.load.agent import install
+from loadtest.load.inside_locust.agent import install
 
 install()
