@@ -155,7 +155,7 @@ def make_run(folder: Path, rows: int, seed: int) -> None:
     fields = ["start_us", "latency_us", "late_us", "endpoint", "error", "status", "response_bytes", "users", "worker"]
     types = [pa.int64(), pa.uint32(), pa.uint32(), names, names, pa.uint16(), pa.uint32(), pa.uint16(), names]
     schema = pa.schema([*zip(fields, types, strict=True), ("server_app_us", pa.uint32()), ("server_db_us", pa.uint32())])
-    # as the load stage writes it (loadtest.load.convert)
+    # as the load stage writes it (loadtest.load.supervision.convert)
     with pq.ParquetWriter(
         folder / "samples.parquet",
         schema,

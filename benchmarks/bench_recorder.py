@@ -55,7 +55,7 @@ import json, sys, time
 from pathlib import Path
 import numpy as np, psutil
 from geventhttpclient.header import Headers
-from loadtest.load.convert import convert_streams
+from loadtest.load.supervision.convert import convert_streams
 from loadtest.load.inside_locust.recorder import Recorder
 
 root, requests, seed = Path(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3])
@@ -106,7 +106,7 @@ EXACT = """
 import sys
 from pathlib import Path
 import numpy as np, pyarrow.parquet as pq
-from loadtest.load.convert import convert_streams
+from loadtest.load.supervision.convert import convert_streams
 from loadtest.load.inside_locust.recorder import Recorder
 
 root, median_ms, seed = Path(sys.argv[1]), float(sys.argv[2]), int(sys.argv[3])

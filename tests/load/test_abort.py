@@ -9,7 +9,7 @@ import pytest
 from loadtest.errors import ConfigurationError
 from loadtest.load.abort import AbortWatch, check_endpoints, describe
 from loadtest.load.live import Counts, LiveStats, bucket_of
-from loadtest.load.tail import SAMPLE_DTYPE
+from loadtest.load.supervision.tail import SAMPLE_DTYPE
 from loadtest.planning.models import AbortCriterion, Plan
 from tests.load.plans import plan_of, write_scenario
 

@@ -1,8 +1,8 @@
 from __future__ import annotations
 
-from loadtest.load.doubts import doubts_so_far
-from loadtest.load.facts import ProcessFacts
 from loadtest.load.models import HealthFacts
+from loadtest.load.supervision.doubts import doubts_so_far
+from loadtest.load.supervision.facts import ProcessFacts
 
 
 def process(*seconds: dict[str, object]) -> ProcessFacts:

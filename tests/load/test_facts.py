@@ -7,13 +7,13 @@ from pathlib import Path
 
 import pytest
 
-from loadtest.load import tail
-from loadtest.load.convert import Conversion, WorkerStream
-from loadtest.load.facts import ProcessFacts, worker_facts
 from loadtest.load.inside_locust import self_observation
 from loadtest.load.job import LoadJob
 from loadtest.load.models import LoadResult, WorkerFacts
-from loadtest.load.result import Observed, load_result
+from loadtest.load.supervision import tail
+from loadtest.load.supervision.convert import Conversion, WorkerStream
+from loadtest.load.supervision.facts import ProcessFacts, worker_facts
+from loadtest.load.supervision.result import Observed, load_result
 from tests.load.plans import plan_of, write_scenario
 
 STARTED = 2_000_000_000.0

@@ -9,13 +9,13 @@ import pyarrow.parquet as pq
 import pytest
 from upath import UPath
 
-from loadtest.load.facts import ProcessFacts
-from loadtest.load.finish import finish_attempt
 from loadtest.load.inside_locust.recorder import Recorder
 from loadtest.load.job import LoadJob, Scratch, run_folder_of
 from loadtest.load.models import LoadResult, StopReason
-from loadtest.load.result import Observed
-from loadtest.load.tail import WorkerTail
+from loadtest.load.supervision.facts import ProcessFacts
+from loadtest.load.supervision.finish import finish_attempt
+from loadtest.load.supervision.result import Observed
+from loadtest.load.supervision.tail import WorkerTail
 from tests.load.plans import plan_of, write_scenario
 
 

@@ -8,7 +8,7 @@ import threading
 
 import pytest
 
-from loadtest.load import host_probe
+from loadtest.load.supervision import host_probe
 
 
 def test_both_measurements_are_fractions_of_a_second() -> None:

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from loadtest.load import log_capture
 from loadtest.load.failures import start_failure
+from loadtest.load.supervision import log_capture
 
 
 def test_a_log_without_end_keeps_its_beginning_its_end_and_the_number_between(

@@ -192,7 +192,7 @@ def is_supervisor(process: psutil.Process, scratch: Path) -> bool:
         command = process.cmdline()
     except psutil.Error:
         return False
-    return "loadtest.load.supervisor" in command and command[-1].startswith(str(scratch))
+    return "loadtest.load.supervision.supervisor" in command and command[-1].startswith(str(scratch))
 
 
 def test_a_start_that_cannot_be_recorded_leaves_no_load_behind(tmp_path: Path, server: CountingServer, own_scratch: Path) -> None:

@@ -14,12 +14,13 @@ from pathlib import Path
 
 import pytest
 
-from loadtest.load import streams, watch
+from loadtest.load import streams
 from loadtest.load.job import LoadJob, Scratch, agent_config
 from loadtest.load.locust_command import LocustProcess
 from loadtest.load.models import Progress
-from loadtest.load.result import Observed
-from loadtest.load.watch import LoadWatch
+from loadtest.load.supervision import watch
+from loadtest.load.supervision.result import Observed
+from loadtest.load.supervision.watch import LoadWatch
 from tests.load.plans import plan_of, write_scenario
 
 SECOND = {"length_s": 0.1, "busy": 0.2, "overshoots_us": [], "clock_step_ms": 0.0, "users": 1, "samples": 0, "in_flight": 0}

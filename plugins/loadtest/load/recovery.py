@@ -5,12 +5,12 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 from loadtest.errors import ConfigurationError
-from loadtest.load.facts import ProcessFacts
-from loadtest.load.finish import conclude, finish_attempt
 from loadtest.load.job import LoadJob, Scratch
 from loadtest.load.models import LoadResult
-from loadtest.load.result import Observed
-from loadtest.load.tail import WorkerTail
+from loadtest.load.supervision.facts import ProcessFacts
+from loadtest.load.supervision.finish import conclude, finish_attempt
+from loadtest.load.supervision.result import Observed
+from loadtest.load.supervision.tail import WorkerTail
 
 
 def recover_attempt(scratch: Scratch) -> LoadResult | None:

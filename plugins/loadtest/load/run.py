@@ -111,7 +111,7 @@ def _spawn_supervisor(scratch: Scratch) -> subprocess.Popen[bytes]:
     try:
         with scratch.supervisor_log.open("ab") as log:
             return subprocess.Popen(
-                [sys.executable, "-m", "loadtest.load.supervisor", str(scratch.path)],
+                [sys.executable, "-m", "loadtest.load.supervision.supervisor", str(scratch.path)],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.DEVNULL,
                 stderr=log,

@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from loadtest.gate.models import Finding
 from loadtest.gate.rules.validity_facts import Facts, invalid, warn
 from loadtest.gate.wording import ms, percent, plural
-from loadtest.load.doubts import TOLERATED_SHARE
 from loadtest.load.models import WorkerFacts
+from loadtest.load.supervision.doubts import TOLERATED_SHARE
 
 MOST_SATURATED_SHARE = TOLERATED_SHARE  # of the steady phase
 MOST_OVERSHOOT_MS = 5.0

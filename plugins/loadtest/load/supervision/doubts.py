@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from loadtest.load.facts import SATURATED_BUSY_SHARE, ProcessFacts
 from loadtest.load.models import HealthFacts
+from loadtest.load.supervision.facts import SATURATED_BUSY_SHARE, ProcessFacts
 
 RECENT_S = 60
 TOLERATED_SHARE = 0.10  # of the last minute saturated

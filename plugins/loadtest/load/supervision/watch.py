@@ -11,17 +11,17 @@ from typing import Protocol
 from loadtest.load import locust_command, streams
 from loadtest.load.abort import AbortWatch, criteria_of
 from loadtest.load.agent_config import AgentConfig
-from loadtest.load.doubts import doubts_so_far
-from loadtest.load.facts import ProcessFacts
 from loadtest.load.failures import start_failure
 from loadtest.load.job import OVERTIME_S, STOP_AFTER_S, LoadJob, Scratch, start_wait_s
 from loadtest.load.live import LiveStats
 from loadtest.load.models import HealthFacts
-from loadtest.load.progress import ProgressWriter
-from loadtest.load.result import Observed
-from loadtest.load.tail import WorkerTail
+from loadtest.load.supervision.doubts import doubts_so_far
+from loadtest.load.supervision.facts import ProcessFacts
+from loadtest.load.supervision.progress import ProgressWriter
+from loadtest.load.supervision.result import Observed
+from loadtest.load.supervision.tail import WorkerTail
 
-log = logging.getLogger("loadtest.load.watch")
+log = logging.getLogger("loadtest.load.supervision.watch")
 
 SILENT_S = 6.0  # a worker of which no facts came for so long is lost
 FRESH_S = 2.0  # facts come each second

@@ -1,4 +1,4 @@
-"""The detached process that runs one load attempt from start to load.json: `python -m loadtest.load.supervisor <scratch>`.
+"""The detached process that runs one load attempt from start to load.json: `python -m loadtest.load.supervision.supervisor <scratch>`.
 
 It outlives the caller (a CLI, an Airflow task), so that a retry can rejoin it: it sends no load before it hears that it is
 recorded. SIGTERM stops the load within seconds and keeps the data; if it is killed, Locust notices and quits.
@@ -20,16 +20,17 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from loadtest.load import host_probe, locust_command
+from loadtest.load import locust_command
 from loadtest.load.job import STARTED, LoadJob, Scratch, agent_config, files_trouble
-from loadtest.load.log_capture import LogCapture
+from loadtest.load.supervision import host_probe
+from loadtest.load.supervision.log_capture import LogCapture
 
 if TYPE_CHECKING:
-    from loadtest.load.result import Observed
+    from loadtest.load.supervision.result import Observed
 
 CONFIRMED_WITHIN_S = 60.0
 
-log = logging.getLogger("loadtest.load.supervisor")
+log = logging.getLogger("loadtest.load.supervision.supervisor")
 
 
 class StopRequest:
@@ -78,9 +79,9 @@ def supervise(scratch: Scratch) -> None:
 
     import pyarrow.parquet  # noqa: F401 (for the conversion: its import must not come after the load)
 
-    from loadtest.load.finish import finish_attempt
-    from loadtest.load.result import Observed
-    from loadtest.load.watch import LoadWatch
+    from loadtest.load.supervision.finish import finish_attempt
+    from loadtest.load.supervision.result import Observed
+    from loadtest.load.supervision.watch import LoadWatch
 
     observed = Observed(started_at=began, error=error, signaled=stop_request.came)
     watch = LoadWatch(job, scratch, config, processes, observed, stop_request)

@@ -18,7 +18,7 @@ from loadtest.load import streams
 from loadtest.load.inside_locust.stream_writer import OTHER
 from loadtest.load.models import Exemplar
 from loadtest.load.streams import MAX_U32
-from loadtest.load.tail import SAMPLE_DTYPE, SERVER_DTYPE, WorkerTail, parse_lines, worker_folders
+from loadtest.load.supervision.tail import SAMPLE_DTYPE, SERVER_DTYPE, WorkerTail, parse_lines, worker_folders
 
 ROWS_PER_GROUP = 1_000_000
 EXEMPLARS_PER_ENDPOINT = 5

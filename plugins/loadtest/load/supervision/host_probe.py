@@ -16,7 +16,7 @@ CPU_ROUNDS = 40_000  # about 25 ms
 ROUND_TRIPS = 400  # about 10 ms
 MESSAGE = b"x" * 512
 
-log = logging.getLogger("loadtest.load.host_probe")
+log = logging.getLogger("loadtest.load.supervision.host_probe")
 
 
 def measure_cpu_s() -> float:

@@ -12,11 +12,11 @@ from pathlib import Path
 from upath import UPath
 
 from loadtest.files import is_local
-from loadtest.load.convert import convert_streams
-from loadtest.load.facts import ProcessFacts
 from loadtest.load.job import LoadJob, Scratch, files_trouble, run_folder_of
 from loadtest.load.models import LoadResult
-from loadtest.load.result import Observed, load_result
+from loadtest.load.supervision.convert import convert_streams
+from loadtest.load.supervision.facts import ProcessFacts
+from loadtest.load.supervision.result import Observed, load_result
 
 
 def finish_attempt(job: LoadJob, scratch: Scratch, observed: Observed, processes: Sequence[ProcessFacts]) -> LoadResult:
