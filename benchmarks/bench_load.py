@@ -28,7 +28,7 @@ from loadtest.analysis.models import DataContract
 from loadtest.gate.decide import check
 from loadtest.gate.models import Verdict
 from loadtest.gate.verdict import conclude
-from loadtest.load import run
+from loadtest.load.control import run
 from loadtest.load.models import LoadResult, StopReason
 from loadtest.planning.models import Target
 from loadtest.run_folder import RunFolder

@@ -14,7 +14,7 @@ from upath import UPath
 from loadtest.backend.stop import stop_backend
 from loadtest.errors import LoadTestError
 from loadtest.files import Record, is_local
-from loadtest.load.run import find_live_load, stop_load
+from loadtest.load.control.run import find_live_load, stop_load
 from loadtest.locks import signed_lock
 from loadtest.pipeline import CONFIRMATIONS
 from loadtest.planning.models import Plan

@@ -104,7 +104,7 @@ def measure(
     `before_load` and `after_load` frame the load: where helpers that must not work beside it are frozen and thawed.
     """
     from loadtest.analysis.analyze import analyze
-    from loadtest.load.run import start_load, stop_load, wait_for_load
+    from loadtest.load.control.run import start_load, stop_load, wait_for_load
 
     try:
         base_url = start_and_check_backend(plan, folder, watcher)
@@ -246,7 +246,7 @@ def plan_repeat(plan: Plan, folder: RunFolder, number: int) -> tuple[Plan, RunFo
 
 def _check_before_start(plan: Plan, approve: Callable[[Plan], None] | None) -> None:
     from loadtest.load.abort import check_endpoints
-    from loadtest.load.scenario_check import check_scenario
+    from loadtest.load.control.scenario_check import check_scenario
 
     _check_approval(plan, approve)
     check_endpoints(plan)

@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 from airflow.sdk.exceptions import AirflowException, AirflowFailException
 
+from loadtest.load.control.run import find_live_load
 from loadtest.load.models import StopReason
-from loadtest.load.run import find_live_load
 from loadtest.operators.load import RunLoadOperator
 from loadtest.operators.stage import StageFailures
 from loadtest.run_folder import RunFolder

@@ -18,8 +18,8 @@ from playwright.sync_api import Browser, FrameLocator, Page, expect
 from loadtest.airflow_api.client import AirflowClient
 from loadtest.airflow_api.local import USERNAME, LocalAirflow
 from loadtest.gate.models import Verdict
+from loadtest.load.control.run import find_live_load
 from loadtest.load.models import EndpointProgress, Progress
-from loadtest.load.run import find_live_load
 from loadtest.reporting.report import write_report
 from loadtest.run_folder import RunFolder
 from loadtest.settings import settings

@@ -17,7 +17,7 @@ from loadtest.errors import ConfigurationError
 from loadtest.gate.decide import check
 from loadtest.gate.models import Verdict
 from loadtest.gate.verdict import conclude
-from loadtest.load import run
+from loadtest.load.control import run
 from loadtest.planning.models import Target
 from loadtest.vocabulary import Outcome
 from tests.load.plans import folder_of, plan_of, write_scenario

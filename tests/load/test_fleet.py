@@ -12,7 +12,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from loadtest.load import run
+from loadtest.load.control import run
 from loadtest.load.locust_command import free_port
 from loadtest.load.models import StopReason
 from loadtest.planning.config import files_digest

@@ -18,7 +18,7 @@ import pytest
 
 from loadtest.errors import ConfigurationError, InfrastructureError
 from loadtest.gate.models import Verdict
-from loadtest.load import run
+from loadtest.load.control import run
 from loadtest.load.job import OVERTIME_S, START_TIMEOUT_S, STOP_AFTER_S, supervisor_file
 from loadtest.load.locust_command import PLUGIN, free_port
 from loadtest.load.models import LoadModel, LoadResult, Progress, StopReason
@@ -208,7 +208,7 @@ KILLED_WHILE_RECORDING = """
 import os, signal, sys
 from pathlib import Path
 from loadtest.gate.models import Verdict
-from loadtest.load import run
+from loadtest.load.control import run
 from tests.load.plans import folder_of, plan_of
 
 run.SupervisorRecord.write = lambda record, path: os.kill(os.getpid(), signal.SIGKILL)

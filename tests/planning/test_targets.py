@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from loadtest.errors import ConfigurationError
-from loadtest.load.scenario_check import check_scenario, check_targets
+from loadtest.load.control.scenario_check import check_scenario, check_targets
 from loadtest.planning.config import load_scenario
 from loadtest.planning.models import Target
 from loadtest.settings import Settings, settings

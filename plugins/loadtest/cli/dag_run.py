@@ -80,7 +80,7 @@ def _stage(active: list[Any]) -> str:
 
 def _progress(folder: RunFolder, stage: str) -> Progress | None:
     """The newest attempt's progress while load runs, of this run or of a confirmation."""
-    from loadtest.load.following import current_progress
+    from loadtest.load.control.following import current_progress
 
     if "run_load" in stage:
         return current_progress(folder)

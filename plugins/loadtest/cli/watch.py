@@ -8,7 +8,7 @@ from types import TracebackType
 from rich.console import Console
 from rich.status import Status
 
-from loadtest.load.following import progress_line
+from loadtest.load.control.following import progress_line
 from loadtest.load.models import Progress
 
 LINE_EVERY_S = 5.0

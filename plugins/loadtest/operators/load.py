@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from airflow.sdk import ResumableJobMixin
 
 from loadtest.errors import ConfigurationError, InfrastructureError
-from loadtest.load.following import progress_line
+from loadtest.load.control.following import progress_line
 from loadtest.load.models import LoadResult, Progress, StopReason
 from loadtest.operators.stage import StageOperator
 from loadtest.planning.models import Plan
@@ -33,7 +33,7 @@ class RunLoadOperator(ResumableJobMixin, StageOperator):
         return self.execute_resumable(context)
 
     def submit_job(self, context: Context) -> dict[str, Any]:
-        from loadtest.load.run import find_live_load, start_load
+        from loadtest.load.control.run import find_live_load, start_load
         from loadtest.pipeline import base_url_of
 
         plan = Plan.read(self._folder.plan)
@@ -44,7 +44,7 @@ class RunLoadOperator(ResumableJobMixin, StageOperator):
 
     def get_job_status(self, external_id: Any, context: Context) -> str:
         """Asks whether it runs before it asks for a result: a load that ends in between must not look like neither."""
-        from loadtest.load.run import find_live_load, result_of
+        from loadtest.load.control.run import find_live_load, result_of
 
         attempt = self._folder.attempt(external_id["attempt"])
         live = find_live_load(self._folder)
@@ -61,7 +61,7 @@ class RunLoadOperator(ResumableJobMixin, StageOperator):
 
     def poll_until_complete(self, external_id: Any, context: Context) -> Any:
         """Returns the result: for a rejoined load, what this returns is what the task returns."""
-        from loadtest.load.run import find_live_load, wait_for_load
+        from loadtest.load.control.run import find_live_load, wait_for_load
 
         live = find_live_load(self._folder)
         if live is not None:
@@ -69,7 +69,7 @@ class RunLoadOperator(ResumableJobMixin, StageOperator):
         return self.get_job_result(external_id, context)
 
     def get_job_result(self, external_id: Any, context: Context) -> dict[str, Any]:
-        from loadtest.load.run import result_of
+        from loadtest.load.control.run import result_of
 
         attempt = self._folder.attempt(external_id["attempt"])
         result = result_of(attempt)
@@ -119,7 +119,7 @@ class ConfirmOperator(StageOperator):
 
 def stop_load_of(folder: RunFolder) -> None:
     """End the running load of a run within seconds; its data is kept and says that it was stopped."""
-    from loadtest.load.run import find_live_load, stop_load
+    from loadtest.load.control.run import find_live_load, stop_load
 
     live = find_live_load(folder)
     if live is not None:

@@ -76,7 +76,7 @@ class PrepareRunOperator(StageOperator):
     def run_stage(self, folder: RunFolder, context: Context) -> dict[str, Any]:
         from loadtest.gate.verdict import not_run
         from loadtest.load.abort import check_endpoints
-        from loadtest.load.scenario_check import check_scenario
+        from loadtest.load.control.scenario_check import check_scenario
 
         plan = Plan.read(folder.plan)
         try:

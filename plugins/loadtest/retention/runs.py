@@ -14,7 +14,7 @@ from loadtest.history.models import OpenRegression
 from loadtest.history.queries import known_runs
 from loadtest.history.rebuild import run_folders
 from loadtest.history.regressions import open_regressions
-from loadtest.load.run import find_live_load
+from loadtest.load.control.run import find_live_load
 from loadtest.planning.config import load_environment
 from loadtest.planning.models import Environment, Plan
 from loadtest.planning.quantities import slug_pattern

@@ -18,7 +18,7 @@ from upath import UPath
 from loadtest.backend.databases import drop_database
 from loadtest.errors import LoadTestError
 from loadtest.files import is_local
-from loadtest.load.run import find_live_load
+from loadtest.load.control.run import find_live_load
 from loadtest.retention.artifacts import NOTE, is_link
 from loadtest.retention.models import Deletion, DeletionKind, RetentionNote, SweepPlan, SweepResult
 from loadtest.retention.runs import RunSweep

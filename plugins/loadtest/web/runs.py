@@ -42,7 +42,7 @@ class Run:
     refused: bool = False
 
     def progress(self) -> Progress | None:
-        from loadtest.load.following import current_progress
+        from loadtest.load.control.following import current_progress
 
         return current_progress(self.folder)
 

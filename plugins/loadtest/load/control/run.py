@@ -21,6 +21,7 @@ from pathlib import Path
 from loadtest.errors import ConfigurationError, InfrastructureError
 from loadtest.files import is_local
 from loadtest.load.abort import check_endpoints
+from loadtest.load.control.recovery import recover_attempt
 from loadtest.load.job import (
     STARTED,
     STOP_AFTER_S,
@@ -33,7 +34,6 @@ from loadtest.load.job import (
 )
 from loadtest.load.locust_command import master_port
 from loadtest.load.models import LoadResult, Progress
-from loadtest.load.recovery import recover_attempt
 from loadtest.planning.models import Plan
 from loadtest.processes import ProcessIdentity, stop_group
 from loadtest.run_folder import Attempt, RunFolder

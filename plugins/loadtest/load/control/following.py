@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from loadtest.errors import ConfigurationError
+from loadtest.load.control.run import find_live_load, read_progress
 from loadtest.load.models import Progress
-from loadtest.load.run import find_live_load, read_progress
 from loadtest.planning.quantities import format_duration
 from loadtest.run_folder import RunFolder
 
