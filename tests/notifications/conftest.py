@@ -9,9 +9,9 @@ from github import Auth, Github
 from slack_sdk import WebClient
 from slack_sdk.webhook import WebhookClient
 
-from loadtest.notifications.github_delivery import GitHubSender, connect
+from loadtest.notifications.github.delivery import GitHubSender, connect
 from loadtest.notifications.retrying import RetryPolicy
-from loadtest.notifications.slack_delivery import SlackBot, SlackWebhook
+from loadtest.notifications.slack.delivery import SlackBot, SlackWebhook
 from loadtest.settings import PROJECT_ROOT
 from tests.notifications.github_stub import GitHubStub
 from tests.notifications.http_server import serve

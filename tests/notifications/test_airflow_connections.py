@@ -10,11 +10,11 @@ from types import SimpleNamespace
 import pytest
 
 from loadtest.errors import ConfigurationError, InfrastructureError
-from loadtest.notifications import slack_delivery
 from loadtest.notifications.airflow_connections import connected, notification_config
 from loadtest.notifications.daily_check import check_pipeline
 from loadtest.notifications.notify import links_to, notify_about
-from loadtest.notifications.slack_delivery import SlackBot, SlackWebhook
+from loadtest.notifications.slack import delivery as slack_delivery
+from loadtest.notifications.slack.delivery import SlackBot, SlackWebhook
 from loadtest.planning.models import Plan, TriggerKind
 from tests.notifications.github_stub import GitHubStub
 from tests.notifications.http_server import Answer, Server, serve

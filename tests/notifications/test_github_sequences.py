@@ -11,10 +11,10 @@ from github import Auth, Github
 
 from loadtest.errors import ConfigurationError
 from loadtest.gate.models import Verdict
-from loadtest.notifications import github_delivery
 from loadtest.notifications.delivery import Channels, deliver
-from loadtest.notifications.github_baseline import propose_baseline
-from loadtest.notifications.github_delivery import GitHubSender, connect
+from loadtest.notifications.github import delivery as github_delivery
+from loadtest.notifications.github.baseline import propose_baseline
+from loadtest.notifications.github.delivery import GitHubSender, connect
 from loadtest.notifications.messages import Links
 from loadtest.notifications.models import NotificationConfig
 from loadtest.notifications.retrying import RetryPolicy

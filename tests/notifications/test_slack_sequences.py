@@ -13,7 +13,7 @@ from loadtest.gate.models import Verdict
 from loadtest.notifications.delivery import Channels, deliver
 from loadtest.notifications.messages import Links
 from loadtest.notifications.models import DeliveryStatus, NotificationConfig
-from loadtest.notifications.slack_delivery import SlackBot, SlackWebhook
+from loadtest.notifications.slack.delivery import SlackBot, SlackWebhook
 from loadtest.planning.models import Plan
 from loadtest.run_folder import RunFolder
 from tests.notifications.conftest import QUICK

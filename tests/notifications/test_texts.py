@@ -10,13 +10,14 @@ from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
 from loadtest.gate.models import Recommendation, Verdict
-from loadtest.notifications import github_texts, messages
-from loadtest.notifications.github_texts import Telling
+from loadtest.notifications import messages
+from loadtest.notifications.github import texts as github_texts
+from loadtest.notifications.github.texts import Telling
 from loadtest.notifications.messages import Links
 from loadtest.notifications.models import NotificationConfig
 from loadtest.notifications.policy import decide
 from loadtest.notifications.retrying import retry_after_s
-from loadtest.notifications.slack_text import literal, mrkdwn, web_url
+from loadtest.notifications.slack.text import literal, mrkdwn, web_url
 from tests.notifications.slack_stub import check_message
 from tests.notifications.test_policy import EMPTY, NOW
 from tests.support.run_folders import HOSTILE_TEXTS, build_run_folder

@@ -25,8 +25,8 @@ def propose(
     from github import Auth
 
     from loadtest.baselines.store import baseline_path, read_baselines
-    from loadtest.notifications.github_baseline import propose_baseline
-    from loadtest.notifications.github_delivery import connect
+    from loadtest.notifications.github.baseline import propose_baseline
+    from loadtest.notifications.github.delivery import connect
     from loadtest.settings import settings
 
     token = os.environ.get("LOADTEST_GITHUB_TOKEN")

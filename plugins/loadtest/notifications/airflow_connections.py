@@ -15,12 +15,12 @@ from typing import Any
 from loadtest.errors import ConfigurationError
 from loadtest.files import first_problem
 from loadtest.notifications.delivery import Channels
-from loadtest.notifications.github_delivery import GitHubActions, GitHubSender, connect
-from loadtest.notifications.github_texts import Telling
+from loadtest.notifications.github.delivery import GitHubActions, GitHubSender, connect
+from loadtest.notifications.github.texts import Telling
 from loadtest.notifications.messages import Message
 from loadtest.notifications.models import Action, AlertState, DeliveryStatus, NotificationConfig, SlackReference
 from loadtest.notifications.retrying import DeliveryError
-from loadtest.notifications.slack_delivery import TIMEOUT_S, SlackBot, SlackSender, SlackWebhook
+from loadtest.notifications.slack.delivery import TIMEOUT_S, SlackBot, SlackSender, SlackWebhook
 
 log = logging.getLogger(__name__)
 

@@ -18,8 +18,8 @@ from loadtest.gate.models import Verdict
 from loadtest.history.models import Acknowledgement
 from loadtest.notifications import messages
 from loadtest.notifications.alert_store import AlertStore
-from loadtest.notifications.github_delivery import GitHubActions
-from loadtest.notifications.github_texts import Telling
+from loadtest.notifications.github.delivery import GitHubActions
+from loadtest.notifications.github.texts import Telling
 from loadtest.notifications.messages import Links
 from loadtest.notifications.models import (
     ActionKind,
@@ -31,7 +31,7 @@ from loadtest.notifications.models import (
 )
 from loadtest.notifications.policy import decide
 from loadtest.notifications.retrying import DeliveryError
-from loadtest.notifications.slack_delivery import SlackSender
+from loadtest.notifications.slack.delivery import SlackSender
 from loadtest.planning.models import Plan
 from loadtest.planning.quantities import slug_pattern
 from loadtest.run_folder import RunFolder

@@ -22,7 +22,7 @@ from slack_sdk.models.blocks import (
 
 from loadtest.gate.models import Recommendation, Verdict
 from loadtest.notifications.models import Incident, IncidentKind, Symptom
-from loadtest.notifications.slack_text import fit, literal, mrkdwn, web_url
+from loadtest.notifications.slack.text import fit, literal, mrkdwn, web_url
 from loadtest.reporting import format as show
 from loadtest.vocabulary import Outcome
 

@@ -21,7 +21,7 @@ from loadtest.notifications.alert_store import FOLDER, one_writer, put_aside
 from loadtest.notifications.messages import Message
 from loadtest.notifications.models import SlackReference
 from loadtest.notifications.retrying import DeliveryError
-from loadtest.notifications.slack_delivery import SlackSender
+from loadtest.notifications.slack.delivery import SlackSender
 
 log = logging.getLogger(__name__)
 

@@ -16,11 +16,11 @@ from github import Auth, Github, GithubException
 from github.Issue import Issue
 from github.Repository import Repository
 
-from loadtest.notifications import github_texts as texts
-from loadtest.notifications.github_texts import INCIDENT_LABEL, Telling
+from loadtest.notifications.github import texts
+from loadtest.notifications.github.texts import INCIDENT_LABEL, Telling
 from loadtest.notifications.models import Action, ActionKind, AlertState, DeliveryStatus, Incident
 from loadtest.notifications.retrying import DeliveryError, RetryPolicy, repeat, retry_after_s
-from loadtest.notifications.slack_text import web_url
+from loadtest.notifications.slack.text import web_url
 from loadtest.reporting.escape import plain
 
 T = TypeVar("T")

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from loadtest.gate.models import Recommendation, Verdict
 from loadtest.notifications.messages import Links, said, sentences
 from loadtest.notifications.models import Incident, NotificationConfig
-from loadtest.notifications.slack_text import fit, web_url
+from loadtest.notifications.slack.text import fit, web_url
 from loadtest.reporting import format as show
 from loadtest.reporting.escape import markdown, markdown_code, plain, shorten
 from loadtest.vocabulary import Outcome, RunStatus

@@ -8,7 +8,7 @@ from github import Github, GithubException
 from github.Repository import Repository
 
 from loadtest.errors import ConfigurationError
-from loadtest.notifications.github_delivery import REPOSITORY, GitHubSender
+from loadtest.notifications.github.delivery import REPOSITORY, GitHubSender
 from loadtest.notifications.retrying import RetryPolicy
 from loadtest.planning.quantities import slugify
 from loadtest.reporting.escape import markdown, plain
