@@ -82,7 +82,7 @@ def study(options: argparse.Namespace) -> None:
 def measure_once(users: int, duration_s: int, slowdown: str | None):
     """Summary of one real run."""
     from loadtest.gate.decide import summarize
-    from loadtest.pipeline import SilentWatcher, measure, open_run
+    from loadtest.pipeline.stages import SilentWatcher, measure, open_run
     from loadtest.planning.request import Request
     from loadtest.settings import settings
 

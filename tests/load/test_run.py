@@ -22,7 +22,7 @@ from loadtest.load.control import run
 from loadtest.load.job import OVERTIME_S, START_TIMEOUT_S, STOP_AFTER_S, supervisor_file
 from loadtest.load.locust_command import PLUGIN, free_port
 from loadtest.load.models import LoadModel, LoadResult, Progress, StopReason
-from loadtest.pipeline import SilentWatcher, run_planned
+from loadtest.pipeline.stages import SilentWatcher, run_planned
 from loadtest.run_folder import RunFolder
 from loadtest.vocabulary import Outcome
 from tests.load.plans import folder_of, plan_of, write_scenario

@@ -51,7 +51,7 @@ def check(run: RunArgument, output: FormatOption = Format.TEXT, strict: bool = F
     """Judge a run again: findings and verdict. Exits by the verdict."""
     from loadtest.cli.folders import find_run
     from loadtest.gate.verdict import conclude
-    from loadtest.pipeline import judge
+    from loadtest.pipeline.stages import judge
     from loadtest.vocabulary import exit_code
 
     folder = find_run(run)
@@ -68,7 +68,7 @@ def check(run: RunArgument, output: FormatOption = Format.TEXT, strict: bool = F
 def report(run: RunArgument) -> None:
     """Write report.html, summary.md and junit.xml of a run again."""
     from loadtest.cli.folders import find_run
-    from loadtest.publishing import write_full_report
+    from loadtest.pipeline.stages.publishing import write_full_report
 
     folder = find_run(run)
     write_full_report(folder)

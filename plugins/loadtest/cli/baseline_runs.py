@@ -40,7 +40,7 @@ class Runner:
         self._interrupts.__exit__(kind, error, trace)
 
     def run_one(self, number: int) -> RunFolder:
-        from loadtest.pipeline import run_once
+        from loadtest.pipeline.stages import run_once
 
         request = Request.of(**self._asked, trigger=self._trigger)
         folder = run_once(request, settings(), watcher=self._watcher, approve=self._approve, confirm=False).folder

@@ -32,7 +32,7 @@ def up() -> None:
 @app.command()
 def down() -> None:
     """Stop Airflow, and every load and backend that it left."""
-    from loadtest.leftovers import stop_leftovers
+    from loadtest.pipeline.stages.leftovers import stop_leftovers
 
     LocalAirflow(settings()).stop()
     stop_leftovers(settings())
@@ -60,7 +60,7 @@ def run(
     """One load test through Airflow, which is started for it and stopped after it unless it runs already."""
     from loadtest.cli.dag_run import conf_of, follow, start_run
     from loadtest.cli.watch import TerminalWatcher
-    from loadtest.leftovers import stop_leftovers
+    from loadtest.pipeline.stages.leftovers import stop_leftovers
     from loadtest.vocabulary import exit_code
 
     values = {name: value for name, value in locals().items() if isinstance(value, str)}
@@ -84,7 +84,7 @@ def run(
                 stop_leftovers(settings())
     if followed.folder is None or followed.verdict is None:
         raise InfrastructureError(f"The DAG run ended {followed.state} without a verdict; look at its tasks in Airflow.")
-    from loadtest.pipeline import planned_load_s
+    from loadtest.pipeline.stages import planned_load_s
     from loadtest.reporting.terminal import print_run
 
     print_run(followed.folder)

@@ -37,7 +37,7 @@ def run(
     Exit codes: 0 pass, 1 fail, 2 usage or not run, 3 invalid; with --strict 4 inconclusive and 5 warn.
     """
     from loadtest.cli.watch import TerminalWatcher
-    from loadtest.pipeline import planned_load_s, run_once
+    from loadtest.pipeline.stages import planned_load_s, run_once
     from loadtest.planning.request import Request
     from loadtest.vocabulary import exit_code
 

@@ -15,7 +15,7 @@ LINE_EVERY_S = 5.0
 
 
 class TerminalWatcher:
-    """A `loadtest.pipeline.Watcher`; also a context manager, so that the live line is gone at the end.
+    """A `loadtest.pipeline.stages.Watcher`; also a context manager, so that the live line is gone at the end.
 
     `seconds`: how long each stage took.
     """

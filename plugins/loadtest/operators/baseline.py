@@ -37,7 +37,7 @@ class CollectBaselineOperator(StageOperator):
 
     def run_stage(self, folder: RunFolder, context: Context) -> dict[str, Any]:
         from loadtest.baselines.collecting import collect
-        from loadtest.pipeline import plan_repeat, run_planned
+        from loadtest.pipeline.stages import plan_repeat, run_planned
         from loadtest.planning.quantities import parse_duration_s
 
         plan = Plan.read(folder.plan)

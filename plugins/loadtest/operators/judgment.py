@@ -34,7 +34,7 @@ class JudgeOperator(StageOperator, SkipMixin):
     inherits_from_skipmixin = True
 
     def run_stage(self, folder: RunFolder, context: Context) -> dict[str, Any]:
-        from loadtest.pipeline import judge
+        from loadtest.pipeline.stages import judge
 
         report = judge(folder)
         for finding in report.findings:
@@ -50,7 +50,7 @@ class JudgeConfirmedOperator(StageOperator):
     """Judges the suspect run together with its confirmations."""
 
     def run_stage(self, folder: RunFolder, context: Context) -> dict[str, Any]:
-        from loadtest.pipeline import judge
+        from loadtest.pipeline.stages import judge
 
         report = judge(folder)
         return {"findings": len(report.findings), "confirmations": len(report.confirmation_runs)}

@@ -34,7 +34,7 @@ class RunLoadOperator(ResumableJobMixin, StageOperator):
 
     def submit_job(self, context: Context) -> dict[str, Any]:
         from loadtest.load.control.run import find_live_load, start_load
-        from loadtest.pipeline import base_url_of
+        from loadtest.pipeline.stages import base_url_of
 
         plan = Plan.read(self._folder.plan)
         live = find_live_load(self._folder)
@@ -105,7 +105,7 @@ class ConfirmOperator(StageOperator):
 
     def run_stage(self, folder: RunFolder, context: Context) -> dict[str, Any]:
         from loadtest.backend.stop import stop_backend
-        from loadtest.pipeline import measure, plan_confirmation
+        from loadtest.pipeline.stages import measure, plan_confirmation
 
         if folder.backend_state.exists():
             stop_backend(folder)  # two backends on one host would disturb each other
@@ -140,7 +140,7 @@ class ProgressLog:
 
 
 class LogWatcher:
-    """A `loadtest.pipeline.Watcher` that writes into the task log."""
+    """A `loadtest.pipeline.stages.Watcher` that writes into the task log."""
 
     def __init__(self, log: Any) -> None:
         self._log = log

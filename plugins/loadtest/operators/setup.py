@@ -27,7 +27,7 @@ class ResolvePlanOperator(BaseOperator):
     ui_color = "#e8f1fb"
 
     def execute(self, context: Context) -> dict[str, Any]:
-        from loadtest.pipeline import keep_refused, open_run
+        from loadtest.pipeline.stages import keep_refused, open_run
 
         ti, dag_run = context["ti"], context["dag_run"]
         try:

@@ -16,7 +16,7 @@ from loadtest.errors import LoadTestError
 from loadtest.files import Record, is_local
 from loadtest.load.control.run import find_live_load, stop_load
 from loadtest.locks import signed_lock
-from loadtest.pipeline import CONFIRMATIONS
+from loadtest.pipeline.stages import CONFIRMATIONS
 from loadtest.planning.models import Plan
 from loadtest.run_folder import RunFolder
 from loadtest.settings import Settings, settings

@@ -18,10 +18,10 @@ from loadtest.errors import ConfigurationError, LoadTestError, NotRunError
 from loadtest.files import write_text
 from loadtest.gate.models import RegressionReport, Verdict
 from loadtest.load.models import LoadResult, Progress
+from loadtest.pipeline.stages.publishing import publish
 from loadtest.planning.models import Plan, Trigger, TriggerKind
 from loadtest.planning.request import Request
 from loadtest.planning.resolve import ConnectionLookup, resolve
-from loadtest.publishing import publish
 from loadtest.run_folder import RunFolder
 from loadtest.settings import Settings, settings
 
@@ -190,8 +190,8 @@ def run_planned(
     and a report; before that, in a `not_run` verdict and the error. Of several such runs on a host one measures at a time."""
     from loadtest.analysis.contract_process import ContractProcess
     from loadtest.gate.verdict import conclude, not_run
-    from loadtest.leftovers import turn_to_load
     from loadtest.load.job import files_trouble
+    from loadtest.pipeline.stages.leftovers import turn_to_load
 
     failure: str | None = None
     with ContractProcess() as contract:
