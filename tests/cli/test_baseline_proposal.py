@@ -13,7 +13,7 @@ from loadtest.baselines.candidates import Candidate
 from loadtest.baselines.promotion import promote
 from loadtest.cli.baseline_proposal import propose
 from loadtest.errors import ConfigurationError
-from tests.notifications.github_stub import REPOSITORY, GitHubStub
+from tests.notifications.github.github_stub import REPOSITORY, GitHubStub
 from tests.notifications.http_server import serve
 from tests.support.run_folders import make_baseline_runs
 

@@ -13,9 +13,9 @@ from loadtest.notifications.github.delivery import GitHubSender, connect
 from loadtest.notifications.retrying import RetryPolicy
 from loadtest.notifications.slack.delivery import SlackBot, SlackWebhook
 from loadtest.settings import PROJECT_ROOT
-from tests.notifications.github_stub import GitHubStub
+from tests.notifications.github.github_stub import GitHubStub
 from tests.notifications.http_server import serve
-from tests.notifications.slack_stub import SlackStub
+from tests.notifications.slack.slack_stub import SlackStub
 
 # before anything imports Airflow: it would write its configuration into the user's home
 os.environ.setdefault("AIRFLOW_HOME", str(PROJECT_ROOT / ".airflow"))

@@ -16,9 +16,9 @@ from loadtest.notifications.notify import links_to, notify_about
 from loadtest.notifications.slack import delivery as slack_delivery
 from loadtest.notifications.slack.delivery import SlackBot, SlackWebhook
 from loadtest.planning.models import Plan, TriggerKind
-from tests.notifications.github_stub import GitHubStub
+from tests.notifications.github.github_stub import GitHubStub
 from tests.notifications.http_server import Answer, Server, serve
-from tests.notifications.slack_stub import SlackStub, shown
+from tests.notifications.slack.slack_stub import SlackStub, shown
 from tests.support.run_folders import build_run_folder
 
 

@@ -9,7 +9,7 @@ from loadtest.notifications.delivery import Channels, deliver
 from loadtest.notifications.digest import collect, tell_weekly_digest
 from loadtest.notifications.pipeline_alerts import PipelineAlerts
 from loadtest.notifications.slack.delivery import SlackBot
-from tests.notifications.slack_stub import SlackStub, shown
+from tests.notifications.slack.slack_stub import SlackStub, shown
 from tests.support.run_folders import ENDPOINTS, STARTED_AT, build_run_folder
 
 NOW = STARTED_AT + timedelta(hours=1)

@@ -14,7 +14,7 @@ from loadtest.notifications.pipeline_alerts import PipelineAlerts, check_weekly_
 from loadtest.notifications.retrying import DeliveryError
 from loadtest.notifications.slack.delivery import SlackBot
 from tests.notifications.http_server import Answer
-from tests.notifications.slack_stub import SlackStub, shown
+from tests.notifications.slack.slack_stub import SlackStub, shown
 
 MONDAY = datetime(2026, 11, 23, 2, tzinfo=UTC)
 LONG_AGO = MONDAY - timedelta(days=30)

@@ -11,7 +11,7 @@ from upath import UPath
 
 from loadtest.notifications.trends_message import tell_trends
 from loadtest.trends.compute import compute_trends
-from tests.notifications.slack_stub import SlackStub, shown
+from tests.notifications.slack.slack_stub import SlackStub, shown
 
 
 def test_told_once_a_month(runs_root: Path, tmp_path: Path, slack: SlackStub, monkeypatch: pytest.MonkeyPatch) -> None:

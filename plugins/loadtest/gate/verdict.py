@@ -44,7 +44,8 @@ def judge_run(plan: Plan, findings: Sequence[Finding], comparison: Comparison | 
     """The run's outcome from its findings (gate.md "The run's verdict").
 
     invalid > fail > warn over the findings that count. What remains is a pass if there is proof for enough of what was
-    judged (`loadtest.gate.rules.coverage`), else inconclusive; also if nothing was judged at all, or if a suspicion was not settled.
+    judged (`loadtest.gate.rules.coverage`), else inconclusive; also if nothing was judged at all, or if a suspicion was not
+    settled.
     """
     ordered = tuple(sorted(findings, key=_severity))
     counted = [finding for finding in ordered if finding.counts]

@@ -1,4 +1,7 @@
-"""Starts Locust in a process that ends when its parent does: `python -m loadtest.load.inside_locust.locust_process <locust arguments>`."""
+"""Starts Locust in a process that ends when its parent does.
+
+`python -m loadtest.load.inside_locust.locust_process <locust arguments>`
+"""
 
 from __future__ import annotations
 

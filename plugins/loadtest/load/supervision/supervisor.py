@@ -1,4 +1,6 @@
-"""The detached process that runs one load attempt from start to load.json: `python -m loadtest.load.supervision.supervisor <scratch>`.
+"""The detached process that runs one load attempt from start to load.json.
+
+`python -m loadtest.load.supervision.supervisor <scratch>`
 
 It outlives the caller (a CLI, an Airflow task), so that a retry can rejoin it: it sends no load before it hears that it is
 recorded. SIGTERM stops the load within seconds and keeps the data; if it is killed, Locust notices and quits.

@@ -18,7 +18,7 @@ from loadtest.planning.models import Plan
 from loadtest.run_folder import RunFolder
 from tests.notifications.conftest import QUICK
 from tests.notifications.http_server import Answer
-from tests.notifications.slack_stub import SlackStub, shown
+from tests.notifications.slack.slack_stub import SlackStub, shown
 from tests.support.run_folders import STARTED_AT, build_run_folder
 
 LINKS = Links(

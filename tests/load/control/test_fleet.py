@@ -16,8 +16,8 @@ from loadtest.load.control import run
 from loadtest.load.locust_command import free_port
 from loadtest.load.models import StopReason
 from loadtest.planning.config import files_digest
+from tests.load.control.test_run import until
 from tests.load.plans import folder_of, plan_of, write_scenario
-from tests.load.test_run import until
 from tests.support.http_server import CountingServer
 
 pytestmark = pytest.mark.slow

@@ -1,7 +1,7 @@
 """Makes `github_openapi.json` from GitHub's OpenAPI description: the operations that we use, references resolved.
 
 npm pack @octokit/openapi && tar xzf octokit-openapi-*.tgz
-python -m tests.notifications.update_github_openapi package/generated/api.github.com.json 23.0.2
+python -m tests.notifications.github.update_github_openapi package/generated/api.github.com.json 23.0.2
 """
 
 from __future__ import annotations

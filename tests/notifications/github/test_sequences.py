@@ -20,7 +20,7 @@ from loadtest.notifications.models import NotificationConfig
 from loadtest.notifications.retrying import RetryPolicy
 from loadtest.run_folder import RunFolder
 from tests.notifications.conftest import QUICK
-from tests.notifications.github_stub import REPOSITORY, GitHubStub
+from tests.notifications.github.github_stub import REPOSITORY, GitHubStub
 from tests.notifications.http_server import Answer
 from tests.support.run_folders import ENDPOINTS, STARTED_AT, build_run_folder
 

@@ -220,7 +220,7 @@ def test_a_caller_killed_before_the_load_is_recorded_leaves_none_behind(
     tmp_path: Path, server: CountingServer, own_scratch: Path
 ) -> None:
     locustfile = write_scenario(tmp_path / "scenario")
-    root = Path(__file__).parents[2]
+    root = Path(__file__).parents[3]
     done = subprocess.run(
         [sys.executable, "-c", KILLED_WHILE_RECORDING, str(locustfile), server.base_url, str(tmp_path / "runs")],
         env=os.environ | {"PYTHONPATH": f"{root}:{root / 'plugins'}"},
