@@ -68,7 +68,7 @@ def check(run: RunArgument, output: FormatOption = Format.TEXT, strict: bool = F
 def report(run: RunArgument) -> None:
     """Write report.html, summary.md and junit.xml of a run again."""
     from loadtest.cli.folders import find_run
-    from loadtest.pipeline.stages.publishing import write_full_report
+    from loadtest.pipeline.publishing import write_full_report
 
     folder = find_run(run)
     write_full_report(folder)

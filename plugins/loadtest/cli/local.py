@@ -32,7 +32,7 @@ def up() -> None:
 @app.command()
 def down() -> None:
     """Stop Airflow, and every load and backend that it left."""
-    from loadtest.pipeline.stages.leftovers import stop_leftovers
+    from loadtest.pipeline.leftovers import stop_leftovers
 
     LocalAirflow(settings()).stop()
     stop_leftovers(settings())
@@ -60,7 +60,7 @@ def run(
     """One load test through Airflow, which is started for it and stopped after it unless it runs already."""
     from loadtest.cli.dag_run import conf_of, follow, start_run
     from loadtest.cli.watch import TerminalWatcher
-    from loadtest.pipeline.stages.leftovers import stop_leftovers
+    from loadtest.pipeline.leftovers import stop_leftovers
     from loadtest.vocabulary import exit_code
 
     values = {name: value for name, value in locals().items() if isinstance(value, str)}

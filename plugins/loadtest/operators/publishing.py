@@ -41,7 +41,7 @@ class WriteReportOperator(StageOperator):
     """report.html, summary.md and junit.xml."""
 
     def run_stage(self, folder: RunFolder, context: Context) -> dict[str, Any]:
-        from loadtest.pipeline.stages.publishing import write_full_report
+        from loadtest.pipeline.publishing import write_full_report
 
         write_full_report(folder)
         return {"report": str(folder.report), "summary": str(folder.summary)}

@@ -18,7 +18,7 @@ from loadtest.errors import ConfigurationError, LoadTestError, NotRunError
 from loadtest.files import write_text
 from loadtest.gate.models import RegressionReport, Verdict
 from loadtest.load.models import LoadResult, Progress
-from loadtest.pipeline.stages.publishing import publish
+from loadtest.pipeline.publishing import publish
 from loadtest.planning.models import Plan, Trigger, TriggerKind
 from loadtest.planning.request import Request
 from loadtest.planning.resolve import ConnectionLookup, resolve
@@ -191,7 +191,7 @@ def run_planned(
     from loadtest.analysis.contract_process import ContractProcess
     from loadtest.gate.verdict import conclude, not_run
     from loadtest.load.job import files_trouble
-    from loadtest.pipeline.stages.leftovers import turn_to_load
+    from loadtest.pipeline.leftovers import turn_to_load
 
     failure: str | None = None
     with ContractProcess() as contract:
