@@ -1,14 +1,17 @@
-"""Where things are on this installation, from `LOADTEST_*` environment variables; defaults suit a checkout."""
+"""Where things are on this installation: from `LOADTEST_*` environment variables, else the project around the working
+directory, else the checkout that the package stands in."""
 
 from __future__ import annotations
 
 import os
+import tomllib
 from dataclasses import dataclass
 from pathlib import Path
 
 from upath import UPath
 
-PROJECT_ROOT = Path(__file__).resolve().parents[2]
+PROJECT_ROOT = Path(__file__).resolve().parents[2]  # of a checkout; of an installed package it is no project
+BUILTIN_PROFILES = Path(__file__).resolve().parent / "planning" / "builtin_profiles"
 
 
 @dataclass(frozen=True)
@@ -41,7 +44,7 @@ class Settings:
 
 def settings() -> Settings:
     """Read the environment anew on each call, so that tests and tasks can point elsewhere. An empty variable is like none."""
-    home = Path(os.environ.get("LOADTEST_HOME") or PROJECT_ROOT).resolve()
+    home = Path(os.environ.get("LOADTEST_HOME") or find_project()).resolve()
     scratch = Path(os.environ.get("LOADTEST_SCRATCH") or home / ".loadtest")
     return Settings(
         home=home,
@@ -50,3 +53,26 @@ def settings() -> Settings:
         scratch=scratch,
         database_url=os.environ.get("LOADTEST_DATABASE_URL") or f"sqlite:///{scratch / 'history.db'}",
     )
+
+
+def find_project() -> Path:
+    """The nearest project at or above the working directory; without one this package's checkout, or the working directory
+    itself where the package is installed and has none."""
+    try:
+        here = Path.cwd()
+    except FileNotFoundError:  # it was deleted
+        return PROJECT_ROOT
+    for folder in (here, *here.parents):
+        if is_project(folder):
+            return folder
+    return PROJECT_ROOT if is_project(PROJECT_ROOT) else here
+
+
+def is_project(folder: Path) -> bool:
+    """Whether `loadtest` works on this folder: its pyproject.toml has a table [tool.loadtest], or it has scenarios."""
+    if (folder / "include" / "scenarios").is_dir():
+        return True
+    try:
+        return "loadtest" in tomllib.loads((folder / "pyproject.toml").read_text(encoding="utf-8")).get("tool", {})
+    except (OSError, ValueError):  # none, or somebody else's that is none of our business
+        return False

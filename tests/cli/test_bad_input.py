@@ -42,7 +42,7 @@ def refused(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
 @pytest.mark.parametrize(
     ("options", "words"),
     [
-        (["--profile", "huge"], "Unknown profile 'huge'; known are: light, smoke"),
+        (["--profile", "huge"], "Unknown profile 'huge'; known are: heavy, light"),
         (["--profile", "../smoke"], "Unknown profile"),
         (["--profile", ""], "Unknown profile"),
         (["--environment", "mars"], "Unknown environment 'mars'"),

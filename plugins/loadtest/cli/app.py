@@ -85,10 +85,10 @@ def show(run: RunArgument) -> None:
 
 @app.command()
 def profiles(output: FormatOption = Format.TEXT) -> None:
-    """How much load: the profiles of include/profiles."""
-    from loadtest.planning.config import known_names, load_profile
+    """How much load: the project's own profiles (include/profiles) and those that come with the product."""
+    from loadtest.planning.config import load_profile, profile_names
 
-    found = [load_profile(settings(), name) for name in known_names(settings().profiles)]
+    found = [load_profile(settings(), name) for name in profile_names(settings())]
     if output is Format.JSON:
         print(json.dumps([profile.model_dump(mode="json") for profile in found], indent=2))
         return
@@ -119,6 +119,36 @@ def environments(output: FormatOption = Format.TEXT) -> None:
         approval = "by a person" if environment.needs_approval else "none"
         rows.append((environment.name, target, approval, environment.purpose))
     print_table(("environment", "target", "approval", "purpose"), rows)
+
+
+@app.command()
+def scenarios(output: FormatOption = Format.TEXT) -> None:
+    """What users do: the scenarios of include/scenarios."""
+    from loadtest.planning.config import known_names, load_scenario
+
+    found = [load_scenario(settings(), name) for name in known_names(settings().scenarios)]
+    if output is Format.JSON:
+        print(json.dumps([scenario.model_dump(mode="json") for scenario in found], indent=2))
+        return
+    rows = [(scenario.name, scenario.locustfile, str(len(scenario.targets)), scenario.purpose) for scenario in found]
+    print_table(("scenario", "locustfile", "targets", "purpose"), rows)
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        from importlib.metadata import version
+
+        print(f"loadtest {version('loadtest')}")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version and exit.")
+    ] = False,
+) -> None:
+    pass
 
 
 def _show(folder: RunFolder) -> None:

@@ -6,7 +6,7 @@ from typing import Any
 
 from airflow.sdk import Param
 
-from loadtest.planning.config import known_names
+from loadtest.planning.config import known_names, profile_names
 from loadtest.planning.request import MAX_USERS
 from loadtest.settings import settings
 
@@ -16,7 +16,7 @@ LOAD, JUDGING, CODE = "Load", "Judging", "Code under test"
 def load_params() -> dict[str, Param]:
     """Where, what and how much: shared by every DAG that sends load."""
     places = settings()
-    profiles = known_names(places.profiles)
+    profiles = profile_names(places)
     environments, scenarios = known_names(places.environments), known_names(places.scenarios)
     return {
         "environment": Param(
@@ -33,7 +33,7 @@ def load_params() -> dict[str, Param]:
             enum=[None, *profiles],
             title="Profile",
             section=LOAD,
-            description_md="How much load (`include/profiles/`). Empty: *light* on the schedule, *smoke* otherwise.",
+            description_md="How much load (`loadtest profiles`). Empty: *light* on the schedule, *smoke* otherwise.",
         ),
         "scenario": Param(
             _default("student_api", scenarios),

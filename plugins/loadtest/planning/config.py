@@ -25,7 +25,7 @@ from loadtest.planning.models import (
 )
 from loadtest.planning.problems import got, message_of, problems_of, refusal
 from loadtest.planning.quantities import format_duration, slug_pattern
-from loadtest.settings import Settings
+from loadtest.settings import BUILTIN_PROFILES, Settings
 
 Model = TypeVar("Model", bound=Record)
 
@@ -72,12 +72,24 @@ def known_names(folder: Path) -> list[str]:
     if not folder.is_dir():
         return []
     files = {path.stem for path in folder.glob("*.yaml")}
-    folders = {path.parent.name for path in folder.glob("*/scenario.yaml")}
+    folders = {path.parent.name for file in ("scenario.yaml", "locustfile.py") for path in folder.glob(f"*/{file}")}
     return sorted(files | folders)
 
 
+def profile_names(settings: Settings) -> list[str]:
+    """The project's own profiles and those that come with the product."""
+    return sorted({*known_names(settings.profiles), *known_names(BUILTIN_PROFILES)})
+
+
+def profile_file(settings: Settings, name: str) -> Path:
+    """The file of a known profile: the project's own goes before the product's."""
+    own = settings.profiles / f"{name}.yaml"
+    return own if own.exists() else BUILTIN_PROFILES / f"{name}.yaml"
+
+
 def load_profile(settings: Settings, name: str) -> Profile:
-    path = _known(settings.profiles, name, "profile") / f"{name}.yaml"
+    _check_known(name, profile_names(settings), "profile", settings.profiles)
+    path = profile_file(settings, name)
     profile = _validate(Profile, {"name": name} | read_yaml(path), path)
     _check_load_model(profile, path)
     return _with_duration_of_stages(profile, path) if profile.stages else profile
@@ -142,7 +154,7 @@ def load_environment(settings: Settings, name: str) -> Environment:
 
 def load_scenario(settings: Settings, name: str) -> Scenario:
     folder = _known(settings.scenarios, name, "scenario") / name
-    described = read_yaml(folder / "scenario.yaml")
+    described = read_yaml(folder / "scenario.yaml") if (folder / "scenario.yaml").exists() else {}
     targets = _targets(folder / "targets.yaml")
     criteria = Criteria()
     if (folder / "criteria.yaml").exists():
@@ -223,10 +235,13 @@ def _target(endpoint: str | None, metric: Any, limit: Any) -> Target:
 
 
 def _known(folder: Path, name: str, kind: str) -> Path:
-    names = known_names(folder)
+    _check_known(name, known_names(folder), kind, folder)
+    return folder
+
+
+def _check_known(name: str, names: list[str], kind: str, folder: Path) -> None:
     if not re.fullmatch(slug_pattern, name) or name not in names:
         raise ConfigurationError(f"Unknown {kind} {name[:60]!r}; known are: {', '.join(names) or 'none'} (add one in {folder}).")
-    return folder
 
 
 def _validate(model: type[Model], data: dict[str, Any], path: Path) -> Model:
