@@ -15,7 +15,7 @@ RUN apt-get update \
 WORKDIR /opt/loadtest
 COPY requirements.txt ./
 RUN pip install --no-cache-dir uv && uv pip install --system --no-cache -r requirements.txt
-COPY --chown=airflow:0 pyproject.toml README.md ./
+COPY --chown=airflow:0 pyproject.toml README.md LICENSE ./
 COPY --chown=airflow:0 plugins ./plugins
 COPY --chown=airflow:0 dags ./dags
 COPY --chown=airflow:0 include ./include
