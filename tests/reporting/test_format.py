@@ -6,38 +6,40 @@ from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
 
+from loadtest import wording
 from loadtest.gate.models import Finding
 from loadtest.reporting import format
 from loadtest.vocabulary import Criterion, Evidence, Outcome
 
 
 def test_missing_numbers_are_dashes():
-    functions = (format.ms, format.ms_number, format.percent, format.change, format.change_interval, format.count, format.rate)
+    numbers = (wording.ms, wording.ms_number, wording.percent, wording.number, wording.rate)
+    functions = (*numbers, wording.change, wording.change_interval)
     assert {function(None) for function in functions} == {"–"}
-    assert format.moment(None) == format.clock(None) == format.duration(None) == format.commit(None) == "–"
-    assert format.quantity("p95_ms", None) == "–"
+    assert wording.moment(None) == wording.clock(None) == wording.duration(None) == wording.commit(None) == "–"
+    assert wording.quantity("p95_ms", None) == "–"
 
 
 @pytest.mark.parametrize(("value", "text"), [(0.254, "0.25"), (12.34, "12.3"), (1234.5, "1,234"), (0, "0.00")])
 def test_rates(value, text):
-    assert format.rate(value) == text
+    assert wording.rate(value) == text
 
 
 def test_an_interval_of_changes_has_one_unit():
-    assert format.change_interval((0.14, 0.5)) == "+14 to +50 %"
-    assert format.change_interval((-0.061, 0.09)) == "-6 to +9 %"
+    assert wording.change_interval((0.14, 0.5)) == "+14 to +50 %"
+    assert wording.change_interval((-0.061, 0.09)) == "-6 to +9 %"
 
 
 def test_times_are_utc_whatever_zone_they_came_in():
     there = datetime(2026, 11, 23, 4, 0, 8, tzinfo=timezone(timedelta(hours=2)))
-    assert format.moment(there) == "2026-11-23 02:00:08 UTC"
-    assert format.clock(there) == "02:00:08"
-    assert format.moment(datetime(2026, 11, 23, 2, 0, 8)) == format.moment(datetime(2026, 11, 23, 2, 0, 8, tzinfo=UTC))
+    assert wording.moment(there) == "2026-11-23 02:00:08 UTC"
+    assert wording.clock(there) == "02:00:08"
+    assert wording.moment(datetime(2026, 11, 23, 2, 0, 8)) == wording.moment(datetime(2026, 11, 23, 2, 0, 8, tzinfo=UTC))
 
 
 def test_hashes_are_short_and_tags_whole():
-    assert format.commit("6a1d209c4e5f60718293a4b5c6d7e8f901234567") == "6a1d209c4e"
-    assert format.commit("release-2026.11") == "release-2026.11"
+    assert wording.commit("6a1d209c4e5f60718293a4b5c6d7e8f901234567") == "6a1d209c4e"
+    assert wording.commit("release-2026.11") == "release-2026.11"
 
 
 def test_targets_name_their_direction():
@@ -102,8 +104,8 @@ def test_a_regression_in_plain_words(changes, words):
 
 
 def test_a_sentence_ends_with_a_stop():
-    assert format.sentence("8 not (cannot exclude +38 %)") == "8 not (cannot exclude +38 %)."
-    assert format.sentence("it ended (see the log.)") == "It ended (see the log.)"
+    assert wording.sentence("8 not (cannot exclude +38 %)") == "8 not (cannot exclude +38 %)."
+    assert wording.sentence("it ended (see the log.)") == "It ended (see the log.)"
 
 
 def test_the_numbers_of_a_finding():

@@ -291,12 +291,12 @@ def _show_candidate(scenario: str, environment: str, profile: str) -> None:
 
 
 def _ms(value: float | None) -> str:
-    from loadtest.gate.wording import ms
+    from loadtest.wording import ms
 
     return "-" if value is None else ms(value)
 
 
 def _change(value: float | None) -> str:
-    from loadtest.gate.wording import change
+    from loadtest.wording import change
 
     return "-" if value is None else change(value)

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from loadtest.gate import ratio_wording as wording
+from loadtest import wording
 from loadtest.gate.comparison import known_endpoints
 from loadtest.gate.models import Finding, RunSummary
 from loadtest.gate.statistics.comparability import LEAST_RUNS, comparable_runs
@@ -152,8 +152,8 @@ def _finding(series: DriftSeries, drift: Drift, anchor: Sequence[RunSummary], ru
     before = next((run.commit for run in reversed(runs[: drift.onset]) if run.commit), anchor[-1].commit)
     commits = f", commit {onset.commit[:12]}" if onset.commit else ""
     sentence = (
-        f"{who} regressed since the anchor: {wording.percent(drift.last)} now, {wording.percent(drift.level)} in the "
-        f"{wording.count(len(runs) - drift.onset, 'run')} since {onset.started_at:%Y-%m-%d} ({onset.run_id}{commits})"
+        f"{who} regressed since the anchor: {wording.log_change(drift.last)} now, {wording.log_change(drift.level)} in the "
+        f"{wording.plural(len(runs) - drift.onset, 'run')} since {onset.started_at:%Y-%m-%d} ({onset.run_id}{commits})"
     )
     reference = None if series.anchor_log is None else float(np.exp(series.anchor_log))
     return Finding(

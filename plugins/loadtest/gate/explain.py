@@ -7,9 +7,9 @@ from collections.abc import Sequence
 
 from loadtest.errors import ConfigurationError
 from loadtest.gate.models import Finding, RegressionReport, Verdict
-from loadtest.gate.wording import change, metric_label, ms, percent, quantity, subject
 from loadtest.run_folder import RunFolder
 from loadtest.vocabulary import SEVERITY, Criterion, RunStatus
+from loadtest.wording import change, metric_label, ms, percent, quantity, subject
 
 _RULES = {
     Criterion.VALIDITY: "Can the measurement be believed?",

@@ -18,11 +18,11 @@ from loadtest.gate.advice.recommendations import recommend
 from loadtest.gate.models import Comparison, Coverage, Finding, Recommendation, RegressionReport, Verdict
 from loadtest.gate.rules.coverage import cover
 from loadtest.gate.rules.validity import judge_missing_load, judge_validity
-from loadtest.gate.wording import plural
 from loadtest.load.models import LoadResult
 from loadtest.planning.models import Plan
 from loadtest.run_folder import RunFolder
 from loadtest.vocabulary import SEVERITY, Criterion, Evidence, Outcome, RunStatus, worst
+from loadtest.wording import plural
 
 MOST_REASONS = 8
 

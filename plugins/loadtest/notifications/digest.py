@@ -10,6 +10,7 @@ from pathlib import Path
 
 from upath import UPath
 
+from loadtest import wording
 from loadtest.errors import ConfigurationError
 from loadtest.gate.models import Verdict
 from loadtest.notifications import messages
@@ -119,7 +120,7 @@ def _line(place: str, incident: Incident) -> str:
     names = ", ".join(incident.endpoints[:3]) + (
         f" and {len(incident.endpoints) - 3} more" if len(incident.endpoints) > 3 else ""
     )
-    return f"{place}: {names}, since {show.moment(incident.opened_at)[:10]}, seen in {incident.sightings} runs{issue}"
+    return f"{place}: {names}, since {wording.moment(incident.opened_at)[:10]}, seen in {incident.sightings} runs{issue}"
 
 
 def _place(state: AlertState) -> str:

@@ -20,6 +20,7 @@ from slack_sdk.models.blocks import (
     SectionBlock,
 )
 
+from loadtest import wording
 from loadtest.gate.models import Recommendation, Verdict
 from loadtest.notifications.models import Incident, IncidentKind, Symptom
 from loadtest.notifications.slack.text import fit, literal, mrkdwn, web_url
@@ -65,7 +66,7 @@ def alert(verdict: Verdict, incident: Incident, links: Links, slowdown: str | No
         *bullets("What is wrong", [one.sentence for one in incident.symptoms]),
         *_recommendation(verdict.recommendations),
         *_buttons(links),
-        context(f"Run {verdict.run_id}, {show.moment(verdict.ended_at or verdict.created_at)}"),
+        context(f"Run {verdict.run_id}, {wording.moment(verdict.ended_at or verdict.created_at)}"),
     ]
     return message(f"{title}: {said(verdict)}", blocks)
 
@@ -76,7 +77,7 @@ def follow_up(verdict: Verdict, incident: Incident, links: Links, note: str) -> 
         paragraph(f"{_where(verdict)}: {note}"),
         *bullets("Now", [one.sentence for one in incident.symptoms]),
         *_buttons(links),
-        context(f"Run {verdict.run_id}, commit {show.commit(verdict.commit)}"),
+        context(f"Run {verdict.run_id}, commit {wording.commit(verdict.commit)}"),
     ]
     return message(f"{_where(verdict)}: {note}", blocks)
 
@@ -89,7 +90,7 @@ def recovered(verdict: Verdict, incident: Incident, links: Links, note: str) -> 
         header(title),
         paragraph(f"{note}. {since}"),
         *_buttons(links),
-        context(f"Run {verdict.run_id}, commit {show.commit(verdict.commit)}"),
+        context(f"Run {verdict.run_id}, commit {wording.commit(verdict.commit)}"),
     ]
     return message(f"{title}: {note}", blocks)
 
@@ -187,7 +188,7 @@ def _where(verdict: Verdict) -> str:
 
 def _headline(incident: Incident) -> str:
     what = "The measurement is invalid" if incident.kind is IncidentKind.INVALID else _worst(incident.symptoms)
-    return f"Still so, seen in {_runs(incident.sightings)} since {show.moment(incident.opened_at)}. {what}"
+    return f"Still so, seen in {_runs(incident.sightings)} since {wording.moment(incident.opened_at)}. {what}"
 
 
 def _worst(symptoms: Sequence[Symptom]) -> str:
@@ -199,7 +200,7 @@ def _facts(verdict: Verdict, incident: Incident) -> list[tuple[str, str]]:
         ("Scenario", verdict.scenario),
         ("Environment", verdict.environment),
         ("Profile", verdict.profile),
-        ("Commit", show.commit(verdict.commit)),
+        ("Commit", wording.commit(verdict.commit)),
     ]
     if verdict.branch:
         facts.append(("Branch", verdict.branch))
@@ -207,7 +208,7 @@ def _facts(verdict: Verdict, incident: Incident) -> list[tuple[str, str]]:
         facts.append(("Baseline", _baseline(verdict)))
     facts.append(("Seen in", _runs(incident.sightings)))
     if incident.sightings > 1:
-        facts.append(("First seen", f"{show.moment(incident.opened_at)}, commit {show.commit(incident.first_commit)}"))
+        facts.append(("First seen", f"{wording.moment(incident.opened_at)}, commit {wording.commit(incident.first_commit)}"))
     return facts
 
 

@@ -6,12 +6,12 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
+from loadtest import wording
 from loadtest.analysis.models import TimelinePoint
-from loadtest.gate.wording import plural
-from loadtest.reporting import format
 from loadtest.reporting.escape import NAME_LIMIT, plain, shorten_endpoint
 from loadtest.reporting.inputs import RunFiles
 from loadtest.vocabulary import SEVERITY
+from loadtest.wording import plural
 
 Rows = list[dict[str, Any]]
 
@@ -89,7 +89,8 @@ def latency_text(files: RunFiles) -> str:
     text = "Latency of successful requests in each time bin; shaded: ramp and drain, which are not judged."
     if total is None or total.p50_ms is None:
         return text
-    return f"{text} Over the steady phase, all endpoints together: p50 {format.ms(total.p50_ms)}, p95 {format.ms(total.p95_ms)}."
+    p50, p95 = wording.ms(total.p50_ms), wording.ms(total.p95_ms)
+    return f"{text} Over the steady phase, all endpoints together: p50 {p50}, p95 {p95}."
 
 
 def load_rows(files: RunFiles) -> Rows:
@@ -101,7 +102,7 @@ def load_rows(files: RunFiles) -> Rows:
 def load_text(files: RunFiles, rows: Rows) -> str:
     users = max((row["users"] for row in rows if row["users"] is not None), default=None)
     text = "Requests per second over time" + (f", with up to {plural(users, 'user')}." if users is not None else ".")
-    return text + (f" Over the steady phase: {format.rate(files.metrics.total.rps)} per second." if files.metrics else "")
+    return text + (f" Over the steady phase: {wording.rate(files.metrics.total.rps)} per second." if files.metrics else "")
 
 
 def error_rows(files: RunFiles) -> Rows:

@@ -5,14 +5,14 @@ from __future__ import annotations
 import math
 from statistics import median
 
+from loadtest import wording
 from loadtest.analysis.models import QUANTILES
 from loadtest.gate.models import EndpointSummary, Finding
-from loadtest.gate.wording import plural
-from loadtest.reporting import format
 from loadtest.reporting.chart_data import ALL, MOST_ENDPOINTS, MOST_PICKED, TOTAL, Rows, important_endpoints, labels, rounded
 from loadtest.reporting.escape import NAME_LIMIT, plain
 from loadtest.reporting.inputs import RunFiles
 from loadtest.vocabulary import SEVERITY, Criterion, Outcome
+from loadtest.wording import plural
 
 Z_90 = 1.645
 
@@ -38,7 +38,7 @@ def effect_rows(files: RunFiles) -> Rows:
         {
             "endpoint": names[finding.endpoint or ""],
             "full": plain(finding.endpoint, NAME_LIMIT),
-            "metric": format.metric(finding.metric),
+            "metric": wording.metric_label(finding.metric),
             "effect": finding.effect,
             "low": finding.interval[0],
             "high": finding.interval[1],
@@ -161,7 +161,7 @@ def trend_rows(files: RunFiles) -> tuple[Rows, Rows, Rows, list[str]]:
             "when": point.started_at.isoformat(),
             "ms": rounded(point.value_ms),
             "outcome": point.outcome.value if point.outcome else "not judged",
-            "commit": format.commit(plain(point.commit, 80) if point.commit else None),
+            "commit": wording.commit(plain(point.commit, 80) if point.commit else None),
         }
         for trend in trends
         for point in trend.points
@@ -172,7 +172,7 @@ def trend_rows(files: RunFiles) -> tuple[Rows, Rows, Rows, list[str]]:
 
 
 def trend_metric(files: RunFiles) -> str:
-    return format.metric(files.trend[0].metric) if files.trend else ""
+    return wording.metric_label(files.trend[0].metric) if files.trend else ""
 
 
 def trend_text(files: RunFiles) -> str:

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import shlex
 
-from loadtest.gate import wording
+from loadtest import wording
 from loadtest.planning.models import LoadModel, Plan
-from loadtest.reporting import format
 from loadtest.reporting.escape import NAME_LIMIT, plain
 from loadtest.reporting.inputs import RunFiles
 
@@ -93,7 +92,7 @@ def comparison_sentence(files: RunFiles) -> str:
     if comparison.candidate_runs > 1:
         parts.append(f"this build measured {comparison.candidate_runs} times")
     if comparison.host_factor is not None:
-        parts.append(f"host factor {format.change(comparison.host_factor)} removed")
+        parts.append(f"host factor {wording.change(comparison.host_factor)} removed")
     return ", ".join(parts) + "." + (f" {reason}" if reason else "")
 
 
@@ -101,7 +100,7 @@ def detectable_sentence(files: RunFiles) -> str:
     if not files.detectable:
         return "What this run could have detected is unknown: there is nothing to compare with."
     effects = sorted(item.effect for item in files.detectable)
-    low, high = format.change(effects[0]), format.change(effects[-1])
+    low, high = wording.change(effects[0]), wording.change(effects[-1])
     span = low if low == high else f"{low} to {high}, depending on the endpoint"
     return f"With 80 % probability this run would have detected a regression of {span}. A smaller one may have gone unseen."
 
@@ -128,7 +127,7 @@ def plan_facts(files: RunFiles) -> Facts:
     if trigger.pull_request:
         rows.append(("Pull request", f"{plain(trigger.repository or '', 120)}#{trigger.pull_request}"))
     if files.load:
-        rows.append(("Time", f"{format.moment(files.load.started_at)} to {format.clock(files.load.ended_at)}"))
+        rows.append(("Time", f"{wording.moment(files.load.started_at)} to {wording.clock(files.load.ended_at)}"))
     if files.regression and files.regression.confirmation_runs:
         rows.append(("Confirmation runs", ", ".join(plain(run, NAME_LIMIT) for run in files.regression.confirmation_runs[:10])))
     rows += [
@@ -151,12 +150,12 @@ def _load_sentence(plan: Plan) -> str:
     workers = f"{profile.workers} workers" if profile.workers == "auto" else wording.plural(int(profile.workers), "worker")
     if profile.stages:
         return (
-            f"{len(profile.stages)} stages over {format.duration(sum(stage.duration_s for stage in profile.stages))}, {workers}"
+            f"{len(profile.stages)} stages over {wording.duration(sum(stage.duration_s for stage in profile.stages))}, {workers}"
         )
     if profile.load_model is LoadModel.OPEN:
-        return f"{profile.arrivals_per_s or 0:g} requests per second for {format.duration(profile.duration_s)}, {workers}"
+        return f"{profile.arrivals_per_s or 0:g} requests per second for {wording.duration(profile.duration_s)}, {workers}"
     users = f"{wording.plural(profile.users, 'user')}, {profile.spawn_rate:g} started per second"
-    return f"{users}, {format.duration(profile.duration_s)}, {workers}"
+    return f"{users}, {wording.duration(profile.duration_s)}, {workers}"
 
 
 def reproduce(files: RunFiles) -> Facts:
@@ -195,7 +194,7 @@ def run_command(plan: Plan) -> list[str]:
     if not profile.stages:
         if profile.load_model is LoadModel.CLOSED:
             command += ["--users", str(profile.users), "--spawn-rate", f"{profile.spawn_rate:g}"]
-        command += ["--duration", format.duration(profile.duration_s)]
+        command += ["--duration", wording.duration(profile.duration_s)]
     if plan.slowdown:
         command += ["--slowdown", plain(plan.slowdown, 2_000)]
     return command

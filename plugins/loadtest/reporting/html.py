@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 from jinja2 import ChoiceLoader, Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
+from loadtest import wording
 from loadtest.reporting import format
 from loadtest.reporting.inputs import RunFiles
 from loadtest.reporting.records import ReportView
@@ -57,7 +58,7 @@ def render_page(
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.globals.update(f=format)
+    environment.globals.update(f=format, w=wording)
     scripts = [_script(_source("page.js"))]
     if charts:
         from loadtest.reporting.charts import CONFIG

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from loadtest.gate.wording import plural
+from loadtest import wording
 from loadtest.load.models import ArrivalFacts, HealthFacts, HostProbe, LoadResult
 from loadtest.planning.models import LoadModel
-from loadtest.reporting import format
 from loadtest.reporting.escape import plain
 from loadtest.reporting.inputs import RunFiles
+from loadtest.wording import plural
 
 
 def validity_facts(files: RunFiles) -> tuple[tuple[str, str], ...]:
@@ -24,7 +24,7 @@ def validity_facts(files: RunFiles) -> tuple[tuple[str, str], ...]:
 def _load_facts(load: LoadResult) -> list[tuple[str, str]]:
     rows = [
         ("End of the load", _end(load)),
-        ("Samples", format.count(load.samples) + (f", {load.torn_records:,} torn" if load.torn_records else "")),
+        ("Samples", wording.number(load.samples) + (f", {load.torn_records:,} torn" if load.torn_records else "")),
     ]
     if load.load_model is LoadModel.CLOSED:
         rows.append(("Users", f"{load.reached_users:,} of {load.planned_users:,} reached"))
@@ -32,20 +32,20 @@ def _load_facts(load: LoadResult) -> list[tuple[str, str]]:
         rows.append(("Arrivals", _arrivals(load.arrivals)))
     if load.steady_started_at and load.steady_ended_at:
         steady_s = (load.steady_ended_at - load.steady_started_at).total_seconds()
-        rows.append(("Steady phase", f"{format.duration(steady_s)} from {format.clock(load.steady_started_at)} UTC"))
+        rows.append(("Steady phase", f"{wording.duration(steady_s)} from {wording.clock(load.steady_started_at)} UTC"))
     rows += _generator(load)
     rows.append(("Health checks", _health(load.health)))
     if load.host_probe:
         rows.append(("Host probe", _probe(load.host_probe)))
     if load.in_flight_at_end:
-        rows.append(("In flight at the end", format.count(load.in_flight_at_end)))
+        rows.append(("In flight at the end", wording.number(load.in_flight_at_end)))
     return rows
 
 
 def _end(load: LoadResult) -> str:
-    ran = format.duration((load.ended_at - load.started_at).total_seconds())
+    ran = wording.duration((load.ended_at - load.started_at).total_seconds())
     how = load.stop_reason.value.replace("_", " ")
-    return f"{how} after {ran} of {format.duration(load.planned_duration_s)}" + (f": {plain(load.error)}" if load.error else "")
+    return f"{how} after {ran} of {wording.duration(load.planned_duration_s)}" + (f": {plain(load.error)}" if load.error else "")
 
 
 def _arrivals(arrivals: ArrivalFacts) -> str:
@@ -57,10 +57,10 @@ def _generator(load: LoadResult) -> list[tuple[str, str]]:
     rows = [("Workers", f"{len(load.workers)} of {load.expected_workers} joined, {lost} lost")]
     saturated = [worker.saturated_share for worker in load.workers if worker.saturated_share is not None]
     if saturated:
-        rows.append(("Load generator saturated", f"{format.percent(max(saturated))} of the steady phase at most"))
+        rows.append(("Load generator saturated", f"{wording.percent(max(saturated))} of the steady phase at most"))
     overshoot = [worker.loop_overshoot_median_ms for worker in load.workers if worker.loop_overshoot_median_ms is not None]
     if overshoot:
-        rows.append(("Event loop late", f"{format.ms(max(overshoot))} (median of the worst worker)"))
+        rows.append(("Event loop late", f"{wording.ms(max(overshoot))} (median of the worst worker)"))
     return rows
 
 
@@ -71,5 +71,6 @@ def _health(health: HealthFacts) -> str:
 
 
 def _probe(probe: HostProbe) -> str:
-    cpu = f"CPU {format.ms(probe.cpu_before_s * 1000)} before, {format.ms(probe.cpu_after_s * 1000)} after"
-    return f"{cpu}; loopback {format.ms(probe.loopback_before_s * 1000)} before, {format.ms(probe.loopback_after_s * 1000)} after"
+    cpu = f"CPU {wording.ms(probe.cpu_before_s * 1000)} before, {wording.ms(probe.cpu_after_s * 1000)} after"
+    before, after = wording.ms(probe.loopback_before_s * 1000), wording.ms(probe.loopback_after_s * 1000)
+    return f"{cpu}; loopback {before} before, {after} after"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from loadtest import wording
 from loadtest.reporting import format
 from loadtest.reporting.escape import markdown, markdown_code
 from loadtest.reporting.records import EndpointRow, FindingView, ReportView
@@ -69,18 +70,18 @@ def _endpoints(view: ReportView) -> str:
 
 
 def _row(row: EndpointRow, name: str, compared: bool) -> str:
-    outcome = f"{format.outcome_sign(row.outcome)} {format.outcome_label(row.outcome)}" if row.outcome else format.NONE
+    outcome = f"{format.outcome_sign(row.outcome)} {format.outcome_label(row.outcome)}" if row.outcome else wording.NONE
     cells = [
         name,
         outcome,
-        format.count(row.n),
-        format.rate(row.rps),
-        format.ms_number(row.p50_ms),
-        format.ms_number(row.p95_ms),
-        format.ms_number(row.p99_ms),
-        format.percent(row.error_rate),
-        *([row.change_text or format.NONE] if compared else []),
-        row.targets or format.NONE,
+        wording.number(row.n),
+        wording.rate(row.rps),
+        wording.ms_number(row.p50_ms),
+        wording.ms_number(row.p95_ms),
+        wording.ms_number(row.p99_ms),
+        wording.percent(row.error_rate),
+        *([row.change_text or wording.NONE] if compared else []),
+        row.targets or wording.NONE,
     ]
     return _line(cells)
 
@@ -95,12 +96,12 @@ def _failures(view: ReportView) -> str:
     lines = [
         "### Failures",
         "",
-        f"{format.count(view.failures_total)} failed requests in the whole run.",
+        f"{wording.number(view.failures_total)} failed requests in the whole run.",
         "",
         "| Count | Endpoint | Cause |",
         "| ---: | --- | --- |",
         *(
-            f"| {format.count(row.count)} | {markdown_code(row.endpoint)} | {markdown_code(row.cause, 200)} |"
+            f"| {wording.number(row.count)} | {markdown_code(row.endpoint)} | {markdown_code(row.cause, 200)} |"
             for row in view.failures[:MOST_FAILURES]
         ),
     ]
@@ -115,7 +116,7 @@ def _foot(view: ReportView) -> str:
         lines += ["</details>"]
     facts = dict(view.plan_facts)
     lines.append(
-        f"Run {markdown_code(view.run_id)}, commit {markdown_code(format.commit(facts.get('Commit')))}. Details: report.html."
+        f"Run {markdown_code(view.run_id)}, commit {markdown_code(wording.commit(facts.get('Commit')))}. Details: report.html."
     )
     return "\n\n".join(lines)
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from loadtest import wording
 from loadtest.analysis.models import EndpointMetrics
 from loadtest.analysis.server_share import OUTSIDE, mean_parts
-from loadtest.reporting import format
 from loadtest.reporting.chart_data import MOST_ENDPOINTS, Rows, important_endpoints, labels, rounded
 from loadtest.reporting.escape import NAME_LIMIT, plain
 from loadtest.reporting.inputs import RunFiles
@@ -35,9 +35,9 @@ def chart_rows(files: RunFiles) -> Rows:
                     "full": plain(metrics.endpoint, NAME_LIMIT),
                     "component": part.name,
                     "ms": rounded(max(0.0, mean_ms)),
-                    "p50": format.ms(part.p50_ms),
-                    "p95": format.ms(part.p95_ms),
-                    "reported": format.percent(part.reported),
+                    "p50": wording.ms(part.p50_ms),
+                    "p95": wording.ms(part.p95_ms),
+                    "reported": wording.percent(part.reported),
                     "rank": rank,
                 }
             )

@@ -7,6 +7,7 @@ import os
 import sys
 from typing import TYPE_CHECKING
 
+from loadtest import wording
 from loadtest.reporting import format
 from loadtest.reporting.escape import shorten_endpoint
 from loadtest.reporting.records import EndpointRow, ReportView
@@ -119,14 +120,14 @@ def endpoint_table(view: ReportView, width: int) -> Table:
 def _cells(row: EndpointRow) -> list[Text]:
     from rich.text import Text
 
-    outcome = f"{format.outcome_sign(row.outcome)} {format.outcome_label(row.outcome)}" if row.outcome else format.NONE
+    outcome = f"{format.outcome_sign(row.outcome)} {format.outcome_label(row.outcome)}" if row.outcome else wording.NONE
     return [
-        Text(format.count(row.n)),
-        Text(format.rate(row.rps)),
-        Text(format.ms_number(row.p50_ms)),
-        Text(format.ms_number(row.p95_ms)),
-        Text(format.ms_number(row.p99_ms)),
-        Text(format.percent(row.error_rate), "red" if row.error_rate else ""),
-        Text(row.targets.replace(" ms", "").replace("error rate", "errors") or format.NONE),
+        Text(wording.number(row.n)),
+        Text(wording.rate(row.rps)),
+        Text(wording.ms_number(row.p50_ms)),
+        Text(wording.ms_number(row.p95_ms)),
+        Text(wording.ms_number(row.p99_ms)),
+        Text(wording.percent(row.error_rate), "red" if row.error_rate else ""),
+        Text(row.targets.replace(" ms", "").replace("error rate", "errors") or wording.NONE),
         Text(outcome + (", muted" if row.muted else ""), STYLES[row.outcome]),
     ]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 
+from loadtest import wording
 from loadtest.analysis.models import EndpointMetrics, FailureGroup
 from loadtest.gate.models import Finding
 from loadtest.load.models import Exemplar
@@ -40,10 +41,10 @@ def build_view(files: RunFiles) -> ReportView:
         reasons=_reasons(files),
         steps=_steps(files),
         notices=facts.notices(files),
-        coverage=format.sentence(_unless_said(plain(verdict.coverage.sentence), plain(verdict.sentence)))
+        coverage=wording.sentence(_unless_said(plain(verdict.coverage.sentence), plain(verdict.sentence)))
         if verdict and verdict.coverage
         else "",
-        comparison=format.sentence(_unless_said(facts.comparison_sentence(files), plain(verdict.sentence) if verdict else "")),
+        comparison=wording.sentence(_unless_said(facts.comparison_sentence(files), plain(verdict.sentence) if verdict else "")),
         findings=tuple(view for view in findings if view.outcome is not Outcome.PASS or view.muted),
         passed=tuple(view for view in findings if view.outcome is Outcome.PASS and not view.muted),
         endpoints=tuple(_endpoint_rows(files)),
@@ -60,7 +61,7 @@ def build_view(files: RunFiles) -> ReportView:
         validity_facts=validity_facts(files),
         plan_facts=facts.plan_facts(files),
         detectable=tuple(
-            (plain(item.endpoint, NAME_LIMIT), format.metric(item.metric), format.change(item.effect))
+            (plain(item.endpoint, NAME_LIMIT), wording.metric_label(item.metric), wording.change(item.effect))
             for item in sorted(files.detectable, key=lambda item: -item.effect)
         ),
         detectable_sentence=facts.detectable_sentence(files),
@@ -72,7 +73,7 @@ def build_view(files: RunFiles) -> ReportView:
 
 
 def finding_view(finding: Finding) -> FindingView:
-    numbers = [("Requests", format.count(finding.n))] if finding.n is not None else []
+    numbers = [("Requests", wording.number(finding.n))] if finding.n is not None else []
     if finding.p_adjusted is not None:
         numbers.append(("Adjusted p", f"{finding.p_adjusted:.2g}"))
     other = [(key.replace("_", " "), _evidence(value)) for key, value in finding.evidence.items() if value is not None]
@@ -97,7 +98,7 @@ def _headline(files: RunFiles) -> tuple[str, str]:
     for finding in files.verdict.findings:
         statistics = plain(finding.sentence)
         if finding.counts and statistics in said and (words := plain(format.slower(finding))):
-            return format.headline(said.replace(statistics, words, 1), files.verdict.outcome), format.sentence(statistics)
+            return format.headline(said.replace(statistics, words, 1), files.verdict.outcome), wording.sentence(statistics)
     return format.headline(said, files.verdict.outcome), ""
 
 
@@ -123,9 +124,9 @@ def _steps(files: RunFiles) -> tuple[Step, ...]:
     said = f"{plain(files.verdict.sentence)} {facts.comparison_sentence(files)}"
     return tuple(
         Step(
-            title=format.sentence(plain(item.title)),
-            evidence=format.sentence(_unless_said(plain(item.evidence), said)),
-            next_step=format.sentence(plain(item.next_step)),
+            title=wording.sentence(plain(item.title)),
+            evidence=wording.sentence(_unless_said(plain(item.evidence), said)),
+            next_step=wording.sentence(plain(item.next_step)),
             command=plain(item.command),
         )
         for item in files.verdict.recommendations
@@ -170,8 +171,8 @@ def _row(metrics: EndpointMetrics, findings: list[Finding], targets: list[Target
         error_rate=metrics.error_rate,
         targets=", ".join(format.target(target.metric, target.limit, getattr(metrics, target.metric)) for target in targets),
         change=change.effect if change else None,
-        change_text=f"{format.metric(change.metric)} {format.change(change.effect)}".strip() if change else "",
-        change_interval=format.change_interval(change.interval) if change and change.interval else "",
+        change_text=f"{wording.metric_label(change.metric)} {wording.change(change.effect)}".strip() if change else "",
+        change_interval=wording.change_interval(change.interval) if change and change.interval else "",
         outcome=outcome,
         muted=any(finding.muted for finding in findings),
         reason=plain(reason),
@@ -199,7 +200,7 @@ def _failures(files: RunFiles) -> tuple[FailureRow, ...]:
             cause=plain(group.cause),
             status=str(group.status) if group.status else "none",
             count=group.count,
-            when=f"{format.clock(group.first_at)} to {format.clock(group.last_at)}",
+            when=f"{wording.clock(group.first_at)} to {wording.clock(group.last_at)}",
         )
         for group in sorted(groups, key=lambda group: -group.count)
     )
@@ -210,7 +211,7 @@ def _exemplars(exemplars: tuple[Exemplar, ...]) -> tuple[ExemplarRow, ...]:
     return tuple(
         ExemplarRow(
             endpoint=plain(exemplar.endpoint, NAME_LIMIT),
-            when=format.clock(exemplar.start),
+            when=wording.clock(exemplar.start),
             latency_ms=exemplar.latency_ms,
             status=str(exemplar.status) if exemplar.status else "none",
             error=plain(exemplar.error, 200),

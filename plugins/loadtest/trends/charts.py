@@ -7,7 +7,7 @@ from typing import Any
 
 import altair as alt
 
-from loadtest.reporting import format
+from loadtest import wording
 from loadtest.reporting.charts import BLUE, GRAY, ORANGE, PURPLE, RED, TEAL, Chart, finish, picker, source
 from loadtest.trends.models import Direction, MetricTrend, SeriesTrends
 from loadtest.trends.words import slope_words
@@ -46,7 +46,7 @@ def _over_time(number: int, series: SeriesTrends, trends: Sequence[MetricTrend])
             "when": point.started_at.isoformat(),
             "ms": round(point.value_ms, 3),
             "run": point.run_id,
-            "commit": format.commit(point.commit),
+            "commit": wording.commit(point.commit),
             "segment": point.segment,
         }
         for trend in trends
@@ -56,7 +56,7 @@ def _over_time(number: int, series: SeriesTrends, trends: Sequence[MetricTrend])
         return None
     names = list(dict.fromkeys(row["endpoint"] for row in rows))
     jumps = [
-        {"endpoint": change.endpoint or TOGETHER, "when": change.at.isoformat(), "change": format.change(change.effect)}
+        {"endpoint": change.endpoint or TOGETHER, "when": change.at.isoformat(), "change": wording.change(change.effect)}
         for change in series.changes
     ]
     pick = picker(f"trend_{number}", "Endpoint ", names)

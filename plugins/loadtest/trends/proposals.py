@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from scipy import stats
 
-from loadtest.gate import wording
+from loadtest import wording
 from loadtest.planning.models import Target
 from loadtest.trends.models import Direction, Proposal
 

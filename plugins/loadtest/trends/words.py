@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from loadtest.gate import wording
+from loadtest import wording
 from loadtest.trends.models import ChangePoint, Direction, MetricTrend, SeriesTrends, TrendsReport
 
 _SHOWN = 3

@@ -14,9 +14,9 @@ from loadtest.gate.advice.recommendations_open import baseline_next, settle_cove
 from loadtest.gate.advice.recommendations_server import missed_targets, server_side
 from loadtest.gate.advice.repairs import repair_measurement
 from loadtest.gate.models import Comparison, Finding, Recommendation, RunSummary
-from loadtest.gate.wording import change, listing, percent, subject
 from loadtest.planning.models import Plan
 from loadtest.vocabulary import Criterion, Outcome
+from loadtest.wording import change, listing, percent, subject
 
 MOST = 6
 WRITES = ("POST", "PUT", "PATCH", "DELETE")

@@ -10,9 +10,9 @@ from loadtest.baselines.store import collect_command
 from loadtest.gate.advice.recommendation_facts import Facts
 from loadtest.gate.models import Recommendation
 from loadtest.gate.rules.targets import QUANTILE_OF
-from loadtest.gate.wording import listing, percent, plural, subject
 from loadtest.planning.quantities import format_duration
 from loadtest.vocabulary import Criterion, Evidence, Outcome
+from loadtest.wording import listing, percent, plural, subject
 
 FULL_RUNS = 8
 MOST_TIMES_LONGER = 10

@@ -10,8 +10,8 @@ from loadtest.analysis.models import EndpointMetrics
 from loadtest.analysis.server_share import OUTSIDE, SlowdownShares, mean_parts, slowdown_shares
 from loadtest.gate.advice.recommendation_facts import Facts
 from loadtest.gate.models import Recommendation
-from loadtest.gate.wording import ms, percent, plural, subject
 from loadtest.vocabulary import Criterion, Outcome
+from loadtest.wording import ms, percent, plural, subject
 
 SLOW_COMPONENT_SHARE = 0.5
 MOST_SPLITS = 4  # endpoints whose slowdown one recommendation takes apart

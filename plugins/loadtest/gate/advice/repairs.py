@@ -6,9 +6,9 @@ from collections.abc import Callable, Iterator
 
 from loadtest.gate.advice.recommendation_facts import Facts
 from loadtest.gate.models import Finding, Recommendation
-from loadtest.gate.wording import listing
 from loadtest.planning.models import Plan
 from loadtest.vocabulary import Outcome
+from loadtest.wording import listing
 
 
 def _start_backend(plan: Plan) -> str:

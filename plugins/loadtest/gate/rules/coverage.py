@@ -12,9 +12,9 @@ from dataclasses import dataclass
 
 from loadtest.gate.models import Comparison, Coverage, Finding
 from loadtest.gate.rules.criteria import critical_endpoints, tolerance_of
-from loadtest.gate.wording import change, listing, percent, subject
 from loadtest.planning.models import Plan
 from loadtest.vocabulary import Criterion, Evidence, Outcome
+from loadtest.wording import change, listing, percent, subject
 
 LEAST_PROVEN_SHARE = 0.5
 

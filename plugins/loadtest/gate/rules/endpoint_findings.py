@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from loadtest.gate import ratio_wording as wording
+from loadtest import wording
 from loadtest.gate.models import EndpointSummary, Finding, RunSummary
 from loadtest.gate.statistics.comparability import Basis
 from loadtest.gate.statistics.judge import SUSPECT_LEVEL, Judgement
@@ -38,7 +38,7 @@ class Judging:
         """The largest change that these endpoints cannot exclude, or that there is no evidence at all."""
         uppers = [bound for name in endpoints if (bound := upper_bound(judgement, self.endpoints.index(name))) is not None]
         if uppers:
-            return f"cannot exclude {wording.percent(max(uppers))}"
+            return f"cannot exclude {wording.log_change(max(uppers))}"
         return "too few requests" if any(self.of(name) for name in endpoints) else "missing"
 
 
@@ -105,7 +105,7 @@ def _not_slower(judging: Judging, judgement: Judgement, index: int) -> Finding:
     metric = next((metric for metric in (P95, TYPICAL) if np.isfinite(judgement.scores[metric].difference[index])), None)
     if metric is None:
         successes = sum(summary.n - summary.errors for summary in summaries)
-        sentence = f"{endpoint}: too few requests to compare ({wording.count(successes, 'success', 'successes')} in this run)"
+        sentence = f"{endpoint}: too few requests to compare ({wording.plural(successes, 'success', 'successes')} in this run)"
         return Finding(
             criterion=Criterion.REGRESSION,
             outcome=Outcome.INCONCLUSIVE,
@@ -127,7 +127,7 @@ def _not_slower(judging: Judging, judgement: Judgement, index: int) -> Finding:
     unjudged = [other.label for other in PROVING if not np.isfinite(judgement.scores[other].difference[index])]
     bound = upper_bound(judgement, index)
     if bound is not None and bound >= np.log1p(judging.tolerance[index]):
-        sentence += f"; cannot exclude {wording.percent(bound)}"
+        sentence += f"; cannot exclude {wording.log_change(bound)}"
     if unjudged:
         sentence += f"; too few requests to judge {' and '.join(unjudged)}"
     return _finding(judging, judgement, metric, index, Outcome.INCONCLUSIVE, sentence)
@@ -166,14 +166,15 @@ def _measured(judging: Judging, judgement: Judgement, metric: JudgedMetric, inde
     summaries = judging.of(judging.endpoints[index])
     requests = sorted(summary.n for summary in summaries)
     parts = [
-        f"{judging.endpoints[index]} {metric.label} {wording.percent(result.difference[index])} ({wording.interval(low, high)})",
-        wording.count(int(judgement.baseline_runs(metric)[index]), "baseline run"),
-        f"host factor {wording.percent(result.host)} removed",
+        f"{judging.endpoints[index]} {metric.label} {wording.log_change(result.difference[index])} "
+        f"({wording.log_interval(low, high)})",
+        wording.plural(int(judgement.baseline_runs(metric)[index]), "baseline run"),
+        f"host factor {wording.log_change(result.host)} removed",
     ]
     if len(summaries) > 1:
-        parts += [wording.count(len(summaries), "run"), f"{len(summaries)} x {requests[len(requests) // 2]} requests"]
+        parts += [wording.plural(len(summaries), "run"), f"{len(summaries)} x {requests[len(requests) // 2]} requests"]
     else:
-        parts += ["1 run", wording.count(requests[0], "request")]
+        parts += ["1 run", wording.plural(requests[0], "request")]
     if p is not None:
         parts.append(f"adj. p {wording.p_value(p)}")
     return ", ".join(parts)

@@ -13,9 +13,9 @@ from collections.abc import Collection, Iterable, Sequence
 from loadtest.analysis.models import EndpointMetrics, FailureGroup, RunMetrics
 from loadtest.gate.models import Finding
 from loadtest.gate.statistics.bounds import error_rate_bounds
-from loadtest.gate.wording import percent, plural
 from loadtest.planning.models import Plan
 from loadtest.vocabulary import Criterion, Outcome
+from loadtest.wording import percent, plural
 
 LEAST_TO_FAIL = 8  # requests, for an endpoint that never succeeds
 LEAST_ERRORS = 3  # one or two failed requests are no news of a rarely requested endpoint

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from loadtest.gate import ratio_wording as wording
+from loadtest import wording
 from loadtest.gate.models import Finding
 from loadtest.gate.rules.endpoint_findings import Judging
 from loadtest.gate.statistics.error_rates import ErrorRate, compare_errors
@@ -20,15 +20,15 @@ def global_findings(judging: Judging, factor: GlobalFactor | None) -> list[Findi
     raw, rest = factor.raw, factor.without_host
     level = GLOBAL_LEVEL if decided else GLOBAL_SUSPECT_LEVEL
     facts = (
-        f"all endpoints together {wording.percent(raw.change)} ({wording.interval(raw.low, raw.high)}), "
-        f"{wording.count(len(judging.basis.runs), 'baseline run')}, {wording.count(len(judging.runs), 'run')}"
+        f"all endpoints together {wording.log_change(raw.change)} ({wording.log_interval(raw.low, raw.high)}), "
+        f"{wording.plural(len(judging.basis.runs), 'baseline run')}, {wording.plural(len(judging.runs), 'run')}"
     )
     if rest is not None and factor.probe_change is not None:
-        facts += f", host probe {wording.percent(factor.probe_change)}"
+        facts += f", host probe {wording.log_change(factor.probe_change)}"
     suspect = False
     if not raw.slower(level):
         outcome = Outcome.PASS
-        hidden = wording.percent(raw.high - raw.change)
+        hidden = wording.log_change(raw.high - raw.change)
         sentence = f"{facts}; a common change below {hidden} could not be told from the host"
     elif rest is None:
         outcome, suspect = (Outcome.WARN, False) if decided else (Outcome.INCONCLUSIVE, True)
@@ -36,13 +36,13 @@ def global_findings(judging: Judging, factor: GlobalFactor | None) -> list[Findi
     elif not rest.slower(level):
         outcome = Outcome.INCONCLUSIVE
         sentence = (
-            f"{facts}, p {wording.p_value(raw.p)}; without the host's change {wording.percent(rest.change)}, "
+            f"{facts}, p {wording.p_value(raw.p)}; without the host's change {wording.log_change(rest.change)}, "
             f"p {wording.p_value(rest.p)}: the host was slower, which says nothing about the build"
         )
     else:
         outcome, suspect = _alarm(judging)
         sentence = (
-            f"{facts}, p {wording.p_value(raw.p)}; without the host's change {wording.percent(rest.change)}, "
+            f"{facts}, p {wording.p_value(raw.p)}; without the host's change {wording.log_change(rest.change)}, "
             f"p {wording.p_value(rest.p)}: the build is slower everywhere"
         )
     if suspect:
@@ -82,8 +82,8 @@ def error_findings(judging: Judging) -> list[Finding]:
 def _error_finding(judging: Judging, rate: ErrorRate) -> Finding:
     outcome, suspect = Outcome.PASS, False
     sentence = (
-        f"{rate.endpoint} errors {wording.share(rate.rate)} ({rate.errors} of {rate.n}), "
-        f"baseline {wording.share(rate.baseline_rate)} ({rate.baseline_errors} of {rate.baseline_n}), "
+        f"{rate.endpoint} errors {wording.percent(rate.rate)} ({rate.errors} of {rate.n}), "
+        f"baseline {wording.percent(rate.baseline_rate)} ({rate.baseline_errors} of {rate.baseline_n}), "
         f"adj. p {wording.p_value(rate.p_adjusted)}"
     )
     if rate.risen:
@@ -128,7 +128,7 @@ def throughput_finding(judging: Judging) -> Finding:
         criterion=Criterion.THROUGHPUT,
         outcome=Outcome.PASS,
         sentence=(
-            f"throughput {now:.1f} requests/s, baseline median {before:.1f} ({wording.signed_percent(change)}), for information"
+            f"throughput {now:.1f} requests/s, baseline median {before:.1f} ({wording.change(change)}), for information"
         ),
         metric="rps",
         observed=now,

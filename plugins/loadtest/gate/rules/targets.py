@@ -8,9 +8,9 @@ from loadtest.analysis.models import EndpointMetrics, RunMetrics
 from loadtest.gate.models import Finding, RunSummary
 from loadtest.gate.rules.failures import LEAST_TO_FAIL
 from loadtest.gate.statistics.bounds import Bounds, RunSpread, error_rate_bounds, rate_bounds, run_spread, widen
-from loadtest.gate.wording import metric_label, plural, quantity, subject
 from loadtest.planning.models import Plan, Target
 from loadtest.vocabulary import Criterion, Evidence, Outcome
+from loadtest.wording import metric_label, plural, quantity, subject
 
 QUANTILE_OF = {"p50_ms": 0.50, "p90_ms": 0.90, "p95_ms": 0.95, "p99_ms": 0.99}
 _LOG_FIELD_OF = {"p50_ms": "log_p50", "p95_ms": "log_p95", "p99_ms": "log_p99", "mean_ms": "lm"}

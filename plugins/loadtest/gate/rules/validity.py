@@ -13,12 +13,12 @@ from loadtest.gate.models import Finding
 from loadtest.gate.rules.validity_facts import Facts, Usual, invalid, warn
 from loadtest.gate.rules.validity_generator import judge_clocks, judge_generator, judge_samples
 from loadtest.gate.rules.validity_load import judge_tasks, judge_throughput, judge_unanswered, judge_users, judge_workers
-from loadtest.gate.wording import metric_label, plural, quantity
 from loadtest.load.abort import criteria_of, describe
 from loadtest.load.models import LoadResult, StopReason
 from loadtest.planning.models import Plan
 from loadtest.planning.quantities import format_duration
 from loadtest.vocabulary import Criterion, Outcome
+from loadtest.wording import metric_label, plural, quantity
 
 LEAST_DURATION_SHARE = 0.95
 MOST_FAILED_CHECKS_SHARE = 0.01  # a few slow health checks under heavy load are no outage

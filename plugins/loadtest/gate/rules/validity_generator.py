@@ -6,9 +6,9 @@ from collections.abc import Iterator
 
 from loadtest.gate.models import Finding
 from loadtest.gate.rules.validity_facts import Facts, invalid, warn
-from loadtest.gate.wording import ms, percent, plural
 from loadtest.load.models import WorkerFacts
 from loadtest.load.supervision.doubts import TOLERATED_SHARE
+from loadtest.wording import ms, percent, plural
 
 MOST_SATURATED_SHARE = TOLERATED_SHARE  # of the steady phase
 MOST_OVERSHOOT_MS = 5.0

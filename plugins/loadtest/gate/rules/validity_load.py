@@ -6,11 +6,11 @@ from collections.abc import Iterator
 
 from loadtest.gate.models import Finding
 from loadtest.gate.rules.validity_facts import Facts, Usual, invalid, warn
-from loadtest.gate.wording import listing, ms, percent, plural
 from loadtest.load.models import LoadResult, StopReason
 from loadtest.planning.models import LoadModel
 from loadtest.planning.quantities import format_duration
 from loadtest.vocabulary import Criterion, Outcome
+from loadtest.wording import listing, ms, percent, plural
 
 LEAST_ARRIVALS_SHARE = 0.99
 LEAST_RPS_SHARE = 0.50  # of the baseline's median

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from loadtest.gate.wording import percent
+from loadtest.wording import percent
 
 if TYPE_CHECKING:
     import numpy as np

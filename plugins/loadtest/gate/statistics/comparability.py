@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from loadtest.gate.models import RunSummary
-from loadtest.gate.ratio_wording import count
+from loadtest.wording import plural
 
 LEAST_RUNS = 3  # below: nothing is compared
 FULL_FORCE_RUNS = 5  # below: at most a warning
@@ -45,7 +45,7 @@ def comparable_runs(baseline: Sequence[RunSummary], candidate: RunSummary) -> Ba
     runs = tuple(sorted(alike, key=lambda run: (run.started_at, run.run_id)))
     builds = len({run.commit for run in runs if run.commit is not None}) or 1
     if len(runs) < LEAST_RUNS:
-        runs_text = count(len(runs), "comparable baseline run")
+        runs_text = plural(len(runs), "comparable baseline run")
         return _not_compared(runs, f"There is only {runs_text}; a comparison needs {LEAST_RUNS}.")
     weakness = _weakness(runs, builds)
     return Basis(runs, builds, compared=True, full_force=not weakness, reason=weakness)

@@ -9,6 +9,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from loadtest import wording
 from loadtest.gate.models import Recommendation, Verdict
 from loadtest.notifications.messages import Links, said, sentences
 from loadtest.notifications.models import Incident, NotificationConfig
@@ -78,9 +79,9 @@ def issue_body(telling: Telling, incident: Incident) -> str:
         f"profile {markdown_code(verdict.profile)}.",
         "\n".join(["| Endpoint | Criterion | Outcome | What |", "| --- | --- | --- | --- |", *rows]),
         f"{more} more are in the report." if more > 0 else "",
-        f"First seen {show.moment(incident.opened_at)} in run {markdown_code(incident.first_run)}"
-        f"{_commit(incident.first_commit)}; last seen {show.moment(incident.last_at)} in run {markdown_code(incident.last_run)}"
-        f"{_commit(incident.last_commit)}; seen in {incident.sightings} {'run' if incident.sightings == 1 else 'runs'}.",
+        f"First seen {wording.moment(incident.opened_at)} in run {markdown_code(incident.first_run)}"
+        f"{_commit(incident.first_commit)}; last seen {wording.moment(incident.last_at)} in run "
+        f"{markdown_code(incident.last_run)}{_commit(incident.last_commit)}; seen in {wording.plural(incident.sightings, 'run')}.",
         _recommendations(verdict.recommendations),
         _links(telling.links),
         _teams(telling.config),
@@ -129,7 +130,7 @@ def sticky_comment(telling: Telling) -> str:
         label = f"{show.outcome_sign(verdict.outcome)} {show.outcome_label(verdict.outcome)}"
         title = f"### Load test: {label}, {verdict.scenario} on {verdict.environment}, {verdict.profile}"
         body = _join([title, markdown(said(verdict)), table, _recommendations(verdict.recommendations)])
-    commit = f"<sub>Commit {markdown_code(show.commit(verdict.commit))}, run {markdown_code(verdict.run_id)}</sub>"
+    commit = f"<sub>Commit {markdown_code(wording.commit(verdict.commit))}, run {markdown_code(verdict.run_id)}</sub>"
     return _join([sticky_marker(verdict), body, _links(telling.links), commit])
 
 
@@ -167,7 +168,7 @@ def _teams(config: NotificationConfig) -> str:
 
 
 def _commit(commit: str | None) -> str:
-    return f", commit {markdown_code(show.commit(commit))}" if commit else ""
+    return f", commit {markdown_code(wording.commit(commit))}" if commit else ""
 
 
 def _safe(name: str) -> str:
