@@ -17,7 +17,8 @@ from loadtest.notifications.messages import Links
 from loadtest.notifications.models import NotificationConfig
 from loadtest.notifications.policy import decide
 from loadtest.notifications.retrying import retry_after_s
-from loadtest.notifications.slack.text import literal, mrkdwn, web_url
+from loadtest.notifications.slack.text import literal, mrkdwn
+from loadtest.reporting.escape import web_url
 from tests.notifications.slack.slack_stub import check_message
 from tests.notifications.test_policy import EMPTY, NOW
 from tests.support.run_folders import HOSTILE_TEXTS, build_run_folder

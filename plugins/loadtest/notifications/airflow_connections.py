@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import logging
 import os
-from datetime import datetime
 from typing import Any
 
 from loadtest.errors import ConfigurationError
@@ -20,7 +19,7 @@ from loadtest.notifications.github.texts import Telling
 from loadtest.notifications.messages import Message
 from loadtest.notifications.models import Action, AlertState, DeliveryStatus, NotificationConfig, SlackReference
 from loadtest.notifications.retrying import DeliveryError
-from loadtest.notifications.slack.delivery import TIMEOUT_S, SlackBot, SlackSender, SlackWebhook
+from loadtest.notifications.slack.delivery import TIMEOUT_S, Posting, SlackBot, SlackSender, SlackWebhook
 
 log = logging.getLogger(__name__)
 
@@ -48,15 +47,7 @@ class Unusable:
     def __init__(self, reason: str) -> None:
         self._reason = reason
 
-    def post(
-        self,
-        message: Message,
-        *,
-        key: str,
-        thread: SlackReference | None = None,
-        broadcast: bool = False,
-        sent_since: datetime | None = None,
-    ) -> SlackReference | None:
+    def post(self, posting: Posting) -> SlackReference | None:
         raise DeliveryError(self._reason, again=False)
 
     def update(self, reference: SlackReference, message: Message) -> None:

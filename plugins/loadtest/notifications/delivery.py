@@ -31,7 +31,7 @@ from loadtest.notifications.models import (
 )
 from loadtest.notifications.policy import decide
 from loadtest.notifications.retrying import DeliveryError
-from loadtest.notifications.slack.delivery import SlackSender
+from loadtest.notifications.slack.delivery import Posting, SlackSender
 from loadtest.planning.models import Plan
 from loadtest.planning.quantities import slug_pattern
 from loadtest.run_folder import RunFolder
@@ -147,7 +147,7 @@ def _to_slack(
             return DeliveryStatus.SKIPPED, "its alert was never delivered", state
         if slack.threads and root:
             slack.update(root, messages.closed_alert(verdict, incident, links, action.note))
-        slack.post(messages.recovered(verdict, incident, links, action.note), key=key, thread=root, sent_since=since)
+        slack.post(Posting(messages.recovered(verdict, incident, links, action.note), key, thread=root, sent_since=since))
         return DeliveryStatus.DELIVERED, "recovery told", state
 
     if action.kind is ActionKind.ALERT and told:
@@ -155,7 +155,7 @@ def _to_slack(
     if action.kind is ActionKind.ALERT or not told:
         if current is None or current not in state.open:
             return DeliveryStatus.SKIPPED, "it was over before it could be told", state
-        reference = slack.post(messages.alert(verdict, incident, links, telling.slowdown), key=key, sent_since=since)
+        reference = slack.post(Posting(messages.alert(verdict, incident, links, telling.slowdown), key, sent_since=since))
         state = state.replaced(current.model_copy(update={"slack": reference, "slack_told": True}))
         return DeliveryStatus.DELIVERED, "alert posted", state
 
@@ -163,13 +163,8 @@ def _to_slack(
         slack.update(root, messages.alert(verdict, incident, links, telling.slowdown))
     if action.kind is ActionKind.REFRESH or not (slack.threads or action.changed):
         return DeliveryStatus.DELIVERED, "alert updated" if slack.threads else "nothing new to tell", state
-    slack.post(
-        messages.follow_up(verdict, incident, links, action.note),
-        key=key,
-        thread=root,
-        broadcast=action.escalated,
-        sent_since=since,
-    )
+    message = messages.follow_up(verdict, incident, links, action.note)
+    slack.post(Posting(message, key, thread=root, broadcast=action.escalated, sent_since=since))
     return DeliveryStatus.DELIVERED, "follow-up posted", state
 
 

@@ -23,8 +23,9 @@ from slack_sdk.models.blocks import (
 from loadtest import wording
 from loadtest.gate.models import Recommendation, Verdict
 from loadtest.notifications.models import Incident, IncidentKind, Symptom
-from loadtest.notifications.slack.text import fit, literal, mrkdwn, web_url
+from loadtest.notifications.slack.text import literal, mrkdwn
 from loadtest.reporting import format as show
+from loadtest.reporting.escape import fit, web_url
 from loadtest.vocabulary import Outcome
 
 MOST_BLOCKS, MOST_TEXT, MOST_HEADER, MOST_FIELDS = 50, 3_000, 150, 10

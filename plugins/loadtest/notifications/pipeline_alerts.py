@@ -21,7 +21,7 @@ from loadtest.notifications.alert_store import FOLDER, one_writer, put_aside
 from loadtest.notifications.messages import Message
 from loadtest.notifications.models import SlackReference
 from loadtest.notifications.retrying import DeliveryError
-from loadtest.notifications.slack.delivery import SlackSender
+from loadtest.notifications.slack.delivery import Posting, SlackSender
 
 log = logging.getLogger(__name__)
 
@@ -102,7 +102,7 @@ class PipelineAlerts:
                 return False
             if self._slack is not None:
                 message = messages.message(sentence, [messages.paragraph(f"✓ {sentence}")])
-                self._slack.post(message, key=f"{key}/over", thread=told.slack)
+                self._slack.post(Posting(message, f"{key}/over", thread=told.slack))
             self._keep(state, told.model_copy(update={"over": True}))
         return self._slack is not None
 
@@ -118,7 +118,7 @@ class PipelineAlerts:
                 return False
             since = told.at if told else None
             try:
-                reference = self._slack.post(message, key=key, sent_since=since)
+                reference = self._slack.post(Posting(message, key, sent_since=since))
             except DeliveryError as error:
                 if error.maybe_sent:
                     self._keep(state, Told(key=key, at=since or datetime.now(UTC), unsure=True))

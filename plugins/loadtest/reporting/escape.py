@@ -112,3 +112,15 @@ def _clean(text: str, limit: int) -> str:
     text = _ANSI.sub("", text[: 8 * limit])
     text = _INVISIBLE.sub("", text)
     return _COMBINING_RUN.sub(r"\1", text)
+
+
+def fit(text: str, limit: int) -> str:
+    """At most `limit` characters, with an ellipsis where something was cut."""
+    return text if len(text) <= limit else text[: limit - 1].rstrip() + "…"
+
+
+def web_url(url: str | None) -> str | None:
+    """`url` if a button may carry it: http or https, without blanks or control characters, at most 3,000 characters."""
+    if url and len(url) <= 3_000 and re.fullmatch(r"https?://[^\s<>\"|\x00-\x20\x7f]+", url):
+        return url
+    return None

@@ -20,8 +20,7 @@ from loadtest.notifications.github import texts
 from loadtest.notifications.github.texts import INCIDENT_LABEL, Telling
 from loadtest.notifications.models import Action, ActionKind, AlertState, DeliveryStatus, Incident
 from loadtest.notifications.retrying import DeliveryError, RetryPolicy, repeat, retry_after_s
-from loadtest.notifications.slack.text import web_url
-from loadtest.reporting.escape import plain
+from loadtest.reporting.escape import plain, web_url
 
 T = TypeVar("T")
 Done = tuple[DeliveryStatus, str, AlertState]

@@ -13,9 +13,8 @@ from loadtest import wording
 from loadtest.gate.models import Recommendation, Verdict
 from loadtest.notifications.messages import Links, said, sentences
 from loadtest.notifications.models import Incident, NotificationConfig
-from loadtest.notifications.slack.text import fit, web_url
 from loadtest.reporting import format as show
-from loadtest.reporting.escape import markdown, markdown_code, plain, shorten
+from loadtest.reporting.escape import fit, markdown, markdown_code, plain, shorten, web_url
 from loadtest.vocabulary import Outcome, RunStatus
 
 INCIDENT_LABEL = "load-test-regression"
@@ -81,7 +80,8 @@ def issue_body(telling: Telling, incident: Incident) -> str:
         f"{more} more are in the report." if more > 0 else "",
         f"First seen {wording.moment(incident.opened_at)} in run {markdown_code(incident.first_run)}"
         f"{_commit(incident.first_commit)}; last seen {wording.moment(incident.last_at)} in run "
-        f"{markdown_code(incident.last_run)}{_commit(incident.last_commit)}; seen in {wording.plural(incident.sightings, 'run')}.",
+        f"{markdown_code(incident.last_run)}{_commit(incident.last_commit)}; "
+        f"seen in {wording.plural(incident.sightings, 'run')}.",
         _recommendations(verdict.recommendations),
         _links(telling.links),
         _teams(telling.config),

@@ -7,6 +7,7 @@ clients are to be built without them (`retry_handlers=[]`).
 from __future__ import annotations
 
 import http.client
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Protocol
 from urllib.error import URLError
@@ -46,22 +47,25 @@ HINTS = {
 }
 
 
+@dataclass(frozen=True)
+class Posting:
+    """A message to be sent. `key` names it for ever, so that after a try without an answer (`sent_since`: its time) it is looked
+    for before it is sent again. `broadcast`: show an answer in a thread to the channel as well."""
+
+    message: Message
+    key: str
+    thread: SlackReference | None = None
+    broadcast: bool = False
+    sent_since: datetime | None = None
+
+
 class SlackSender(Protocol):
     """Where messages go. `threads`: whether messages can be answered in a thread and edited."""
 
     threads: bool
 
-    def post(
-        self,
-        message: Message,
-        *,
-        key: str,
-        thread: SlackReference | None = None,
-        broadcast: bool = False,
-        sent_since: datetime | None = None,
-    ) -> SlackReference | None:
-        """Send; `key` names the message for ever, so that after a try without an answer (`sent_since`: its time) it is
-        looked for before it is sent again. Returns where it is, if the channel tells. Raises DeliveryError."""
+    def post(self, posting: Posting) -> SlackReference | None:
+        """Send; returns where the message is, if the channel tells. Raises DeliveryError."""
         ...
 
     def update(self, reference: SlackReference, message: Message) -> None:
@@ -77,17 +81,10 @@ class SlackBot:
     def __init__(self, client: WebClient, channel: str, policy: RetryPolicy = RetryPolicy()) -> None:
         self._client, self._channel, self._policy = client, channel, policy
 
-    def post(
-        self,
-        message: Message,
-        *,
-        key: str,
-        thread: SlackReference | None = None,
-        broadcast: bool = False,
-        sent_since: datetime | None = None,
-    ) -> SlackReference | None:
+    def post(self, posting: Posting) -> SlackReference | None:
+        message, thread = posting.message, posting.thread
         channel = thread.channel if thread else self._channel
-        if sent_since is not None and (found := self._find(key, channel, thread, sent_since)):
+        if posting.sent_since is not None and (found := self._find(posting.key, channel, thread, posting.sent_since)):
             return found
         body: dict[str, Any] = {
             "channel": channel,
@@ -95,10 +92,10 @@ class SlackBot:
             "blocks": message.blocks,
             "unfurl_links": False,
             "unfurl_media": False,
-            "metadata": {"event_type": EVENT_TYPE, "event_payload": {"key": key}},
+            "metadata": {"event_type": EVENT_TYPE, "event_payload": {"key": posting.key}},
         }
         if thread:
-            body |= {"thread_ts": thread.ts, "reply_broadcast": broadcast}
+            body |= {"thread_ts": thread.ts, "reply_broadcast": posting.broadcast}
         try:
             response = repeat(lambda: self._call("chat.postMessage", body), self._policy)
         except _GoneError:
@@ -156,16 +153,8 @@ class SlackWebhook:
     def __init__(self, client: WebhookClient, policy: RetryPolicy = RetryPolicy()) -> None:
         self._client, self._policy = client, policy
 
-    def post(
-        self,
-        message: Message,
-        *,
-        key: str,
-        thread: SlackReference | None = None,
-        broadcast: bool = False,
-        sent_since: datetime | None = None,
-    ) -> SlackReference | None:
-        repeat(lambda: self._send(message), self._policy)
+    def post(self, posting: Posting) -> SlackReference | None:
+        repeat(lambda: self._send(posting.message), self._policy)
         return None
 
     def update(self, reference: SlackReference, message: Message) -> None:

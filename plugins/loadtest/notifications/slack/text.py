@@ -24,15 +24,3 @@ def mrkdwn(text: object, limit: int = 500) -> str:
     """For the fallback text: the three characters that Slack interprets become entities, broadcasts are broken."""
     escaped = plain(text, limit).replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
     return _BROADCAST.sub(f"@{_JOINER}", escaped)
-
-
-def fit(text: str, limit: int) -> str:
-    """At most `limit` characters, with an ellipsis where something was cut."""
-    return text if len(text) <= limit else text[: limit - 1].rstrip() + "…"
-
-
-def web_url(url: str | None) -> str | None:
-    """`url` if a button may carry it: http or https, without blanks or control characters, at most 3,000 characters."""
-    if url and len(url) <= 3_000 and re.fullmatch(r"https?://[^\s<>\"|\x00-\x20\x7f]+", url):
-        return url
-    return None
