@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from typing import Any
 
 from airflow.sdk import DAG, AssetAlias, CronTriggerTimetable, TaskGroup
 
@@ -40,8 +41,20 @@ stopped and the report is written. Marking the whole run failed skips the report
 
 POOL = "load_generator"
 FOLDER = run_folder_of("setup.resolve_plan")
-TRANSIENT = {"retries": 3, "retry_delay": timedelta(seconds=5), "retry_exponential_backoff": 2.0}
-ONCE_MORE = {"retries": 1, "retry_delay": timedelta(seconds=5)}
+
+
+def within(**limit: float) -> dict[str, Any]:
+    """A task that is tried once more, soon, and has this much time for each try."""
+    return {"execution_timeout": timedelta(**limit), "retries": 1, "retry_delay": timedelta(seconds=5)}
+
+
+def persistent(**limit: float) -> dict[str, Any]:
+    """A task that others may hold up (a database, a network): tried three times more, after longer and longer waits."""
+    return within(**limit) | {"retries": 3, "retry_exponential_backoff": 2.0}
+
+
+LOAD = within(hours=7) | {"pool": POOL}
+LATER = {"trigger_rule": "all_done"}  # there is a verdict and a report, whatever happened before
 
 with DAG(
     dag_id="load_test",
@@ -52,106 +65,45 @@ with DAG(
     params=run_params(),
     tags=["load test"],
     doc_md=DOC,
-    default_args={"on_failure_callback": LoadTestFailureNotifier()},
+    default_args={"on_failure_callback": LoadTestFailureNotifier(), "run_folder": FOLDER},
     render_template_as_native_obj=False,
 ) as dag:
     with TaskGroup("setup", tooltip="From the request to a validated, approved plan"):
-        resolve_plan = ResolvePlanOperator(task_id="resolve_plan", **TRANSIENT, execution_timeout=timedelta(minutes=2))
-        approve = EnvironmentApprovalOperator(
-            task_id="approve", run_folder=FOLDER, response_timeout=timedelta(hours=24), retries=0
-        )
-        prepare_run = PrepareRunOperator(
-            task_id="prepare_run", run_folder=FOLDER, **TRANSIENT, execution_timeout=timedelta(minutes=2)
-        )
+        resolve_plan = ResolvePlanOperator(task_id="resolve_plan", **persistent(minutes=2))
+        approve = EnvironmentApprovalOperator(task_id="approve", response_timeout=timedelta(hours=24), retries=0)
+        prepare_run = PrepareRunOperator(task_id="prepare_run", **persistent(minutes=2))
 
     with TaskGroup("backend", tooltip="Started if it is ours, and healthy"):
-        start_backend = StartBackendOperator(
-            task_id="start_backend", run_folder=FOLDER, **ONCE_MORE, execution_timeout=timedelta(minutes=5)
-        )
-        check_health = CheckHealthOperator(
-            task_id="check_health", run_folder=FOLDER, **TRANSIENT, execution_timeout=timedelta(minutes=5)
-        )
+        start_backend = StartBackendOperator(task_id="start_backend", **within(minutes=5))
+        check_health = CheckHealthOperator(task_id="check_health", **persistent(minutes=5))
 
     with TaskGroup("load_test", tooltip="Locust with the recorder"):
-        run_load = RunLoadOperator(
-            task_id="run_load",
-            run_folder=FOLDER,
-            pool=POOL,
-            retries=2,
-            retry_delay=timedelta(seconds=5),
-            execution_timeout=timedelta(hours=7),
-        )
+        run_load = RunLoadOperator(task_id="run_load", **LOAD | {"retries": 2})
 
     with TaskGroup("analysis", tooltip="Samples to metrics"):
-        analyze = AnalyzeOperator(
-            task_id="analyze", run_folder=FOLDER, **ONCE_MORE, execution_timeout=timedelta(minutes=30)
-        )
+        analyze = AnalyzeOperator(task_id="analyze", **within(minutes=30))
 
     with TaskGroup("regression", tooltip="Metrics to findings; suspects are measured twice more"):
-        judge = JudgeOperator(task_id="judge", run_folder=FOLDER, **ONCE_MORE, execution_timeout=timedelta(minutes=10))
-        confirm_1, confirm_2 = (
-            ConfirmOperator(
-                task_id=f"confirm_{number}",
-                run_folder=FOLDER,
-                number=number,
-                pool=POOL,
-                retries=1,
-                retry_delay=timedelta(seconds=5),
-                execution_timeout=timedelta(hours=7),
-            )
-            for number in (1, 2)
-        )
-        judge_confirmed = JudgeConfirmedOperator(
-            task_id="judge_confirmed", run_folder=FOLDER, **ONCE_MORE, execution_timeout=timedelta(minutes=10)
-        )
+        judge = JudgeOperator(task_id="judge", **within(minutes=10))
+        confirm_1, confirm_2 = (ConfirmOperator(task_id=f"confirm_{number}", number=number, **LOAD) for number in (1, 2))
+        judge_confirmed = JudgeConfirmedOperator(task_id="judge_confirmed", **within(minutes=10))
 
     with TaskGroup("cleanup", tooltip="The backend is stopped, whatever happened"):
-        stop_backend = StopBackendOperator(
-            task_id="stop_backend", run_folder=FOLDER, **TRANSIENT, execution_timeout=timedelta(minutes=2)
-        ).as_teardown(setups=[prepare_run, start_backend])
+        stop_backend = StopBackendOperator(task_id="stop_backend", **persistent(minutes=2)).as_teardown(
+            setups=[prepare_run, start_backend]
+        )
 
     with TaskGroup("verdict", tooltip="Joins gate, validity and data contract; remembered before anyone is told"):
-        data_contract = DataContractOperator(
-            task_id="data_contract",
-            run_folder=FOLDER,
-            trigger_rule="all_done",
-            **ONCE_MORE,
-            execution_timeout=timedelta(minutes=10),
-        )
-        conclude = ConcludeOperator(
-            task_id="conclude",
-            run_folder=FOLDER,
-            trigger_rule="all_done",
-            outlets=[AssetAlias(VERDICT_ASSETS)],
-            **ONCE_MORE,
-            execution_timeout=timedelta(minutes=5),
-        )
-        record_history = RecordHistoryOperator(
-            task_id="record_history",
-            run_folder=FOLDER,
-            trigger_rule="all_done",
-            **TRANSIENT,
-            execution_timeout=timedelta(minutes=5),
-        )
+        data_contract = DataContractOperator(task_id="data_contract", **LATER, **within(minutes=10))
+        conclude = ConcludeOperator(task_id="conclude", outlets=[AssetAlias(VERDICT_ASSETS)], **LATER, **within(minutes=5))
+        record_history = RecordHistoryOperator(task_id="record_history", **LATER, **persistent(minutes=5))
 
     with TaskGroup("reporting", tooltip="Report, Slack, GitHub"):
-        report = WriteReportOperator(
-            task_id="report",
-            run_folder=FOLDER,
-            trigger_rule="all_done",
-            **TRANSIENT,
-            execution_timeout=timedelta(minutes=10),
-        )
-        notify = NotifyOperator(
-            task_id="notify",
-            run_folder=FOLDER,
-            trigger_rule="all_done",
-            **TRANSIENT,
-            execution_timeout=timedelta(minutes=10),
-        )
+        report = WriteReportOperator(task_id="report", **LATER, **persistent(minutes=10))
+        notify = NotifyOperator(task_id="notify", **LATER, **persistent(minutes=10))
 
     # A teardown without setups, on purpose: it runs last whatever happened, and its failure fails the run.
-    run_state = RunStateOperator(task_id="run_state", run_folder=FOLDER, retries=0).as_teardown(
+    run_state = RunStateOperator(task_id="run_state", retries=0).as_teardown(
         on_failure_fail_dagrun=True
     )
 

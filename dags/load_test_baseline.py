@@ -44,32 +44,25 @@ with DAG(
     | run_params(),
     tags=["load test"],
     doc_md=DOC,
-    default_args={"on_failure_callback": LoadTestFailureNotifier()},
+    default_args={"on_failure_callback": LoadTestFailureNotifier(), "run_folder": FOLDER},
 ) as dag:
     resolve_plan = ResolvePlanOperator(task_id="resolve_plan", retries=1, execution_timeout=timedelta(minutes=2))
-    approve = EnvironmentApprovalOperator(
-        task_id="approve", run_folder=FOLDER, response_timeout=timedelta(hours=24), retries=0
-    )
-    prepare_run = PrepareRunOperator(
-        task_id="prepare_run", run_folder=FOLDER, retries=1, execution_timeout=timedelta(minutes=2)
-    )
+    approve = EnvironmentApprovalOperator(task_id="approve", response_timeout=timedelta(hours=24), retries=0)
+    prepare_run = PrepareRunOperator(task_id="prepare_run", retries=1, execution_timeout=timedelta(minutes=2))
     collect = CollectBaselineOperator(
         task_id="collect",
-        run_folder=FOLDER,
         runs="{{ params.runs }}",
         spacing="{{ params.spacing }}",
         pool="load_generator",
         retries=1,
         execution_timeout=timedelta(hours=48),
     )
-    stop_backend = StopBackendOperator(
-        task_id="stop_backend", run_folder=FOLDER, retries=2, execution_timeout=timedelta(minutes=2)
-    ).as_teardown(setups=[prepare_run], on_failure_fail_dagrun=True)
-    accept = AcceptBaselineOperator(
-        task_id="accept", run_folder=FOLDER, response_timeout=timedelta(days=7), retries=0
+    stop_backend = StopBackendOperator(task_id="stop_backend", retries=2, execution_timeout=timedelta(minutes=2)).as_teardown(
+        setups=[prepare_run], on_failure_fail_dagrun=True
     )
+    accept = AcceptBaselineOperator(task_id="accept", response_timeout=timedelta(days=7), retries=0)
     promote = PromoteBaselineOperator(
-        task_id="promote", run_folder=FOLDER, accepted_by_task="accept", retries=0, execution_timeout=timedelta(minutes=5)
+        task_id="promote", accepted_by_task="accept", retries=0, execution_timeout=timedelta(minutes=5)
     )
 
     resolve_plan >> approve >> prepare_run >> collect >> [stop_backend, accept]

@@ -10,6 +10,8 @@ from upath import UPath
 from loadtest.errors import ConfigurationError
 from loadtest.planning.quantities import slug_pattern, slugify
 
+CONFIRMATIONS = 2  # how often a suspicious run is measured again
+
 
 @dataclass(frozen=True)
 class Attempt:

@@ -37,6 +37,7 @@ SERVER_RECORD = struct.Struct("<IIH")
 SERVER_FIELDS = [("row", "<u4"), ("duration_us", "<u4"), ("component", "<u2")]
 
 NO_ERROR = 0
+OTHER = "(other)"  # the name that all share which a full table has no place for
 MAX_U16, MAX_U32 = 0xFFFF, 0xFFFF_FFFF
 
 CONFIG_VARIABLE, WORKER_VARIABLE = "LOADTEST_RECORDER", "LOADTEST_WORKER"

@@ -16,9 +16,8 @@ from loadtest.errors import LoadTestError
 from loadtest.files import Record, is_local
 from loadtest.load.control.run import find_live_load, stop_load
 from loadtest.locks import signed_lock
-from loadtest.pipeline.stages import CONFIRMATIONS
 from loadtest.planning.models import Plan
-from loadtest.run_folder import RunFolder
+from loadtest.run_folder import CONFIRMATIONS, RunFolder
 from loadtest.settings import Settings, settings
 
 _log = logging.getLogger(__name__)

@@ -22,10 +22,8 @@ from loadtest.pipeline.publishing import publish
 from loadtest.planning.models import Plan, Trigger, TriggerKind
 from loadtest.planning.request import Request
 from loadtest.planning.resolve import ConnectionLookup, resolve
-from loadtest.run_folder import RunFolder
+from loadtest.run_folder import CONFIRMATIONS, RunFolder
 from loadtest.settings import Settings, settings
-
-CONFIRMATIONS = 2
 
 
 class Watcher(Protocol):

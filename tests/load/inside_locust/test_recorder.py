@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from loadtest.load import streams
 from loadtest.load.inside_locust.recorder import MAX_CACHED_NAMES, Recorder, describe_error
-from loadtest.load.inside_locust.stream_writer import OTHER
+from loadtest.load.streams import OTHER
 from loadtest.load.supervision.convert import Conversion, convert_streams
 
 START = 2_000_000_000

@@ -16,8 +16,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from loadtest.load import streams
-from loadtest.load.inside_locust.stream_writer import OTHER
-from loadtest.load.streams import SAMPLE, SERVER_RECORD
+from loadtest.load.streams import OTHER, SAMPLE, SERVER_RECORD
 from loadtest.load.supervision import convert, tail
 from loadtest.load.supervision.convert import MAX_NAMES, UNKNOWN, Conversion, convert_streams
 from loadtest.load.supervision.tail import SAMPLE_DTYPE, SERVER_DTYPE

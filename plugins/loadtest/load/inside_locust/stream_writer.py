@@ -9,8 +9,6 @@ from pathlib import Path
 
 from loadtest.load import streams
 
-OTHER = "(other)"
-
 
 class NameTable:
     """Ids for names, at most `limit` of them; what comes later shares the id of `(other)`."""
@@ -22,7 +20,7 @@ class NameTable:
     def id_of(self, name: str) -> int:
         number = self._ids.get(name)
         if number is None and len(self._ids) >= self._limit:
-            name = OTHER
+            name = streams.OTHER
             number = self._ids.get(name)
         if number is None:
             number = self._ids[name] = len(self._ids)

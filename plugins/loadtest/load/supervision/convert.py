@@ -15,9 +15,8 @@ import numpy as np
 
 from loadtest.files import write_text
 from loadtest.load import streams
-from loadtest.load.inside_locust.stream_writer import OTHER
 from loadtest.load.models import Exemplar
-from loadtest.load.streams import MAX_U32
+from loadtest.load.streams import MAX_U32, OTHER
 from loadtest.load.supervision.tail import SAMPLE_DTYPE, SERVER_DTYPE, WorkerTail, parse_lines, worker_folders
 
 ROWS_PER_GROUP = 1_000_000
