@@ -28,7 +28,7 @@ from benchmarks.figures import figure
 from benchmarks.simulator.noise import ENDPOINTS, PROFILES, Noise
 from benchmarks.simulator.runs import Pool, World, make_run
 from loadtest.gate.drift import detect_drift, drift_series
-from loadtest.gate.models import RunSummary
+from loadtest.gate.records.summaries import RunSummary
 from loadtest.gate.statistics.fit import fit_metric
 from loadtest.gate.statistics.judged_metrics import PROVING, values
 

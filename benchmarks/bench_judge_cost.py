@@ -20,7 +20,7 @@ import pyarrow.parquet as pq
 
 from benchmarks.figures import figure
 from loadtest.gate.comparison import compare
-from loadtest.gate.models import RunSummary
+from loadtest.gate.records.summaries import RunSummary
 from loadtest.gate.statistics.steady_samples import read_steady_samples
 from loadtest.gate.statistics.summary import summarize_endpoint
 from loadtest.load.models import LoadResult, StopReason

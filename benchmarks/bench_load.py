@@ -26,7 +26,7 @@ from benchmarks.fast_server import fast_server
 from loadtest.analysis.analyze import analyze
 from loadtest.analysis.models import DataContract
 from loadtest.gate.decide import check
-from loadtest.gate.models import Verdict
+from loadtest.gate.records.verdicts import Verdict
 from loadtest.gate.verdict import conclude
 from loadtest.load.control import run
 from loadtest.load.models import LoadResult, StopReason

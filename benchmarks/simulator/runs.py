@@ -14,7 +14,7 @@ from datetime import UTC, datetime, timedelta
 import numpy as np
 
 from benchmarks.simulator.noise import ENDPOINTS, LOG_SIGMA, MEDIAN_MS, SHARES, Noise, ProfileShape, student_t
-from loadtest.gate.models import EndpointSummary, RunSummary
+from loadtest.gate.records.summaries import EndpointSummary, RunSummary
 from loadtest.gate.statistics.summary import TAIL_SHARE, summarize_arrays
 from loadtest.planning.models import HostClass
 

@@ -10,7 +10,8 @@ import numpy as np
 from benchmarks.simulator.noise import ENDPOINTS
 from benchmarks.simulator.runs import SESSION_RUNS, Effects, Pool, World, make_run
 from loadtest.gate.comparison import ComparisonResult, compare
-from loadtest.gate.models import Finding, RunSummary
+from loadtest.gate.records.findings import Finding
+from loadtest.gate.records.summaries import RunSummary
 from loadtest.planning.models import Criteria
 from loadtest.vocabulary import Criterion, Outcome
 

@@ -1,6 +1,6 @@
 """What can go wrong, by what the user can do about it.
 
-Exit codes follow the verdict (see `loadtest.gate.models.EXIT_CODES`); these errors end a command before there is one.
+Exit codes follow the verdict (see `loadtest.gate.records.EXIT_CODES`); these errors end a command before there is one.
 """
 
 from __future__ import annotations

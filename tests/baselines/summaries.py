@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from loadtest.gate.decide import check
-from loadtest.gate.models import EndpointSummary, RunSummary
+from loadtest.gate.records.summaries import EndpointSummary, RunSummary
 from loadtest.gate.verdict import conclude
 from loadtest.planning.models import Plan, Target, TriggerKind
 from loadtest.run_folder import RunFolder

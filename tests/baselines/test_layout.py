@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from loadtest.baselines.layout import render, rounded
 from loadtest.baselines.models import Candidate
-from loadtest.gate.models import EndpointSummary, RunSummary
+from loadtest.gate.records.summaries import EndpointSummary, RunSummary
 from tests.gate.run_facts import HOST, STARTED_AT
 
 names = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=40)

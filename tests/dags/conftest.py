@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 from upath import UPath
 
-from loadtest.gate.models import Verdict
+from loadtest.gate.records.verdicts import Verdict
 from loadtest.run_folder import RunFolder
 from tests.support.small_include import build_include
 

@@ -17,7 +17,7 @@ from playwright.sync_api import Browser, FrameLocator, Page, expect
 
 from loadtest.airflow_api.client import AirflowClient
 from loadtest.airflow_api.local import USERNAME, LocalAirflow
-from loadtest.gate.models import Verdict
+from loadtest.gate.records.verdicts import Verdict
 from loadtest.load.control.run import find_live_load
 from loadtest.load.models import EndpointProgress, Progress
 from loadtest.reporting.report import write_report

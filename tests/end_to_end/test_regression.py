@@ -11,7 +11,7 @@ from upath import UPath
 
 from loadtest.airflow_api.client import AirflowClient
 from loadtest.baselines.models import BaselineFile
-from loadtest.gate.models import RegressionReport, Verdict
+from loadtest.gate.records.verdicts import RegressionReport, Verdict
 from loadtest.run_folder import RunFolder
 from loadtest.settings import settings
 from loadtest.vocabulary import Criterion, Outcome

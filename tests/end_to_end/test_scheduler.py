@@ -15,7 +15,7 @@ from loadtest.airflow_api.client import AirflowClient, DagRun
 from loadtest.airflow_api.local import LocalAirflow
 from loadtest.backend.models import BackendState
 from loadtest.errors import ConfigurationError
-from loadtest.gate.models import Verdict
+from loadtest.gate.records.verdicts import Verdict
 from loadtest.load.control.run import find_live_load
 from loadtest.run_folder import RunFolder
 from loadtest.settings import settings

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 
 import numpy as np
 
-from loadtest.gate.models import EndpointSummary, RunSummary
+from loadtest.gate.records.summaries import EndpointSummary, RunSummary
 from loadtest.load.models import HostProbe
 from loadtest.planning.models import HostClass
 

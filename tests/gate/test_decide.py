@@ -16,7 +16,7 @@ from loadtest.baselines.promotion import promote
 from loadtest.baselines.store import baseline_path
 from loadtest.errors import ConfigurationError
 from loadtest.gate.decide import check, summarize
-from loadtest.gate.models import RegressionReport
+from loadtest.gate.records.verdicts import RegressionReport
 from loadtest.gate.verdict import conclude
 from loadtest.load.models import HostProbe
 from loadtest.planning.models import Criteria, Mute, Plan

@@ -16,7 +16,7 @@ from tests.support.run_folders import build_run_folder
 def test_every_finding_stands_there_with_its_numbers(tmp_path: Path) -> None:
     folder = build_run_folder(tmp_path, outcome="fail")
     text = explain(folder)
-    from loadtest.gate.models import Verdict
+    from loadtest.gate.records.verdicts import Verdict
 
     verdict = Verdict.read(folder.verdict)
     assert text.startswith(f"{verdict.run_id}: {verdict.sentence}")

@@ -15,7 +15,7 @@ from loadtest.analysis.analyze import analyze
 from loadtest.analysis.models import DataContract
 from loadtest.errors import ConfigurationError
 from loadtest.gate.decide import check
-from loadtest.gate.models import Verdict
+from loadtest.gate.records.verdicts import Verdict
 from loadtest.gate.verdict import conclude
 from loadtest.load.control import run
 from loadtest.planning.models import Target

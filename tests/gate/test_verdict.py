@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 from loadtest.analysis.models import Analysis, ContractCheck, DataContract, FailureGroup, RunMetrics
 from loadtest.errors import ConfigurationError
 from loadtest.gate.decide import check
-from loadtest.gate.models import Comparison, Finding, Verdict
+from loadtest.gate.records.findings import Comparison, Finding
+from loadtest.gate.records.verdicts import Verdict
 from loadtest.gate.verdict import Judgment, conclude, judge_run, not_run
 from loadtest.load.models import AbortFacts, StopReason
 from loadtest.planning.models import Criteria, EndpointCriteria, Mute, Plan, Target

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import update
 
-from loadtest.gate.models import RegressionReport
+from loadtest.gate.records.verdicts import RegressionReport
 from loadtest.history.acknowledgements import accept, false_alarm, mute, withdraw
 from loadtest.history.context import Known, known_of
 from loadtest.history.database import writing
@@ -95,7 +95,7 @@ def test_a_failed_run_joins_drift_once_a_person_accepts_it_and_leaves_when_that_
 
 def test_a_run_that_failed_by_drift_alone_still_counts_for_drift(add, installation, url):
     folder = add("drifted", 1, outcome="fail")
-    from loadtest.gate.models import Verdict
+    from loadtest.gate.records.verdicts import Verdict
     from loadtest.vocabulary import Criterion
 
     verdict = Verdict.read(folder.verdict)

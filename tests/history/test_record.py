@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from loadtest.errors import ConfigurationError
-from loadtest.gate.models import RegressionReport
+from loadtest.gate.records.verdicts import RegressionReport
 from loadtest.history.models import TOTAL, HistoryStatus
 from loadtest.history.queries import metric_table, recent_runs, run_entry, summaries
 from loadtest.history.record import entry_of, record_run

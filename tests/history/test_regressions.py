@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from loadtest.gate.models import Verdict
+from loadtest.gate.records.verdicts import Verdict
 from loadtest.history.acknowledgements import accept, false_alarm, mute
 from loadtest.history.record import record_run
 from loadtest.history.regressions import open_regressions

@@ -147,7 +147,7 @@ def test_extras_win_over_variables(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_links_without_an_airflow(runs_root: Path) -> None:
-    from loadtest.gate.models import Verdict
+    from loadtest.gate.records.verdicts import Verdict
 
     verdict = Verdict.read(build_run_folder(runs_root, outcome="pass").verdict)
     assert links_to(verdict).report is None

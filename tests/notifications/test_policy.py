@@ -8,7 +8,8 @@ from datetime import UTC, datetime, timedelta
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from loadtest.gate.models import Finding, Verdict
+from loadtest.gate.records.findings import Finding
+from loadtest.gate.records.verdicts import Verdict
 from loadtest.history.models import Acknowledgement, AcknowledgementKind
 from loadtest.notifications.models import ActionKind, AlertState, IncidentKind, NotificationConfig
 from loadtest.notifications.policy import Decision, decide

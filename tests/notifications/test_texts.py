@@ -9,7 +9,8 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
-from loadtest.gate.models import Recommendation, Verdict
+from loadtest.gate.records.findings import Recommendation
+from loadtest.gate.records.verdicts import Verdict
 from loadtest.notifications import messages
 from loadtest.notifications.github import texts as github_texts
 from loadtest.notifications.github.texts import Telling

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta, timezone
 import pytest
 
 from loadtest import wording
-from loadtest.gate.models import Finding
+from loadtest.gate.records.findings import Finding
 from loadtest.reporting import format
 from loadtest.vocabulary import Criterion, Evidence, Outcome
 

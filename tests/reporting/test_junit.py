@@ -7,7 +7,7 @@ from xml.etree import ElementTree as xml
 import pytest
 from junitparser import JUnitXml
 
-from loadtest.gate.models import Verdict
+from loadtest.gate.records.verdicts import Verdict
 from loadtest.reporting.inputs import read_run
 from loadtest.reporting.junit import render_junit
 from loadtest.vocabulary import Criterion

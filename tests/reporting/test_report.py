@@ -7,7 +7,7 @@ import hashlib
 import pytest
 from upath import UPath
 
-from loadtest.gate.models import Verdict
+from loadtest.gate.records.verdicts import Verdict
 from loadtest.reporting.report import ReportError, write_report
 from loadtest.run_folder import RunFolder
 from tests.support.run_folders import build_run_folder, make_baseline_runs, make_trend

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from loadtest.gate.models import Verdict
+from loadtest.gate.records.verdicts import Verdict
 from loadtest.reporting.inputs import read_run
 from loadtest.reporting.view import MOST_EXEMPLARS, MOST_FAILURES, build_view
 from loadtest.vocabulary import Outcome

@@ -27,17 +27,9 @@ from loadtest.analysis.models import (
     ServerTime,
     TimelinePoint,
 )
-from loadtest.gate.models import (
-    Comparison,
-    Coverage,
-    Detectable,
-    EndpointSummary,
-    Finding,
-    Recommendation,
-    RegressionReport,
-    RunSummary,
-    Verdict,
-)
+from loadtest.gate.records.findings import Comparison, Coverage, Detectable, Finding, Recommendation
+from loadtest.gate.records.summaries import EndpointSummary, RunSummary
+from loadtest.gate.records.verdicts import RegressionReport, Verdict
 from loadtest.load.models import Exemplar, HealthFacts, HostProbe, LoadResult, StopReason, WorkerFacts
 from loadtest.planning.models import (
     Criteria,

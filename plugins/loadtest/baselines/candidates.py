@@ -11,7 +11,7 @@ from loadtest.baselines.models import Candidate
 from loadtest.baselines.store import named_path
 from loadtest.errors import ConfigurationError
 from loadtest.files import write_text
-from loadtest.gate.models import RegressionReport, Verdict
+from loadtest.gate.records.verdicts import RegressionReport, Verdict
 from loadtest.planning.models import Plan
 from loadtest.run_folder import RunFolder
 from loadtest.settings import settings

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from loadtest.baselines.candidates import add_run
 from loadtest.baselines.models import Candidate
 from loadtest.errors import InfrastructureError
-from loadtest.gate.models import Verdict
+from loadtest.gate.records.verdicts import Verdict
 from loadtest.run_folder import RunFolder
 from loadtest.vocabulary import Outcome
 

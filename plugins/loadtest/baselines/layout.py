@@ -6,7 +6,7 @@ import json
 from typing import Any
 
 from loadtest.baselines.models import BaselineFile, Candidate
-from loadtest.gate.models import EndpointSummary, RunSummary
+from loadtest.gate.records.summaries import EndpointSummary, RunSummary
 
 SIGNIFICANT_DIGITS = 6  # of log latencies: a thousandth of a percent
 VARIANCE_DIGITS = 3

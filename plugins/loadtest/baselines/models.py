@@ -8,7 +8,7 @@ from typing import ClassVar, Self
 from pydantic import Field, model_validator
 
 from loadtest.files import FileModel, Record
-from loadtest.gate.models import RunSummary
+from loadtest.gate.records.summaries import RunSummary
 from loadtest.planning.models import HostClass, Slug
 
 FULL_RUNS = 8

@@ -10,7 +10,8 @@ from loadtest.baselines.layout import rounded
 from loadtest.baselines.models import FULL_RUNS, LEAST_RUNS, MOST_REFRESH, Baseline, BaselineFile, Candidate, Provenance
 from loadtest.baselines.store import update_baselines
 from loadtest.errors import ConfigurationError
-from loadtest.gate.models import RegressionReport, RunSummary, Verdict
+from loadtest.gate.records.summaries import RunSummary
+from loadtest.gate.records.verdicts import RegressionReport, Verdict
 from loadtest.planning.models import Plan, TriggerKind
 from loadtest.run_folder import RunFolder
 from loadtest.vocabulary import Outcome

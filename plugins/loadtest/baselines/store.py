@@ -11,7 +11,7 @@ from loadtest.baselines.locking import locked_folder
 from loadtest.baselines.models import LEAST_RUNS, Baseline, BaselineFile
 from loadtest.errors import ConfigurationError, InfrastructureError
 from loadtest.files import write_text
-from loadtest.gate.models import RunSummary
+from loadtest.gate.records.summaries import RunSummary
 from loadtest.planning.models import HostClass, Plan
 from loadtest.planning.quantities import slug_pattern
 from loadtest.settings import settings

@@ -13,7 +13,7 @@ from upath import UPath
 from loadtest.airflow_api.client import AirflowClient, DagRun
 from loadtest.cli.watch import TerminalWatcher
 from loadtest.errors import ConfigurationError
-from loadtest.gate.models import Verdict
+from loadtest.gate.records.verdicts import Verdict
 from loadtest.load.models import Progress
 from loadtest.run_folder import RunFolder
 

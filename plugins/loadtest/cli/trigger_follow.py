@@ -14,7 +14,7 @@ from urllib.parse import quote
 
 from loadtest.airflow_api.client import AirflowClient, AirflowUnavailableError, DagRun
 from loadtest.errors import ConfigurationError
-from loadtest.gate.models import Verdict
+from loadtest.gate.records.verdicts import Verdict
 from loadtest.reporting.escape import plain
 from loadtest.vocabulary import Outcome
 

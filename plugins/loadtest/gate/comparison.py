@@ -7,7 +7,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from loadtest.gate.models import Comparison, Coverage, Detectable, Finding, RunSummary
+from loadtest.gate.records.findings import Comparison, Coverage, Detectable, Finding
+from loadtest.gate.records.summaries import RunSummary
 from loadtest.gate.rules.endpoint_findings import Judging, endpoint_findings, is_proven
 from loadtest.gate.rules.run_findings import error_findings, global_findings, throughput_finding
 from loadtest.gate.statistics.comparability import Basis, comparable_runs

@@ -13,7 +13,9 @@ from loadtest.baselines.store import baseline_path, matching_baseline, refreshin
 from loadtest.errors import ConfigurationError
 from loadtest.gate.advice.commands import overrides_of
 from loadtest.gate.advice.recommendations import recommend
-from loadtest.gate.models import Comparison, Detectable, EndpointSummary, Finding, RegressionReport, RunSummary
+from loadtest.gate.records.findings import Comparison, Detectable, Finding
+from loadtest.gate.records.summaries import EndpointSummary, RunSummary
+from loadtest.gate.records.verdicts import RegressionReport
 from loadtest.gate.rules.criteria import apply_mutes, judge_required
 from loadtest.gate.rules.failures import judge_failures
 from loadtest.gate.rules.latency_bounds import latency_bounds

@@ -14,7 +14,8 @@ import numpy as np
 
 from loadtest import wording
 from loadtest.gate.comparison import known_endpoints
-from loadtest.gate.models import Finding, RunSummary
+from loadtest.gate.records.findings import Finding
+from loadtest.gate.records.summaries import RunSummary
 from loadtest.gate.statistics.comparability import LEAST_RUNS, comparable_runs
 from loadtest.gate.statistics.fit import fit_metric, score
 from loadtest.gate.statistics.global_factor import LEAST_ENDPOINTS, probe_time

@@ -6,7 +6,8 @@ import math
 from collections.abc import Sequence
 
 from loadtest.errors import ConfigurationError
-from loadtest.gate.models import Finding, RegressionReport, Verdict
+from loadtest.gate.records.findings import Finding
+from loadtest.gate.records.verdicts import RegressionReport, Verdict
 from loadtest.run_folder import RunFolder
 from loadtest.vocabulary import SEVERITY, Criterion, RunStatus
 from loadtest.wording import change, metric_label, ms, percent, quantity, subject

@@ -15,7 +15,8 @@ from loadtest.errors import ConfigurationError
 from loadtest.files import AnyPath, FileModel
 from loadtest.gate.advice.commands import overrides_of
 from loadtest.gate.advice.recommendations import recommend
-from loadtest.gate.models import Comparison, Coverage, Finding, Recommendation, RegressionReport, Verdict
+from loadtest.gate.records.findings import Comparison, Coverage, Finding, Recommendation
+from loadtest.gate.records.verdicts import RegressionReport, Verdict
 from loadtest.gate.rules.coverage import cover
 from loadtest.gate.rules.validity import judge_missing_load, judge_validity
 from loadtest.load.models import LoadResult

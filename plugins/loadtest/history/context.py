@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from loadtest.errors import LoadTestError
-from loadtest.gate.models import RunSummary
+from loadtest.gate.records.summaries import RunSummary
 from loadtest.history.acknowledgements import active_mutes
 from loadtest.history.queries import drift_series
 from loadtest.planning.models import Mute, Plan

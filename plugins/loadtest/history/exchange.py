@@ -19,7 +19,7 @@ from sqlalchemy import select
 
 from loadtest.errors import ConfigurationError
 from loadtest.files import first_problem
-from loadtest.gate.models import RunSummary
+from loadtest.gate.records.summaries import RunSummary
 from loadtest.history.acknowledgements import acknowledgements
 from loadtest.history.database import reading, writing
 from loadtest.history.models import Acknowledgement, HistoryStatus, MetricRow, RunEntry, RunRow, Source

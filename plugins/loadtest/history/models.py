@@ -9,7 +9,7 @@ from typing import Annotated
 from pydantic import AfterValidator, Field
 
 from loadtest.files import FileModel, Record
-from loadtest.gate.models import Finding
+from loadtest.gate.records.findings import Finding
 from loadtest.history.text import aware
 from loadtest.vocabulary import Criterion, Outcome
 

@@ -11,7 +11,8 @@ from tenacity import retry, retry_if_exception_type, stop_after_attempt, wait_ex
 from loadtest.analysis.models import EndpointMetrics, RunMetrics
 from loadtest.errors import ConfigurationError, InfrastructureError
 from loadtest.files import AnyPath, FileModel
-from loadtest.gate.models import EndpointSummary, RegressionReport, RunSummary, Verdict
+from loadtest.gate.records.summaries import EndpointSummary, RunSummary
+from loadtest.gate.records.verdicts import RegressionReport, Verdict
 from loadtest.history.database import writing
 from loadtest.history.models import HistoryStatus, MetricRow, RunEntry, RunRow, Source
 from loadtest.history.store import upsert

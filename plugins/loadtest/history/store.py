@@ -10,7 +10,7 @@ from sqlalchemy import delete, insert, select
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
-from loadtest.gate.models import Finding
+from loadtest.gate.records.findings import Finding
 from loadtest.history.models import HistoryStatus, MetricRow, RunEntry, RunRow
 from loadtest.history.tables import Run, RunFinding, RunMetric
 from loadtest.history.text import clean, clean_name, endpoint_key, small_int

@@ -17,7 +17,7 @@ from upath import UPath
 
 from loadtest.errors import ConfigurationError
 from loadtest.files import Record
-from loadtest.gate.models import Verdict
+from loadtest.gate.records.verdicts import Verdict
 from loadtest.history.rebuild import run_folders
 from loadtest.planning.models import Plan, TriggerKind
 from loadtest.run_folder import RunFolder

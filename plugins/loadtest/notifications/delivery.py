@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from loadtest.errors import ConfigurationError
-from loadtest.gate.models import Verdict
+from loadtest.gate.records.verdicts import Verdict
 from loadtest.history.models import Acknowledgement
 from loadtest.notifications import messages
 from loadtest.notifications.alert_store import AlertStore

@@ -12,7 +12,7 @@ from upath import UPath
 
 from loadtest import wording
 from loadtest.errors import ConfigurationError
-from loadtest.gate.models import Verdict
+from loadtest.gate.records.verdicts import Verdict
 from loadtest.notifications import messages
 from loadtest.notifications.alert_store import FOLDER
 from loadtest.notifications.messages import Message

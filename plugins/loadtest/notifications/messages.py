@@ -21,7 +21,8 @@ from slack_sdk.models.blocks import (
 )
 
 from loadtest import wording
-from loadtest.gate.models import Recommendation, Verdict
+from loadtest.gate.records.findings import Recommendation
+from loadtest.gate.records.verdicts import Verdict
 from loadtest.notifications.models import Incident, IncidentKind, Symptom
 from loadtest.notifications.slack.text import literal, mrkdwn
 from loadtest.reporting import format as show

@@ -7,7 +7,7 @@ import re
 from typing import Any
 
 from loadtest.errors import ConfigurationError, InfrastructureError, LoadTestError
-from loadtest.gate.models import Verdict
+from loadtest.gate.records.verdicts import Verdict
 from loadtest.history.models import Acknowledgement
 from loadtest.notifications.airflow_connections import connected
 from loadtest.notifications.delivery import asked_about, deliver

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from loadtest.gate.models import Verdict
+from loadtest.gate.records.verdicts import Verdict
 from loadtest.history.models import Acknowledgement, AcknowledgementKind
 from loadtest.history.text import endpoint_key
 from loadtest.notifications.models import (

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from itertools import groupby
 
-from loadtest.gate.models import Finding, Verdict
+from loadtest.gate.records.findings import Finding
+from loadtest.gate.records.verdicts import Verdict
 from loadtest.notifications.models import WHOLE_RUN, Symptom
 from loadtest.vocabulary import Criterion, Outcome
 

@@ -73,7 +73,7 @@ class ConcludeOperator(StageOperator):
     """The verdict. The one task that writes it; runs whatever happened before, and knows which stage failed and why."""
 
     def run_stage(self, folder: RunFolder, context: Context) -> dict[str, Any]:
-        from loadtest.gate.models import Verdict
+        from loadtest.gate.records.verdicts import Verdict
         from loadtest.gate.verdict import conclude
 
         if folder.verdict.exists() and Verdict.read(folder.verdict).status is RunStatus.NOT_RUN:

@@ -60,7 +60,7 @@ class RunStateOperator(StageOperator):
     """Red for a failed task or an invalid run; for a failed verdict only when the run asked to block; else green."""
 
     def run_stage(self, folder: RunFolder, context: Context) -> None:
-        from loadtest.gate.models import Verdict
+        from loadtest.gate.records.verdicts import Verdict
 
         failed = failed_tasks(context)
         verdict = Verdict.read(folder.verdict) if folder.verdict.exists() else None

@@ -10,7 +10,8 @@ from statistics import median
 from typing import TYPE_CHECKING
 
 from loadtest.errors import LoadTestError
-from loadtest.gate.models import RunSummary, Verdict
+from loadtest.gate.records.summaries import RunSummary
+from loadtest.gate.records.verdicts import Verdict
 from loadtest.planning.models import Plan
 from loadtest.run_folder import RunFolder
 from loadtest.vocabulary import Criterion

@@ -16,7 +16,7 @@ from loadtest.backend.start import start_backend
 from loadtest.backend.stop import stop_backend
 from loadtest.errors import ConfigurationError, LoadTestError, NotRunError
 from loadtest.files import write_text
-from loadtest.gate.models import RegressionReport, Verdict
+from loadtest.gate.records.verdicts import RegressionReport, Verdict
 from loadtest.load.models import LoadResult, Progress
 from loadtest.pipeline.publishing import publish
 from loadtest.planning.models import Plan, Trigger, TriggerKind

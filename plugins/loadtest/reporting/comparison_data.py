@@ -7,7 +7,8 @@ from statistics import median
 
 from loadtest import wording
 from loadtest.analysis.models import QUANTILES
-from loadtest.gate.models import EndpointSummary, Finding
+from loadtest.gate.records.findings import Finding
+from loadtest.gate.records.summaries import EndpointSummary
 from loadtest.reporting.chart_data import ALL, MOST_ENDPOINTS, MOST_PICKED, TOTAL, Rows, important_endpoints, labels, rounded
 from loadtest.reporting.escape import NAME_LIMIT, plain
 from loadtest.reporting.inputs import RunFiles

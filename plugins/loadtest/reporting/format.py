@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from loadtest import wording
-from loadtest.gate.models import Finding
+from loadtest.gate.records.findings import Finding
 from loadtest.vocabulary import SEVERITY, Criterion, Evidence, Outcome
 
 # Word, sign and color go together, so that no meaning rests on color alone.

@@ -10,7 +10,9 @@ from typing import TypeVar
 from loadtest.analysis.models import Analysis, DataContract, RunMetrics
 from loadtest.errors import ConfigurationError
 from loadtest.files import AnyPath, FileModel
-from loadtest.gate.models import Comparison, Detectable, Finding, RegressionReport, RunSummary, Verdict
+from loadtest.gate.records.findings import Comparison, Detectable, Finding
+from loadtest.gate.records.summaries import RunSummary
+from loadtest.gate.records.verdicts import RegressionReport, Verdict
 from loadtest.load.models import LoadResult
 from loadtest.planning.models import Plan
 from loadtest.run_folder import RunFolder

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections import defaultdict
 from xml.etree import ElementTree as xml
 
-from loadtest.gate.models import Finding
+from loadtest.gate.records.findings import Finding
 from loadtest.reporting import facts, format
 from loadtest.reporting.escape import NAME_LIMIT, plain, xml_text
 from loadtest.reporting.inputs import RunFiles

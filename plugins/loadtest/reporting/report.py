@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 
 from loadtest import files
 from loadtest.errors import LoadTestError
-from loadtest.gate.models import RunSummary
+from loadtest.gate.records.summaries import RunSummary
 from loadtest.reporting.inputs import EndpointTrend, RunFiles, read_run
 from loadtest.reporting.records import ReportView
 from loadtest.reporting.view import build_view

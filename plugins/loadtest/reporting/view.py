@@ -6,7 +6,7 @@ from collections import defaultdict
 
 from loadtest import wording
 from loadtest.analysis.models import EndpointMetrics, FailureGroup
-from loadtest.gate.models import Finding
+from loadtest.gate.records.findings import Finding
 from loadtest.load.models import Exemplar
 from loadtest.planning.models import Target
 from loadtest.reporting import facts, format

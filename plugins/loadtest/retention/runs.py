@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 from upath import UPath
 
 from loadtest.errors import ConfigurationError, LoadTestError
-from loadtest.gate.models import Verdict
+from loadtest.gate.records.verdicts import Verdict
 from loadtest.history.models import OpenRegression
 from loadtest.history.queries import known_runs
 from loadtest.history.rebuild import run_folders

@@ -13,7 +13,7 @@ from upath import UPath
 from loadtest.analysis.models import RunMetrics
 from loadtest.errors import LoadTestError
 from loadtest.files import AnyPath, FileModel
-from loadtest.gate.models import Verdict
+from loadtest.gate.records.verdicts import Verdict
 from loadtest.load.models import Progress
 from loadtest.planning.models import Plan
 from loadtest.planning.quantities import format_duration

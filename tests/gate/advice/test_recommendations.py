@@ -6,7 +6,8 @@ import pytest
 
 from loadtest.analysis.models import EndpointMetrics, RunMetrics, ServerTime
 from loadtest.gate.advice.recommendations import recommend
-from loadtest.gate.models import Comparison, EndpointSummary, Finding, Recommendation, RunSummary
+from loadtest.gate.records.findings import Comparison, Finding, Recommendation
+from loadtest.gate.records.summaries import EndpointSummary, RunSummary
 from loadtest.planning.models import BackendCommand, Environment, Plan
 from loadtest.vocabulary import Criterion, Evidence, Outcome
 from tests.gate.run_facts import HOST, STARTED_AT, make_endpoint, make_metrics, make_plan

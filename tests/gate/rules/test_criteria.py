@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 
-from loadtest.gate.models import Finding
+from loadtest.gate.records.findings import Finding
 from loadtest.gate.rules.criteria import apply_mutes, judge_required, tolerance_of
 from loadtest.planning.models import Criteria, EndpointCriteria, Mute
 from loadtest.vocabulary import Criterion, Evidence, Outcome

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from loadtest.analysis.models import EndpointMetrics, FailureGroup
-from loadtest.gate.models import Finding
+from loadtest.gate.records.findings import Finding
 from loadtest.gate.rules.criteria import apply_mutes
 from loadtest.gate.rules.failures import judge_failures
 from loadtest.planning.models import Mute, Target

@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from loadtest.gate.models import EndpointSummary, Finding, RunSummary
+from loadtest.gate.records.findings import Finding
+from loadtest.gate.records.summaries import EndpointSummary, RunSummary
 from loadtest.gate.rules.latency_bounds import latency_bounds
 from loadtest.gate.rules.targets import judge_targets
 from loadtest.gate.statistics.steady_samples import EndpointSamples

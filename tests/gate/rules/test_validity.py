@@ -7,7 +7,7 @@ from datetime import timedelta
 import pytest
 
 from loadtest.gate.advice.recommendations import recommend
-from loadtest.gate.models import Comparison, Finding
+from loadtest.gate.records.findings import Comparison, Finding
 from loadtest.gate.rules.validity import judge_validity
 from loadtest.gate.rules.validity_facts import Usual
 from loadtest.load.abort import describe

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from loadtest.gate.comparison import compare
-from loadtest.gate.models import Finding
+from loadtest.gate.records.findings import Finding
 from loadtest.planning.models import Criteria
 from loadtest.vocabulary import Criterion, Outcome
 from tests.gate.simulated_summaries import NAMES, make_baseline, make_run

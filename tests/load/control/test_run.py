@@ -17,7 +17,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from loadtest.errors import ConfigurationError, InfrastructureError
-from loadtest.gate.models import Verdict
+from loadtest.gate.records.verdicts import Verdict
 from loadtest.load.control import run
 from loadtest.load.job import OVERTIME_S, START_TIMEOUT_S, STOP_AFTER_S, supervisor_file
 from loadtest.load.locust_command import PLUGIN, free_port
@@ -207,7 +207,7 @@ def test_a_start_that_cannot_be_recorded_leaves_no_load_behind(tmp_path: Path, s
 KILLED_WHILE_RECORDING = """
 import os, signal, sys
 from pathlib import Path
-from loadtest.gate.models import Verdict
+from loadtest.gate.records.verdicts import Verdict
 from loadtest.load.control import run
 from tests.load.plans import folder_of, plan_of
 

@@ -10,7 +10,7 @@ import pytest
 from github import Auth, Github
 
 from loadtest.errors import ConfigurationError
-from loadtest.gate.models import Verdict
+from loadtest.gate.records.verdicts import Verdict
 from loadtest.notifications.delivery import Channels, deliver
 from loadtest.notifications.github import delivery as github_delivery
 from loadtest.notifications.github.baseline import propose_baseline

@@ -9,7 +9,7 @@ import pytest
 from slack_sdk import WebClient
 from upath import UPath
 
-from loadtest.gate.models import Verdict
+from loadtest.gate.records.verdicts import Verdict
 from loadtest.notifications.delivery import Channels, deliver
 from loadtest.notifications.messages import Links
 from loadtest.notifications.models import DeliveryStatus, NotificationConfig

@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from loadtest.analysis.models import EndpointMetrics, RunMetrics
-from loadtest.gate.models import Comparison, Finding, RunSummary
+from loadtest.gate.records.findings import Comparison, Finding
+from loadtest.gate.records.summaries import RunSummary
 from loadtest.planning.models import Plan
 from loadtest.vocabulary import Criterion, Outcome
 

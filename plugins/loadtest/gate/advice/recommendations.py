@@ -13,7 +13,8 @@ from loadtest.gate.advice.recommendation_facts import Facts
 from loadtest.gate.advice.recommendations_open import baseline_next, settle_coverage, settle_suspicion, settle_targets
 from loadtest.gate.advice.recommendations_server import missed_targets, server_side
 from loadtest.gate.advice.repairs import repair_measurement
-from loadtest.gate.models import Comparison, Finding, Recommendation, RunSummary
+from loadtest.gate.records.findings import Comparison, Finding, Recommendation
+from loadtest.gate.records.summaries import RunSummary
 from loadtest.planning.models import Plan
 from loadtest.vocabulary import Criterion, Outcome
 from loadtest.wording import change, listing, percent, subject

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 from loadtest.baselines.store import collect_command
 from loadtest.gate.advice.recommendation_facts import Facts
-from loadtest.gate.models import Recommendation
+from loadtest.gate.records.findings import Recommendation
 from loadtest.gate.rules.targets import QUANTILE_OF
 from loadtest.planning.quantities import format_duration
 from loadtest.vocabulary import Criterion, Evidence, Outcome

@@ -9,7 +9,7 @@ from statistics import fmean
 from loadtest.analysis.models import EndpointMetrics
 from loadtest.analysis.server_share import OUTSIDE, SlowdownShares, mean_parts, slowdown_shares
 from loadtest.gate.advice.recommendation_facts import Facts
-from loadtest.gate.models import Recommendation
+from loadtest.gate.records.findings import Recommendation
 from loadtest.vocabulary import Criterion, Outcome
 from loadtest.wording import ms, percent, plural, subject
 

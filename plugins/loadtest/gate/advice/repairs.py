@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 
 from loadtest.gate.advice.recommendation_facts import Facts
-from loadtest.gate.models import Finding, Recommendation
+from loadtest.gate.records.findings import Finding, Recommendation
 from loadtest.planning.models import Plan
 from loadtest.vocabulary import Outcome
 from loadtest.wording import listing

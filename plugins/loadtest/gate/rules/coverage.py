@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from loadtest.gate.models import Comparison, Coverage, Finding
+from loadtest.gate.records.findings import Comparison, Coverage, Finding
 from loadtest.gate.rules.criteria import critical_endpoints, tolerance_of
 from loadtest.planning.models import Plan
 from loadtest.vocabulary import Criterion, Evidence, Outcome

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 
 from loadtest.analysis.models import RunMetrics
-from loadtest.gate.models import Finding
+from loadtest.gate.records.findings import Finding
 from loadtest.gate.rules.failures import NEVER_SUCCEEDED
 from loadtest.planning.models import Criteria, Mute, Plan
 from loadtest.vocabulary import Criterion, Evidence, Outcome

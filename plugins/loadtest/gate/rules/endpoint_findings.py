@@ -8,7 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from loadtest import wording
-from loadtest.gate.models import EndpointSummary, Finding, RunSummary
+from loadtest.gate.records.findings import Finding
+from loadtest.gate.records.summaries import EndpointSummary, RunSummary
 from loadtest.gate.statistics.comparability import Basis
 from loadtest.gate.statistics.judge import SUSPECT_LEVEL, Judgement
 from loadtest.gate.statistics.judged_metrics import METRICS, P95, PROVING, TESTED, TYPICAL, JudgedMetric, values

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Sequence
 
 from loadtest.analysis.models import EndpointMetrics, FailureGroup, RunMetrics
-from loadtest.gate.models import Finding
+from loadtest.gate.records.findings import Finding
 from loadtest.gate.statistics.bounds import error_rate_bounds
 from loadtest.planning.models import Plan
 from loadtest.vocabulary import Criterion, Outcome

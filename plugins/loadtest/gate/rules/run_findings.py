@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from loadtest import wording
-from loadtest.gate.models import Finding
+from loadtest.gate.records.findings import Finding
 from loadtest.gate.rules.endpoint_findings import Judging
 from loadtest.gate.statistics.error_rates import ErrorRate, compare_errors
 from loadtest.gate.statistics.global_factor import GLOBAL_LEVEL, GLOBAL_SUSPECT_LEVEL, GlobalFactor

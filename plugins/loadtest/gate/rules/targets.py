@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from loadtest.analysis.models import EndpointMetrics, RunMetrics
-from loadtest.gate.models import Finding, RunSummary
+from loadtest.gate.records.findings import Finding
+from loadtest.gate.records.summaries import RunSummary
 from loadtest.gate.rules.failures import LEAST_TO_FAIL
 from loadtest.gate.statistics.bounds import Bounds, RunSpread, error_rate_bounds, rate_bounds, run_spread, widen
 from loadtest.planning.models import Plan, Target

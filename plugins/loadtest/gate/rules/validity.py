@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from loadtest.analysis.models import RunMetrics
-from loadtest.gate.models import Finding
+from loadtest.gate.records.findings import Finding
 from loadtest.gate.rules.validity_facts import Facts, Usual, invalid, warn
 from loadtest.gate.rules.validity_generator import judge_clocks, judge_generator, judge_samples
 from loadtest.gate.rules.validity_load import judge_tasks, judge_throughput, judge_unanswered, judge_users, judge_workers

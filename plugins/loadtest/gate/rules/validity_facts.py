@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from loadtest.analysis.models import RunMetrics
-from loadtest.gate.models import Finding
+from loadtest.gate.records.findings import Finding
 from loadtest.load.models import LoadResult, StopReason
 from loadtest.planning.models import Plan
 from loadtest.vocabulary import Criterion, Outcome

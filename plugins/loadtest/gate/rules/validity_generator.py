@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from loadtest.gate.models import Finding
+from loadtest.gate.records.findings import Finding
 from loadtest.gate.rules.validity_facts import Facts, invalid, warn
 from loadtest.load.models import WorkerFacts
 from loadtest.load.supervision.doubts import TOLERATED_SHARE

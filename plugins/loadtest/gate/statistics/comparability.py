@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
-from loadtest.gate.models import RunSummary
+from loadtest.gate.records.summaries import RunSummary
 from loadtest.wording import plural
 
 LEAST_RUNS = 3  # below: nothing is compared

@@ -10,7 +10,7 @@ from __future__ import annotations
 import numpy as np
 from scipy.special import stdtrit
 
-from loadtest.gate.models import Detectable
+from loadtest.gate.records.findings import Detectable
 from loadtest.gate.statistics.judge import SUSPECT_LEVEL, Judgement
 from loadtest.gate.statistics.judged_metrics import PROVING, TESTED
 

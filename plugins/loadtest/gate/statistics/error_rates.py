@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.special import betainc
 
-from loadtest.gate.models import RunSummary
+from loadtest.gate.records.summaries import RunSummary
 from loadtest.gate.statistics.multiplicity import benjamini_hochberg
 
 ERROR_LEVEL = 0.002

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.special import stdtr, stdtrit
 
-from loadtest.gate.models import RunSummary
+from loadtest.gate.records.summaries import RunSummary
 from loadtest.gate.statistics.fit import MetricFit, Score, fit_metric, score
 from loadtest.gate.statistics.judged_metrics import METRICS, TESTED, WEIGHTS, JudgedMetric, values
 from loadtest.gate.statistics.multiplicity import over_metrics_and_endpoints

@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from loadtest.gate.models import EndpointSummary, RunSummary
+from loadtest.gate.records.summaries import EndpointSummary, RunSummary
 from loadtest.load.models import HostProbe
 from loadtest.planning.models import HostClass
 

@@ -10,7 +10,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from loadtest import wording
-from loadtest.gate.models import Recommendation, Verdict
+from loadtest.gate.records.findings import Recommendation
+from loadtest.gate.records.verdicts import Verdict
 from loadtest.notifications.messages import Links, said, sentences
 from loadtest.notifications.models import Incident, NotificationConfig
 from loadtest.reporting import format as show
