@@ -88,7 +88,7 @@ AIRFLOW_PYTEST = $(PYTHON) -m pytest -m "airflow and not slow" -p no:xdist tests
 .PHONY: test test-unit test-airflow test-browser test-slow lint system-packages
 test: install-dev system-packages lint test-unit test-airflow test-browser ## everything CI must pass
 lint: install-dev
-	$(VENV)/bin/ruff check dags plugins include tests benchmarks
+	$(VENV)/bin/ruff check dags plugins include tests benchmarks docs
 	$(VENV)/bin/mypy plugins/loadtest
 test-unit: install-dev
 	$(PYTHON) -m pytest -n 2 --dist loadfile

@@ -7,8 +7,8 @@ from typing import Any
 
 from airflow.sdk import DAG, AssetAlias, CronTriggerTimetable, TaskGroup
 
-from loadtest.notifications.failure_notifier import LoadTestFailureNotifier
 from loadtest.operators.backend import CheckHealthOperator, StartBackendOperator, StopBackendOperator
+from loadtest.operators.failure_notifier import LoadTestFailureNotifier
 from loadtest.operators.judgment import (
     VERDICT_ASSETS,
     AnalyzeOperator,

@@ -6,9 +6,9 @@ from datetime import timedelta
 
 from airflow.sdk import DAG, Param
 
-from loadtest.notifications.failure_notifier import LoadTestFailureNotifier
 from loadtest.operators.backend import StopBackendOperator
 from loadtest.operators.baseline import AcceptBaselineOperator, CollectBaselineOperator, PromoteBaselineOperator
+from loadtest.operators.failure_notifier import LoadTestFailureNotifier
 from loadtest.operators.params import run_params
 from loadtest.operators.setup import EnvironmentApprovalOperator, PrepareRunOperator, ResolvePlanOperator
 from loadtest.operators.stage import run_folder_of

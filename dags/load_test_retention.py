@@ -6,7 +6,7 @@ from datetime import timedelta
 
 from airflow.sdk import DAG, CronTriggerTimetable
 
-from loadtest.notifications.failure_notifier import LoadTestFailureNotifier
+from loadtest.operators.failure_notifier import LoadTestFailureNotifier
 from loadtest.operators.upkeep import ApplyRetentionOperator, PlanRetentionOperator
 
 with DAG(

@@ -92,7 +92,8 @@ def drawing() -> str:
     lines += ["```", "", "| room | modules | imports from |", "| --- | --- | --- |"]
     for room, others in graph.items():
         files = [path for name, path in known.items() if room_of(name, known) == room and path.name != "__init__.py"]
-        lines.append(f"| {room.replace('.', '/')} | {len(files)} | {', '.join(one.replace('.', '/') for one in sorted(others))} |")
+        reads = ", ".join(one.replace(".", "/") for one in sorted(others))
+        lines.append(f"| {room.replace('.', '/')} | {len(files)} | {reads} |")
     return "\n".join(lines)
 
 

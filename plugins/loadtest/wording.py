@@ -163,3 +163,8 @@ def sentence(text: str) -> str:
     """Starts with a capital and ends with a stop, so that it can stand beside others."""
     text = capitalized(text.strip())
     return text if not text or text.endswith((".", "!", "?", ":", "…", ".)")) else f"{text}."
+
+
+def sentences(*parts: str) -> str:
+    """Clauses as sentences, one after the other; empty ones are left out."""
+    return " ".join(sentence(part) for part in parts if part.strip())

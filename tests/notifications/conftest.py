@@ -10,7 +10,7 @@ from slack_sdk import WebClient
 from slack_sdk.webhook import WebhookClient
 
 from loadtest.notifications.github.delivery import GitHubSender, connect
-from loadtest.notifications.retrying import RetryPolicy
+from loadtest.notifications.policy.retrying import RetryPolicy
 from loadtest.notifications.slack.delivery import SlackBot, SlackWebhook
 from loadtest.settings import PROJECT_ROOT
 from tests.notifications.github.github_stub import GitHubStub

@@ -9,10 +9,10 @@ from types import SimpleNamespace
 import pytest
 
 from loadtest.history.watch import ScheduledRun
-from loadtest.notifications.failure_notifier import problem_of
 from loadtest.notifications.pipeline_alerts import PipelineAlerts, check_weekly_run, task_failed
-from loadtest.notifications.retrying import DeliveryError
+from loadtest.notifications.policy.retrying import DeliveryError
 from loadtest.notifications.slack.delivery import SlackBot
+from loadtest.operators.failure_notifier import problem_of
 from tests.notifications.http_server import Answer
 from tests.notifications.slack.slack_stub import SlackStub, shown
 

@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from loadtest.gate.records.findings import Finding
 from loadtest.gate.records.verdicts import Verdict
 from loadtest.history.models import Acknowledgement, AcknowledgementKind
-from loadtest.notifications.models import ActionKind, AlertState, IncidentKind, NotificationConfig
-from loadtest.notifications.policy import Decision, decide
+from loadtest.notifications.policy.decisions import Decision, decide
+from loadtest.notifications.policy.models import ActionKind, AlertState, IncidentKind, NotificationConfig
 from loadtest.vocabulary import Criterion, Evidence, Outcome, RunStatus, worst
 
 NOW = datetime(2026, 11, 23, 3, tzinfo=UTC)

@@ -11,13 +11,12 @@ from markdown_it import MarkdownIt
 
 from loadtest.gate.records.findings import Recommendation
 from loadtest.gate.records.verdicts import Verdict
-from loadtest.notifications import messages
 from loadtest.notifications.github import texts as github_texts
 from loadtest.notifications.github.texts import Telling
-from loadtest.notifications.messages import Links
-from loadtest.notifications.models import NotificationConfig
-from loadtest.notifications.policy import decide
-from loadtest.notifications.retrying import retry_after_s
+from loadtest.notifications.policy.decisions import decide
+from loadtest.notifications.policy.models import Links, NotificationConfig
+from loadtest.notifications.policy.retrying import retry_after_s
+from loadtest.notifications.slack import messages
 from loadtest.notifications.slack.text import literal, mrkdwn
 from loadtest.reporting.escape import web_url
 from tests.notifications.slack.slack_stub import check_message

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import importlib.util
 import subprocess
 import sys
 from pathlib import Path
@@ -12,13 +13,56 @@ import pytest
 ROOT = Path(__file__).resolve().parents[2]
 PACKAGE = ROOT / "plugins" / "loadtest"
 ADAPTERS = {"operators", "web", "notifications", "airflow_plugin"}
-# Each room may import those before it; later stages may also read earlier stages' models.
-ORDER = ["planning", "backend", "load", "analysis", "baselines", "gate", "history", "reporting"]
-# Words that rooms share: what a run summary is (baselines store it, the gate makes it), what a health check found.
-MODELS_OF_LATER = {"gate.models", "load.models"}
+# From the bottom up: a room imports rooms that stand before it, and the loose modules at the top of the package.
+ORDER = [
+    "planning",
+    "load",  # what the three processes of a load share
+    "load.inside_locust",
+    "backend",
+    "load.supervision",
+    "load.control",
+    "analysis",
+    "gate.records",
+    "gate.statistics",
+    "gate.rules",
+    "baselines",
+    "gate.advice",
+    "gate",
+    "history",
+    "reporting",
+    "trends",
+    "retention",
+    "pipeline",
+    "airflow_api",
+    "notifications.policy",
+    "notifications.slack",
+    "notifications.github",
+    "notifications",
+    "operators",
+    "web",
+    "cli",
+]
+# Walls that the order alone would let through.
+ONLY = {
+    "load.inside_locust": {"load"},  # Locust's processes import nothing that they do not need
+    "gate.statistics": {"planning", "load", "analysis", "gate.records"},
+    "notifications.policy": {"planning", "gate.records", "history"},
+}
+UNREACHED = {"load.inside_locust", "cli", "operators", "web"}  # nobody imports them: others start them
 
 
-def modules() -> list[Path]:
+def _drawing() -> object:
+    spec = importlib.util.spec_from_file_location("draw_rooms", ROOT / "docs" / "draw_rooms.py")
+    assert spec and spec.loader
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+rooms = _drawing()
+
+
+def paths() -> list[Path]:
     return sorted(PACKAGE.rglob("*.py"))
 
 
@@ -32,28 +76,40 @@ def imports(path: Path) -> set[str]:
     return found
 
 
-@pytest.mark.parametrize("path", modules(), ids=lambda path: str(path.relative_to(PACKAGE)))
+@pytest.mark.parametrize("path", paths(), ids=lambda path: str(path.relative_to(PACKAGE)))
 def test_the_core_imports_no_airflow(path: Path) -> None:
     room = path.relative_to(PACKAGE).parts[0].removesuffix(".py")
     if room not in ADAPTERS:
         assert not [name for name in imports(path) if name == "airflow" or name.startswith("airflow.")]
 
 
-@pytest.mark.parametrize("path", modules(), ids=lambda path: str(path.relative_to(PACKAGE)))
-def test_no_arrow_runs_back(path: Path) -> None:
-    room = path.relative_to(PACKAGE).parts[0]
-    if room not in ORDER:
-        return
-    later = [*ORDER[ORDER.index(room) + 1 :], "operators", "web", "cli", "notifications", "pipeline", "publishing"]
-    for name in imports(path):
-        if not name.startswith("loadtest.") or name.removeprefix("loadtest.") in MODELS_OF_LATER:
-            continue
-        assert name.split(".")[1] not in later, f"{path.relative_to(PACKAGE)} imports {name}"
+def test_every_room_has_its_place_in_the_order() -> None:
+    assert sorted(rooms.arrows()) == sorted(ORDER)
+
+
+@pytest.mark.parametrize("room", ORDER)
+def test_arrows_go_one_way(room: str) -> None:
+    allowed = ONLY.get(room, set(ORDER[: ORDER.index(room)])) - UNREACHED
+    assert not rooms.arrows()[room] - allowed
+
+
+def test_the_drawing_is_of_today() -> None:
+    page = rooms.PAGE.read_text()
+    assert rooms.with_drawing(page) == page, "run: python docs/draw_rooms.py --write"
+
+
+def test_the_loose_modules_are_few_and_used_by_many_rooms() -> None:
+    known = rooms.modules()
+    loose = {name for name in known if rooms.room_of(name, known) == rooms.TOP and known[name].name != "__init__.py"}
+    read = {other: rooms.imported(path, known) for other, path in known.items()}
+    users = {name: {rooms.room_of(other, known) for other in known if name in read[other]} for name in loose}
+    assert len(loose) <= 10
+    assert not {name for name, found in users.items() if len(found) < 3} - {"airflow_plugin"}  # which Airflow loads
 
 
 def test_no_module_takes_a_library_s_name() -> None:
     taken = {"locust", "slack", "statistics", "types", "airflow", "github", "pandas", "logging", "json"}
-    assert not [path for path in modules() if path.stem in taken]
+    assert not [path for path in paths() if path.stem in taken]
 
 
 def test_airflow_loads_exactly_one_module_of_the_plugins_folder() -> None:
@@ -69,5 +125,5 @@ def test_airflow_loads_exactly_one_module_of_the_plugins_folder() -> None:
 
 
 def test_no_python_module_is_too_long_to_read_in_one_go() -> None:
-    lengths = {str(path.relative_to(PACKAGE)): len(path.read_text().splitlines()) for path in modules()}
+    lengths = {str(path.relative_to(PACKAGE)): len(path.read_text().splitlines()) for path in paths()}
     assert not {name: length for name, length in lengths.items() if length > 420}

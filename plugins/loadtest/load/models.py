@@ -26,6 +26,8 @@ from enum import StrEnum
 from loadtest.files import FileModel, Record
 from loadtest.planning.models import LoadModel
 
+TOLERATED_SATURATION = 0.10  # share of the time in which a generator may be saturated
+
 
 class StopReason(StrEnum):
     COMPLETED = "completed"  # ran its planned time and wrote its marker

@@ -16,10 +16,10 @@ from loadtest.files import first_problem
 from loadtest.notifications.delivery import Channels
 from loadtest.notifications.github.delivery import GitHubActions, GitHubSender, connect
 from loadtest.notifications.github.texts import Telling
-from loadtest.notifications.messages import Message
-from loadtest.notifications.models import Action, AlertState, DeliveryStatus, NotificationConfig, SlackReference
-from loadtest.notifications.retrying import DeliveryError
+from loadtest.notifications.policy.models import Action, AlertState, DeliveryStatus, NotificationConfig, SlackReference
+from loadtest.notifications.policy.retrying import DeliveryError
 from loadtest.notifications.slack.delivery import TIMEOUT_S, Posting, SlackBot, SlackSender, SlackWebhook
+from loadtest.notifications.slack.messages import Message
 
 log = logging.getLogger(__name__)
 

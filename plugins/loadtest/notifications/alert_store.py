@@ -11,7 +11,7 @@ from upath import UPath
 from loadtest.errors import ConfigurationError
 from loadtest.files import is_local
 from loadtest.locks import wait_for_lock
-from loadtest.notifications.models import AlertState
+from loadtest.notifications.policy.models import AlertState
 
 FOLDER = "_alerts"
 LOCK_WAIT_S = 60.0

@@ -12,7 +12,7 @@ from typing import Any
 from loadtest.history.watch import ScheduledRun, last_due, send_heartbeat
 from loadtest.notifications.airflow_connections import connected
 from loadtest.notifications.pipeline_alerts import PipelineAlerts, check_weekly_run
-from loadtest.notifications.retrying import DeliveryError
+from loadtest.notifications.policy.retrying import DeliveryError
 from loadtest.settings import settings
 
 ENDED = ("success", "failed")

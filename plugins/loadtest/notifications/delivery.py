@@ -16,21 +16,21 @@ from datetime import UTC, datetime
 from loadtest.errors import ConfigurationError
 from loadtest.gate.records.verdicts import Verdict
 from loadtest.history.models import Acknowledgement
-from loadtest.notifications import messages
 from loadtest.notifications.alert_store import AlertStore
 from loadtest.notifications.github.delivery import GitHubActions
 from loadtest.notifications.github.texts import Telling
-from loadtest.notifications.messages import Links
-from loadtest.notifications.models import (
+from loadtest.notifications.policy.decisions import decide
+from loadtest.notifications.policy.models import (
     ActionKind,
     AlertState,
     Delivery,
     DeliveryReport,
     DeliveryStatus,
+    Links,
     NotificationConfig,
 )
-from loadtest.notifications.policy import decide
-from loadtest.notifications.retrying import DeliveryError
+from loadtest.notifications.policy.retrying import DeliveryError
+from loadtest.notifications.slack import messages
 from loadtest.notifications.slack.delivery import Posting, SlackSender
 from loadtest.planning.models import Plan
 from loadtest.planning.quantities import slug_pattern

@@ -13,11 +13,11 @@ from upath import UPath
 from loadtest import wording
 from loadtest.errors import ConfigurationError
 from loadtest.gate.records.verdicts import Verdict
-from loadtest.notifications import messages
 from loadtest.notifications.alert_store import FOLDER
-from loadtest.notifications.messages import Message
-from loadtest.notifications.models import AlertState, Incident, IncidentKind
 from loadtest.notifications.pipeline_alerts import PipelineAlerts
+from loadtest.notifications.policy.models import AlertState, Incident, IncidentKind
+from loadtest.notifications.slack import messages
+from loadtest.notifications.slack.messages import Message
 from loadtest.reporting import format as show
 from loadtest.run_folder import RunFolder
 from loadtest.vocabulary import SEVERITY

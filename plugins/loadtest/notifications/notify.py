@@ -12,9 +12,8 @@ from loadtest.history.models import Acknowledgement
 from loadtest.notifications.airflow_connections import connected
 from loadtest.notifications.delivery import asked_about, deliver
 from loadtest.notifications.digest import tell_weekly_digest
-from loadtest.notifications.messages import Links
-from loadtest.notifications.models import ActionKind, DeliveryReport, DeliveryStatus
 from loadtest.notifications.pipeline_alerts import PipelineAlerts
+from loadtest.notifications.policy.models import ActionKind, DeliveryReport, DeliveryStatus, Links
 from loadtest.planning.models import Plan, TriggerKind
 from loadtest.run_folder import RunFolder
 

@@ -16,12 +16,12 @@ from upath import UPath
 from loadtest.errors import ConfigurationError
 from loadtest.files import FileModel, Record
 from loadtest.history.watch import ScheduledRun, judge_weekly_run, last_due
-from loadtest.notifications import messages
 from loadtest.notifications.alert_store import FOLDER, one_writer, put_aside
-from loadtest.notifications.messages import Message
-from loadtest.notifications.models import SlackReference
-from loadtest.notifications.retrying import DeliveryError
+from loadtest.notifications.policy.models import SlackReference
+from loadtest.notifications.policy.retrying import DeliveryError
+from loadtest.notifications.slack import messages
 from loadtest.notifications.slack.delivery import Posting, SlackSender
+from loadtest.notifications.slack.messages import Message
 
 log = logging.getLogger(__name__)
 

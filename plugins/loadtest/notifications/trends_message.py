@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 from upath import UPath
 
-from loadtest.notifications import messages
 from loadtest.notifications.pipeline_alerts import PipelineAlerts
+from loadtest.notifications.slack import messages
 from loadtest.trends.words import summary_lines
 
 if TYPE_CHECKING:

@@ -15,9 +15,8 @@ from loadtest.notifications.delivery import Channels, deliver
 from loadtest.notifications.github import delivery as github_delivery
 from loadtest.notifications.github.baseline import propose_baseline
 from loadtest.notifications.github.delivery import GitHubSender, connect
-from loadtest.notifications.messages import Links
-from loadtest.notifications.models import NotificationConfig
-from loadtest.notifications.retrying import RetryPolicy
+from loadtest.notifications.policy.models import Links, NotificationConfig
+from loadtest.notifications.policy.retrying import RetryPolicy
 from loadtest.run_folder import RunFolder
 from tests.notifications.conftest import QUICK
 from tests.notifications.github.github_stub import REPOSITORY, GitHubStub

@@ -11,8 +11,7 @@ from upath import UPath
 
 from loadtest.gate.records.verdicts import Verdict
 from loadtest.notifications.delivery import Channels, deliver
-from loadtest.notifications.messages import Links
-from loadtest.notifications.models import DeliveryStatus, NotificationConfig
+from loadtest.notifications.policy.models import DeliveryStatus, Links, NotificationConfig
 from loadtest.notifications.slack.delivery import SlackBot, SlackWebhook
 from loadtest.planning.models import Plan
 from loadtest.run_folder import RunFolder

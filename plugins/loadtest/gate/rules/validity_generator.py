@@ -6,11 +6,9 @@ from collections.abc import Iterator
 
 from loadtest.gate.records.findings import Finding
 from loadtest.gate.rules.validity_facts import Facts, invalid, warn
-from loadtest.load.models import WorkerFacts
-from loadtest.load.supervision.doubts import TOLERATED_SHARE
+from loadtest.load.models import TOLERATED_SATURATION, WorkerFacts
 from loadtest.wording import ms, percent, plural
 
-MOST_SATURATED_SHARE = TOLERATED_SHARE  # of the steady phase
 MOST_OVERSHOOT_MS = 5.0
 MOST_OVERSHOOT_SHARE = 0.10  # of the median latency
 MOST_CLOCK_STEP_MS = 100.0
@@ -53,7 +51,7 @@ def _generator_process(worker: WorkerFacts, limit_ms: float) -> Iterator[Finding
             worker=worker.worker,
             stalled_share=worker.stalled_share,
         )
-    if share is not None and share > MOST_SATURATED_SHARE:
+    if share is not None and share > TOLERATED_SATURATION:
         yield invalid(
             f"load generator {worker.worker} was saturated for {percent(share)} of the steady phase (10 % allowed): it "
             "measured itself; use more workers or fewer users",

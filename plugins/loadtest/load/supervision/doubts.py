@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from loadtest.load.models import HealthFacts
+from loadtest.load.models import TOLERATED_SATURATION, HealthFacts
 from loadtest.load.supervision.facts import SATURATED_BUSY_SHARE, ProcessFacts
 
 RECENT_S = 60
-TOLERATED_SHARE = 0.10  # of the last minute saturated
 LATE_SHARE = 0.01  # of the arrivals
 
 
@@ -40,7 +39,7 @@ def _arrivals(senders: list[ProcessFacts]) -> Iterator[str]:
 def _saturation(process: ProcessFacts) -> Iterator[str]:
     recent = process.seconds[-RECENT_S:]
     saturated = sum(fact["busy"] >= SATURATED_BUSY_SHARE for fact in recent)
-    if saturated > TOLERATED_SHARE * RECENT_S:
+    if saturated > TOLERATED_SATURATION * RECENT_S:
         yield f"load generator {process.worker} was saturated for {saturated} of the last {len(recent)} s"
 
 

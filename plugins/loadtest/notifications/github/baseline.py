@@ -9,7 +9,7 @@ from github.Repository import Repository
 
 from loadtest.errors import ConfigurationError
 from loadtest.notifications.github.delivery import REPOSITORY, GitHubSender
-from loadtest.notifications.retrying import RetryPolicy
+from loadtest.notifications.policy.retrying import RetryPolicy
 from loadtest.planning.quantities import slugify
 from loadtest.reporting.escape import markdown, plain
 

@@ -18,8 +18,8 @@ from github.Repository import Repository
 
 from loadtest.notifications.github import texts
 from loadtest.notifications.github.texts import INCIDENT_LABEL, Telling
-from loadtest.notifications.models import Action, ActionKind, AlertState, DeliveryStatus, Incident
-from loadtest.notifications.retrying import DeliveryError, RetryPolicy, repeat, retry_after_s
+from loadtest.notifications.policy.models import Action, ActionKind, AlertState, DeliveryStatus, Incident
+from loadtest.notifications.policy.retrying import DeliveryError, RetryPolicy, repeat, retry_after_s
 from loadtest.reporting.escape import plain, web_url
 
 T = TypeVar("T")

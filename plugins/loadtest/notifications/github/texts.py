@@ -12,8 +12,7 @@ from dataclasses import dataclass
 from loadtest import wording
 from loadtest.gate.records.findings import Recommendation
 from loadtest.gate.records.verdicts import Verdict
-from loadtest.notifications.messages import Links, said, sentences
-from loadtest.notifications.models import Incident, NotificationConfig
+from loadtest.notifications.policy.models import Incident, Links, NotificationConfig
 from loadtest.reporting import format as show
 from loadtest.reporting.escape import fit, markdown, markdown_code, plain, shorten, web_url
 from loadtest.vocabulary import Outcome, RunStatus
@@ -73,7 +72,7 @@ def issue_body(telling: Telling, incident: Incident) -> str:
     more = len(incident.symptoms) - len(rows)
     parts = [
         incident_marker(incident),
-        f"**{markdown(said(verdict))}**",
+        f"**{markdown(show.headline(verdict.sentence, verdict.outcome))}**",
         f"This run slowed its backend down on purpose: {markdown_code(telling.slowdown)}" if telling.slowdown else "",
         f"Scenario {markdown_code(verdict.scenario)}, environment {markdown_code(verdict.environment)}, "
         f"profile {markdown_code(verdict.profile)}.",
@@ -130,7 +129,8 @@ def sticky_comment(telling: Telling) -> str:
         table = "\n".join(["| Endpoint | Criterion | Outcome | What |", "| --- | --- | --- | --- |", *rows]) if rows else ""
         label = f"{show.outcome_sign(verdict.outcome)} {show.outcome_label(verdict.outcome)}"
         title = f"### Load test: {label}, {verdict.scenario} on {verdict.environment}, {verdict.profile}"
-        body = _join([title, markdown(said(verdict)), table, _recommendations(verdict.recommendations)])
+        said = markdown(show.headline(verdict.sentence, verdict.outcome))
+        body = _join([title, said, table, _recommendations(verdict.recommendations)])
     commit = f"<sub>Commit {markdown_code(wording.commit(verdict.commit))}, run {markdown_code(verdict.run_id)}</sub>"
     return _join([sticky_marker(verdict), body, _links(telling.links), commit])
 
@@ -152,7 +152,7 @@ def status_description(verdict: Verdict) -> str:
 def _recommendations(recommendations: Sequence[Recommendation]) -> str:
     lines = []
     for one in recommendations[:3]:
-        lines.append(f"- **{markdown(one.title)}**: {markdown(sentences(one.evidence, one.next_step), 1_000)}")
+        lines.append(f"- **{markdown(one.title)}**: {markdown(wording.sentences(one.evidence, one.next_step), 1_000)}")
         if one.command:
             lines.append(f"  {markdown_code(one.command, 400)}")
     return "\n".join(["**What to do**", "", *lines]) if lines else ""

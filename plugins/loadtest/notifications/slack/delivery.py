@@ -1,6 +1,6 @@
 """Sends messages to Slack: as a bot (threads, edits) or through an incoming webhook (neither). slack-sdk does the talking.
 
-slack-sdk's own retry handlers sleep as long as a server asks; ours are bounded (`loadtest.notifications.retrying`), so the
+slack-sdk's own retry handlers sleep as long as a server asks; ours are bounded (`loadtest.notifications.policy.retrying`), so the
 clients are to be built without them (`retry_handlers=[]`).
 """
 
@@ -16,9 +16,9 @@ from slack_sdk import WebClient
 from slack_sdk.errors import SlackApiError, SlackClientError
 from slack_sdk.webhook import WebhookClient
 
-from loadtest.notifications.messages import Message
-from loadtest.notifications.models import SlackReference
-from loadtest.notifications.retrying import DeliveryError, RetryPolicy, repeat, retry_after_s
+from loadtest.notifications.policy.models import SlackReference
+from loadtest.notifications.policy.retrying import DeliveryError, RetryPolicy, repeat, retry_after_s
+from loadtest.notifications.slack.messages import Message
 from loadtest.reporting.escape import plain
 
 TIMEOUT_S = 20

@@ -15,7 +15,7 @@ from datetime import datetime, timedelta
 from loadtest.gate.records.verdicts import Verdict
 from loadtest.history.models import Acknowledgement, AcknowledgementKind
 from loadtest.history.text import endpoint_key
-from loadtest.notifications.models import (
+from loadtest.notifications.policy.models import (
     MAIN_LINE,
     Action,
     ActionKind,
@@ -25,7 +25,7 @@ from loadtest.notifications.models import (
     NotificationConfig,
     Symptom,
 )
-from loadtest.notifications.symptoms import invalid_symptoms, is_news, is_well, is_worse, symptoms_of
+from loadtest.notifications.policy.symptoms import invalid_symptoms, is_news, is_well, is_worse, symptoms_of
 from loadtest.planning.quantities import slugify
 from loadtest.vocabulary import Outcome, RunStatus
 

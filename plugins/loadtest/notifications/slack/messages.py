@@ -23,7 +23,7 @@ from slack_sdk.models.blocks import (
 from loadtest import wording
 from loadtest.gate.records.findings import Recommendation
 from loadtest.gate.records.verdicts import Verdict
-from loadtest.notifications.models import Incident, IncidentKind, Symptom
+from loadtest.notifications.policy.models import Incident, IncidentKind, Links, Symptom
 from loadtest.notifications.slack.text import literal, mrkdwn
 from loadtest.reporting import format as show
 from loadtest.reporting.escape import fit, web_url
@@ -35,15 +35,6 @@ MOST_SENTENCE = 400
 
 Text = RichTextElementParts.Text
 BOLD, CODE = RichTextElementParts.TextStyle(bold=True), RichTextElementParts.TextStyle(code=True)
-
-
-@dataclass(frozen=True)
-class Links:
-    """Where buttons lead; each may be missing. `dashboard` is the scenario's page in the web app."""
-
-    report: str | None = None
-    airflow: str | None = None
-    dashboard: str | None = None
 
 
 @dataclass(frozen=True)
@@ -62,7 +53,7 @@ def alert(verdict: Verdict, incident: Incident, links: Links, slowdown: str | No
     title = _title(incident.level, verdict)
     blocks: list[Block] = [
         header(title),
-        paragraph(said(verdict) if incident.sightings == 1 else _headline(incident)),
+        paragraph(show.headline(verdict.sentence, verdict.outcome) if incident.sightings == 1 else _headline(incident)),
         *([paragraph(f"This run slowed its backend down on purpose: {slowdown}")] if slowdown else []),
         fields(_facts(verdict, incident)),
         *bullets("What is wrong", [one.sentence for one in incident.symptoms]),
@@ -70,7 +61,7 @@ def alert(verdict: Verdict, incident: Incident, links: Links, slowdown: str | No
         *_buttons(links),
         context(f"Run {verdict.run_id}, {wording.moment(verdict.ended_at or verdict.created_at)}"),
     ]
-    return message(f"{title}: {said(verdict)}", blocks)
+    return message(f"{title}: {show.headline(verdict.sentence, verdict.outcome)}", blocks)
 
 
 def follow_up(verdict: Verdict, incident: Incident, links: Links, note: str) -> Message:
@@ -164,17 +155,6 @@ def buttons(targets: Sequence[tuple[str, str, str | None]]) -> list[Block]:
 # --- parts
 
 
-def said(verdict: Verdict) -> str:
-    """The verdict's sentence without its outcome, for places whose title names that."""
-    return verdict.sentence.removeprefix(f"{verdict.outcome}: ")
-
-
-def sentences(*parts: str) -> str:
-    """Clauses as sentences: each begins with a capital letter (unless it begins with code) and ends with a period."""
-    stripped = [part.strip() for part in parts if part.strip()]
-    return " ".join(part[0].upper() + part[1:] + ("" if part[-1] in ".!?" else ".") for part in stripped)
-
-
 def _title(level: Outcome, verdict: Verdict) -> str:
     return f"{show.outcome_sign(level)} {show.outcome_label(level)}: {_where(verdict)}"
 
@@ -232,7 +212,7 @@ def _recommendation(recommendations: Sequence[Recommendation]) -> list[Block]:
     first = recommendations[0]
     parts = [
         Text(text=literal(f"What to do: {first.title}", 300), style=BOLD),
-        Text(text="\n" + literal(sentences(first.evidence, first.next_step), 1_000)),
+        Text(text="\n" + literal(wording.sentences(first.evidence, first.next_step), 1_000)),
     ]
     if first.command:
         parts += [Text(text="\n"), Text(text=literal(first.command, 400), style=CODE)]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from typing import Literal
@@ -13,6 +14,15 @@ from loadtest.vocabulary import Criterion, Outcome
 
 WHOLE_RUN = "all requests together"
 MAIN_LINE = "main"
+
+
+@dataclass(frozen=True)
+class Links:
+    """Where buttons lead; each may be missing. `dashboard` is the scenario's page in the web app."""
+
+    report: str | None = None
+    airflow: str | None = None
+    dashboard: str | None = None
 
 
 class NotificationConfig(Record):

@@ -7,7 +7,7 @@ from itertools import groupby
 
 from loadtest.gate.records.findings import Finding
 from loadtest.gate.records.verdicts import Verdict
-from loadtest.notifications.models import WHOLE_RUN, Symptom
+from loadtest.notifications.policy.models import WHOLE_RUN, Symptom
 from loadtest.vocabulary import Criterion, Outcome
 
 NEWS_RATIO = 1.15  # an effect that moved by more than this factor is news
