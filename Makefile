@@ -11,7 +11,7 @@ PARAMS = PROFILE ENVIRONMENT SCENARIO USERS SPAWN_RATE DURATION HOST SLOWDOWN BL
 lower = $(subst _,-,$(shell echo $(1) | tr A-Z a-z))
 export $(PARAMS)
 # A misspelled one would silently run with the default. What the shell should hand on to the product stands before make.
-KNOWN = $(PARAMS) SEED SHELL VENV PYTHON PYTHON3 LOADTEST MAKEFLAGS LOADTEST_% AIRFLOW_% GX_%
+KNOWN = $(PARAMS) SEED FLEET SHELL VENV PYTHON PYTHON3 LOADTEST MAKEFLAGS LOADTEST_% AIRFLOW_% GX_%
 UNKNOWN := $(filter-out $(KNOWN),$(foreach name,$(.VARIABLES),$(if $(findstring command,$(origin $(name))),$(name))))
 $(if $(UNKNOWN),$(error Unknown variable $(UNKNOWN): make run takes $(PARAMS)))
 RUN_OPTIONS = $(foreach name,$(PARAMS),$(if $(value $(name)),--$(call lower,$(name)) "$$$(name)"))
@@ -79,6 +79,26 @@ up: install ## start Airflow and leave it running
 	@$(LOADTEST) airflow up
 down: install ## stop Airflow and everything it left
 	@$(LOADTEST) airflow down
+
+# --- a team's installation, in containers: see docs/deployment.md
+
+FLEET ?= 0
+COMPOSE = COMMIT="$$(git rev-parse HEAD 2>/dev/null)" docker compose
+
+.PHONY: compose-init compose-up compose-run compose-down compose-test
+compose-init: ## make the secrets of a team's installation in .env; what is there stays
+	@deployment/compose/init.sh
+compose-up: compose-init ## build and start it, and wait until it is healthy; FLEET=4: with four Locust workers
+	@$(COMPOSE) build
+	@$(COMPOSE) $(if $(filter-out 0,$(FLEET)),--profile fleet) up -d --wait --remove-orphans --scale locust-worker=$(FLEET)
+	@echo "Airflow: http://$$(docker compose port airflow-apiserver 8080), user admin, password:"
+	@docker compose exec -T airflow-apiserver cat /opt/airflow/auth/passwords.json
+compose-run: ## one load test on it: make compose-run PROFILE=smoke ENVIRONMENT=sample
+	@deployment/compose/run.sh $(foreach name,PROFILE ENVIRONMENT SCENARIO USERS DURATION,$(if $(value $(name)),--$(call lower,$(name)) "$$$(name)"))
+compose-down: ## stop it; volumes stay
+	@docker compose --profile fleet down --remove-orphans
+compose-test: install-dev ## build it, run load tests on it, break it and look; needs a Docker engine
+	@tests/compose/run.sh
 
 # --- test
 

@@ -12,7 +12,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 PACKAGE = ROOT / "plugins" / "loadtest"
-ADAPTERS = {"operators", "web", "notifications", "airflow_plugin"}
+ADAPTERS = {"operators", "web", "notifications", "airflow_plugin", "deployment"}
 # From the bottom up: a room imports rooms that stand before it, and the loose modules at the top of the package.
 ORDER = [
     "planning",
@@ -41,6 +41,7 @@ ORDER = [
     "operators",
     "web",
     "cli",
+    "deployment",
 ]
 # Walls that the order alone would let through.
 ONLY = {
@@ -48,7 +49,7 @@ ONLY = {
     "gate.statistics": {"planning", "load", "analysis", "gate.records"},
     "notifications.policy": {"planning", "gate.records", "history"},
 }
-UNREACHED = {"load.inside_locust", "cli", "operators", "web"}  # nobody imports them: others start them
+UNREACHED = {"load.inside_locust", "cli", "deployment", "operators", "web"}  # nobody imports them: others start them
 
 
 def _drawing() -> object:

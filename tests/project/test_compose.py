@@ -1,12 +1,22 @@
-"""The compose file, checked without an engine: services, health checks, mounts, secrets."""
+"""The compose file, checked without an engine: services, health checks, mounts, and who holds which secret."""
 
+import re
+import stat
+import subprocess
 from pathlib import Path
 
 import pytest
 import yaml
 
 ROOT = Path(__file__).resolve().parents[2]
-AIRFLOW = ("airflow-apiserver", "airflow-scheduler", "airflow-dag-processor", "airflow-triggerer", "airflow-worker")
+AIRFLOW = ("airflow-apiserver", "airflow-scheduler", "airflow-dag-processor", "airflow-triggerer")
+WORKERS = ("airflow-worker", "airflow-loadgen")
+OTHERS = ("postgres", "sample-postgres", "redis", "sample-backend", "locust-worker")
+SECRETS = (
+    *("POSTGRES_PASSWORD", "LOADTEST_DATABASE_PASSWORD", "SAMPLE_DATABASE_PASSWORD", "REDIS_PASSWORD"),
+    *("FERNET_KEY", "API_SECRET_KEY", "JWT_SECRET", "LOADTEST_FLEET_TOKEN"),
+)
+KEYS = ("FERNET_KEY", "JWT_SECRET", "API_SECRET_KEY", "${POSTGRES_PASSWORD")
 
 
 @pytest.fixture(scope="module")
@@ -16,9 +26,26 @@ def compose() -> dict:
 
 def test_every_service_of_a_team_is_there_and_long_running_ones_are_checked(compose: dict) -> None:
     services = compose["services"]
-    assert set(services) == {"postgres", "redis", "airflow-init", *AIRFLOW, "sample-backend", "locust-worker"}
-    for name in ("postgres", "redis", *AIRFLOW, "sample-backend"):
+    assert set(services) >= {*AIRFLOW, *WORKERS, *OTHERS, "airflow-init"}
+    for name in (*AIRFLOW, *WORKERS, *(name for name in OTHERS if name != "locust-worker")):
         assert services[name]["healthcheck"]["test"], name
+
+
+def test_no_health_check_starts_python_or_outlives_its_own_limit(compose: dict) -> None:
+    for name, service in compose["services"].items():
+        if check := service.get("healthcheck"):
+            command = " ".join(check["test"])
+            assert not re.search(r"\b(airflow (?!-)|celery (inspect|--app)|python)", command), name
+            limit = re.search(r"timeout -k 1 (\d+)|timeout, -k, 1, (\d+)|-k 1 (\d+)|--max-time (\d+)", command)
+            assert limit and int(next(filter(None, limit.groups()))) < int(check["timeout"].removesuffix("s")), name
+
+
+def test_processes_that_run_tasks_and_load_hold_no_key_of_airflow(compose: dict) -> None:
+    """A scenario's Locust file may read the environment of every process of its own user."""
+    for name in (*WORKERS, "sample-backend", "locust-worker"):
+        text = yaml.safe_dump(compose["services"][name].get("environment", {}))
+        assert not [key for key in KEYS if key in text], name
+        assert ".env" not in [file.get("path") for file in compose["services"][name].get("env_file", [])]
 
 
 @pytest.mark.parametrize("name", AIRFLOW)
@@ -27,16 +54,49 @@ def test_airflow_services_share_secrets_and_see_the_project(compose: dict, name:
     for variable in ("AIRFLOW__CORE__FERNET_KEY", "AIRFLOW__API_AUTH__JWT_SECRET", "AIRFLOW__CORE__EXECUTION_API_SERVER_URL"):
         assert service["environment"][variable], variable
     targets = {volume.split(":")[1] for volume in service["volumes"]}
-    assert targets >= {"/opt/loadtest/dags", "/opt/loadtest/plugins", "/opt/loadtest/include", "/opt/loadtest/runs"}
+    assert targets >= {"/opt/loadtest/include", "/opt/loadtest/runs", "/opt/airflow/logs"}
     assert service["depends_on"]["airflow-init"]["condition"] == "service_completed_successfully"
 
 
-def test_no_secret_has_a_default_or_stands_in_the_file(compose: dict) -> None:
+def test_what_scales_has_no_fixed_name(compose: dict) -> None:
+    for name in (*WORKERS, "locust-worker"):
+        assert not {"hostname", "container_name", "ports"} & set(compose["services"][name]), name
+
+
+def test_every_container_is_bounded(compose: dict) -> None:
+    for name, service in compose["services"].items():
+        assert service["security_opt"] == ["no-new-privileges:true"], name
+        assert service["mem_limit"] and service["pids_limit"] and service["logging"]["options"]["max-size"], name
+        assert name in ("postgres", "sample-postgres") or service["cap_drop"] == ["ALL"], name
+
+
+def test_no_secret_has_a_default() -> None:
     text = (ROOT / "docker-compose.yaml").read_text()
-    for name in ("POSTGRES_PASSWORD", "FERNET_KEY", "API_SECRET_KEY", "JWT_SECRET"):
+    for name in SECRETS:
         assert f"${{{name}:?" in text
         assert f"${{{name}:-" not in text
-        assert f"\n{name}=\n" in (ROOT / ".env.example").read_text()
+
+
+def test_secrets_are_made_once_and_are_the_owner_s_alone(tmp_path: Path) -> None:
+    script = tmp_path / "deployment" / "compose" / "init.sh"
+    script.parent.mkdir(parents=True)
+    script.write_bytes((ROOT / "deployment" / "compose" / "init.sh").read_bytes())
+    (tmp_path / "include").mkdir(mode=0o755)
+    (tmp_path / ".env").write_text("JWT_SECRET=mine\nFERNET_KEY=\n")
+    run = ["bash", str(script)]
+    subprocess.run(run, check=True, capture_output=True)
+    first = (tmp_path / ".env").read_text()
+    values = dict(line.split("=", 1) for line in first.splitlines())
+    assert set(values) == set(SECRETS) and values.pop("JWT_SECRET") == "mine"
+    assert all(re.fullmatch(r"[A-Za-z0-9_-]{43}=", value) for value in values.values())
+    assert len(set(values.values())) == len(values)
+    for name in (".env", ".env.containers"):
+        assert stat.S_IMODE((tmp_path / name).stat().st_mode) == 0o600
+    subprocess.run(run, check=True, capture_output=True)
+    assert (tmp_path / ".env").read_text() == first
+    (tmp_path / "include").chmod(0o700)
+    refused = subprocess.run(run, check=False, capture_output=True, text=True)
+    assert refused.returncode == 2 and "chmod -R o+rX include" in refused.stderr
 
 
 def test_the_pool_is_made_before_anything_needs_it(compose: dict) -> None:

@@ -35,7 +35,9 @@ def versions() -> dict[str, str]:
 
 
 def current_commit(folder: Path) -> str | None:
-    """The commit of a checkout, None outside one."""
+    """The commit of a checkout, None outside one. An image holds no git metadata: there LOADTEST_COMMIT says what was built."""
+    if built := os.environ.get("LOADTEST_COMMIT"):
+        return built
     try:
         answer = subprocess.run(
             ["git", "-C", str(folder), "rev-parse", "HEAD"], capture_output=True, text=True, timeout=5, check=True

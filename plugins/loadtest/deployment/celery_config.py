@@ -1,0 +1,22 @@
+"""Airflow's Celery configuration, and a file that a living worker touches: its health check needs no process of its own.
+
+`AIRFLOW__CELERY__CELERY_CONFIG_OPTIONS=loadtest.deployment.celery_config.CONFIG`. Asking a worker with `celery inspect ping`
+starts a whole Airflow each time, seconds of CPU beside the load that is being measured.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from airflow.providers.celery.executors.default_celery import DEFAULT_CELERY_CONFIG
+from celery.signals import heartbeat_sent
+
+ALIVE = Path(os.environ.get("LOADTEST_WORKER_ALIVE") or "/tmp/celery-worker-alive")
+CONFIG = dict(DEFAULT_CELERY_CONFIG)
+
+
+@heartbeat_sent.connect(weak=False)
+def touch(**_: object) -> None:
+    """Every two seconds, from the loop that takes tasks from the broker; it stops when that loop does."""
+    ALIVE.touch()
