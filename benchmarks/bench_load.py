@@ -12,7 +12,6 @@ import os
 import sys
 import tempfile
 import time
-from collections.abc import Callable
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
@@ -34,6 +33,7 @@ from loadtest.planning.models import Target
 from loadtest.run_folder import RunFolder
 from loadtest.vocabulary import Outcome
 from tests.load.plans import folder_of, plan_of, write_scenario
+from tests.support.waiting import until
 
 SATURATING = """
 from locust import FastHttpUser, constant, task
@@ -84,14 +84,6 @@ class Bench:
     def load(self, base_url: str, scenario: str, **profile: object) -> tuple[LoadResult, RunFolder]:
         handle = self.start(base_url, scenario, **profile)
         return run.wait_for_load(handle), handle.folder
-
-
-def until(condition: Callable[[], object]) -> None:
-    deadline = time.monotonic() + 120
-    while not condition():
-        if time.monotonic() > deadline:
-            raise TimeoutError("the load never came so far")
-        time.sleep(0.01)
 
 
 def verdict_of(folder: RunFolder) -> Verdict:

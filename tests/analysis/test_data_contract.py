@@ -24,6 +24,7 @@ from loadtest.load.models import AbortFacts, ArrivalFacts
 from loadtest.planning.models import LoadModel
 from loadtest.run_folder import RunFolder
 from tests.analysis.builders import START, make_load, random_table, sample_table, write_run
+from tests.support.waiting import until
 
 PLUGINS = Path(__file__).resolve().parents[2] / "plugins"
 
@@ -39,13 +40,6 @@ def analyzed(root: Path, table: object = None, **options: object) -> RunFolder:
     folder = write_run(root, table, **options)
     analyze(folder)
     return folder
-
-
-def wait_for(condition: Callable[[], bool], timeout_s: float = 60) -> None:
-    deadline = time.monotonic() + timeout_s
-    while not condition():
-        assert time.monotonic() < deadline, "it never happened"
-        time.sleep(0.05)
 
 
 def grows(value: Callable[[], float], within_s: float = 0.5) -> bool:
@@ -138,11 +132,11 @@ def test_a_frozen_helper_uses_no_processor_time() -> None:
     busy += "data_contract.import_great_expectations = spin\nw.main()"
     with ContractProcess(command=[sys.executable, "-c", busy]) as process:
         helper = psutil.Process(process._process.pid)
-        wait_for(lambda: helper.cpu_times().user > 0.5)
+        until(lambda: helper.cpu_times().user > 0.5)
         process.pause()
-        wait_for(lambda: not grows(lambda: helper.cpu_times().user))
+        until(lambda: not grows(lambda: helper.cpu_times().user))
         process.resume()
-        wait_for(lambda: grows(lambda: helper.cpu_times().user))
+        until(lambda: grows(lambda: helper.cpu_times().user))
 
 
 def test_a_load_stopped_by_a_criterion_is_not_held_to_its_plan(tmp_path: Path, helper: ContractProcess) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import signal
 import threading
-from collections.abc import Callable
 
 import pytest
 
@@ -17,16 +16,7 @@ from loadtest.load.models import HealthFacts
 from loadtest.planning.models import Environment
 from loadtest.run_folder import RunFolder
 from tests.backend.plans import make_plan, tiny
-
-
-def until(condition: Callable[[], bool]) -> None:
-    """Wait for what a thread is about to see."""
-    pause = threading.Event()
-    for _ in range(400):
-        if condition():
-            return
-        pause.wait(0.025)
-    pytest.fail("did not happen within ten seconds")
+from tests.support.waiting import until
 
 
 def test_it_asks_until_the_answer_is_good(folder: RunFolder) -> None:

@@ -6,7 +6,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -16,6 +15,7 @@ from loadtest.backend.models import BackendState
 from loadtest.load.job import SupervisorRecord
 from loadtest.load.models import LoadResult
 from tests.support.small_include import build_include
+from tests.support.waiting import until
 
 pytestmark = pytest.mark.slow
 
@@ -51,11 +51,9 @@ def until_it_says(process: subprocess.Popen[str], word: str) -> str:
 
 def until_load_of_first(root: Path) -> Path:
     """The folder of the one run that there is, when its load runs."""
-    deadline = time.monotonic() + 60
-    while not (found := list(root.glob("runs/toy/healthy/smoke/*/attempts/1/supervisor.json"))):
-        assert time.monotonic() < deadline, "no load was started"
-        time.sleep(0.05)
-    return found[0].parents[2]
+    records = "runs/toy/healthy/smoke/*/attempts/1/supervisor.json"
+    until(lambda: any(root.glob(records)), "the load is started")
+    return next(root.glob(records)).parents[2]
 
 
 def test_a_run_waits_for_the_one_that_sends_load_and_can_be_canceled_meanwhile(tmp_path: Path, start: Start) -> None:

@@ -5,8 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import httpx
@@ -16,6 +15,7 @@ from loadtest.airflow_api.client import AirflowClient
 from loadtest.airflow_api.local import LocalAirflow, free_port
 from loadtest.settings import settings
 from tests.support.small_include import TOY, build_include
+from tests.support.waiting import until
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -26,7 +26,7 @@ def production() -> Iterator[str]:
     port = free_port()
     with subprocess.Popen([sys.executable, str(TOY), str(port)]) as process:
         url = f"http://127.0.0.1:{port}"
-        wait_until(lambda: answers(url), "the toy service answers")
+        until(lambda: answers(url), "the toy service answers")
         yield url
         process.terminate()
 
@@ -62,11 +62,3 @@ def answers(url: str) -> bool:
         return httpx.get(f"{url}/health", timeout=2).status_code == 200
     except httpx.HTTPError:
         return False
-
-
-def wait_until(condition: Callable[[], object], what: str, timeout_s: float = 120) -> None:
-    deadline = time.monotonic() + timeout_s
-    while not condition():
-        if time.monotonic() > deadline:
-            raise AssertionError(f"{what}: not within {timeout_s:.0f} s")
-        time.sleep(0.2)

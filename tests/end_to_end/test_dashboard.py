@@ -25,10 +25,10 @@ from loadtest.run_folder import RunFolder
 from loadtest.settings import settings
 from loadtest.vocabulary import Outcome
 from tests.browser.test_report_page import CONTRAST
-from tests.end_to_end.conftest import wait_until
 from tests.end_to_end.test_scheduler import finish, start, wait_for_load
 from tests.support.browser import WatchedPage, chromium, open_browser, watched_page
 from tests.support.run_folders import HOSTILE_TEXTS, build_run_folder, clean_surrogates
+from tests.support.waiting import until
 
 pytestmark = [
     pytest.mark.airflow,
@@ -314,7 +314,7 @@ def test_stop_fails_the_load_task_and_the_report_is_still_written(browser, airfl
         expect(fact(frame, "Users")).to_have_text("2")
         frame.get_by_text("Stop…").click()
         frame.get_by_role("button", name="Stop the load").click()
-        wait_until(lambda: find_live_load(folder) is None, "the load ends", timeout_s=30)
+        until(lambda: find_live_load(folder) is None, "the load ends", timeout_s=30)
         _, states, _ = finish(airflow, "manual__stop_button")
         assert states["load_test.run_load"] == "failed"
         assert states["cleanup.stop_backend"] == "success"

@@ -15,8 +15,8 @@ from loadtest.gate.records.verdicts import RegressionReport, Verdict
 from loadtest.run_folder import RunFolder
 from loadtest.settings import settings
 from loadtest.vocabulary import Criterion, Outcome
-from tests.end_to_end.conftest import wait_until
 from tests.end_to_end.test_scheduler import wait_for_question
+from tests.support.waiting import until
 
 pytestmark = [pytest.mark.airflow, pytest.mark.timeout(600)]
 BASELINE_DAG = "load_test_baseline"
@@ -31,7 +31,7 @@ def baseline(airflow: AirflowClient) -> Path:
     airflow.wait_for_dag(BASELINE_DAG, timeout_s=60)
     airflow.unpause(BASELINE_DAG)
     airflow.create_run(BASELINE_DAG, "manual__baseline", STEADY | {"runs": RUNS, "reason": "first"})
-    wait_until(
+    until(
         lambda: airflow.task_states(BASELINE_DAG, "manual__baseline").get("accept") in ("awaiting_input", "failed"),
         "the runs are collected",
         timeout_s=400,

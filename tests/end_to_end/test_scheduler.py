@@ -20,7 +20,7 @@ from loadtest.load.control.run import find_live_load
 from loadtest.run_folder import RunFolder
 from loadtest.settings import settings
 from loadtest.vocabulary import Outcome, RunStatus
-from tests.end_to_end.conftest import wait_until
+from tests.support.waiting import until
 
 pytestmark = [pytest.mark.airflow, pytest.mark.timeout(400)]
 DAG = "load_test"
@@ -42,21 +42,21 @@ def folder_of(airflow: AirflowClient, run_id: str) -> RunFolder:
 
 
 def wait_for_load(airflow: AirflowClient, run_id: str) -> RunFolder:
-    wait_until(lambda: airflow.xcom(DAG, run_id, "setup.resolve_plan", "run_folder"), "the plan stands")
+    until(lambda: airflow.xcom(DAG, run_id, "setup.resolve_plan", "run_folder"), "the plan stands")
     folder = folder_of(airflow, run_id)
-    wait_until(lambda: find_live_load(folder), "load runs")
+    until(lambda: find_live_load(folder), "load runs")
     return folder
 
 
 def wait_for_question(airflow: AirflowClient, run_id: str, *, dag_id: str = DAG, task_id: str = "setup.approve") -> None:
     """Until the approval awaits its answer, its process is gone, and the scheduler has been around its loop since: answered
     sooner than a person can, the task would fail."""
-    wait_until(lambda: airflow.task_states(dag_id, run_id).get(task_id) == "awaiting_input", "it asks")
+    until(lambda: airflow.task_states(dag_id, run_id).get(task_id) == "awaiting_input", "it asks")
     scheduler = psutil.Process(LocalAirflow(settings()).running().processes["scheduler"].pid)
-    wait_until(lambda: not any(TASK_PROCESS.search(title(child)) for child in scheduler.children(recursive=True)), "it rests")
+    until(lambda: not any(TASK_PROCESS.search(title(child)) for child in scheduler.children(recursive=True)), "it rests")
     for _ in range(2):  # the first heartbeat may belong to a loop that had begun before
         beat = heartbeat(airflow)
-        wait_until(lambda last=beat: heartbeat(airflow) != last, "the scheduler goes on")
+        until(lambda last=beat: heartbeat(airflow) != last, "the scheduler goes on")
 
 
 def heartbeat(airflow: AirflowClient) -> str:
@@ -136,7 +136,7 @@ def test_failing_the_load_task_stops_the_load_and_still_reports(airflow: Airflow
     start(airflow, "manual__stopped", duration="120s")
     folder = wait_for_load(airflow, "manual__stopped")
     airflow.set_task_state(DAG, "manual__stopped", "load_test.run_load", "failed")
-    wait_until(lambda: find_live_load(folder) is None, "the load ends", timeout_s=30)
+    until(lambda: find_live_load(folder) is None, "the load ends", timeout_s=30)
     run, states, _ = finish(airflow, "manual__stopped")
     assert run.state == "failed"
     assert states["cleanup.stop_backend"] == "success"
@@ -149,10 +149,10 @@ def test_failing_the_whole_run_stops_load_and_backend(airflow: AirflowClient) ->
     start(airflow, "manual__run_failed", duration="120s")
     folder = wait_for_load(airflow, "manual__run_failed")
     airflow.set_run_state(DAG, "manual__run_failed", "failed")
-    wait_until(lambda: find_live_load(folder) is None, "the load ends", timeout_s=60)
-    wait_until(lambda: not BackendState.read(folder.backend_state).identity.is_alive, "the backend is stopped")
+    until(lambda: find_live_load(folder) is None, "the load ends", timeout_s=60)
+    until(lambda: not BackendState.read(folder.backend_state).identity.is_alive, "the backend is stopped")
     # while the teardown of a failed run is at work, Airflow calls the run running
-    wait_until(lambda: airflow.get_run(DAG, "manual__run_failed").state == "failed", "the run ends failed", timeout_s=60)
+    until(lambda: airflow.get_run(DAG, "manual__run_failed").state == "failed", "the run ends failed", timeout_s=60)
 
 
 def test_a_push_of_one_commit_is_one_run(airflow: AirflowClient) -> None:

@@ -22,6 +22,7 @@ from loadtest.planning.models import Target
 from loadtest.vocabulary import Outcome
 from tests.load.plans import folder_of, plan_of, write_scenario
 from tests.support.http_server import CountingServer, counting_server
+from tests.support.waiting import until
 
 pytestmark = pytest.mark.slow
 
@@ -150,13 +151,6 @@ def server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
         monkeypatch.setenv(f"LOADTEST_{name}", str(tmp_path / name.lower()))
     with counting_server() as running:
         yield running
-
-
-def until(condition: Callable[[], object], timeout_s: float = 60) -> None:
-    deadline = time.monotonic() + timeout_s
-    while not condition():
-        assert time.monotonic() < deadline, "waited in vain"
-        time.sleep(0.02)
 
 
 def judged(

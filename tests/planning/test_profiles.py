@@ -7,7 +7,7 @@ import pytest
 from loadtest.errors import ConfigurationError
 from loadtest.planning.config import load_profile
 from loadtest.planning.models import Profile
-from loadtest.settings import Settings
+from loadtest.settings import Settings, settings
 
 STAGES = "stages: [{duration: 1m, users: 10}, {duration: 30s, users: 10}]\n"
 
@@ -52,3 +52,18 @@ def test_merged_keys_may_be_overridden(config: Settings, include: Path) -> None:
     stages = "stages: [&hold {duration: 1m, users: 10, ramp: false}, {<<: *hold, users: 20}]\n"
     profile = profile_of(config, include, stages)
     assert [stage.users for stage in profile.stages] == [10, 20]
+
+
+def test_the_built_in_profiles_have_the_load_and_evidence_that_the_docs_promise() -> None:
+    exact = {
+        "smoke": (5, 5, 30),
+        "light": (10, 2, 300),
+        "medium": (50, 5, 600),
+        "heavy": (100, 10, 900),
+        "stress": (200, 20, 600),
+    }
+    for name, figures in exact.items():
+        profile = load_profile(settings(), name)
+        assert (profile.users, profile.spawn_rate, profile.duration_s) == figures
+        assert profile.evidence == ("indicative" if name == "smoke" else "conclusive")
+    assert load_profile(settings(), "open_100").arrivals_per_s == 100

@@ -13,12 +13,13 @@ import pandas as pd
 import pytest
 
 from loadtest.load.control import run
-from loadtest.load.locust_command import free_port
+from loadtest.load.locust_command import PLUGIN, free_port
 from loadtest.load.models import StopReason
 from loadtest.planning.config import files_digest
-from tests.load.control.test_run import until
+from tests.load.control.loads import load, samples_of, start
 from tests.load.plans import folder_of, plan_of, write_scenario
 from tests.support.http_server import CountingServer
+from tests.support.waiting import until
 
 pytestmark = pytest.mark.slow
 
@@ -101,3 +102,42 @@ def test_the_arrivals_of_an_open_loop_are_dealt_to_two_workers(tmp_path: Path, s
     result = run.wait_for_load(handle)
     assert result.arrivals.planned == result.arrivals.started == result.samples == server.total == 160
     assert [worker.samples for worker in result.workers] == [80, 80]
+
+
+def test_remote_workers_send_their_samples_through_the_master(
+    tmp_path: Path, server: CountingServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    port = str(free_port())
+    monkeypatch.setenv("LOADTEST_MASTER_PORT", port)
+    server.control.headers = {"Server-Timing": "db;dur=1.5"}
+    handle = start(tmp_path, server, users=4, remote_workers=2, duration_s=4)
+    locustfile = tmp_path / "elsewhere" / "locustfile.py"
+    locustfile.parent.mkdir()
+    locustfile.write_text((tmp_path / "scenario" / "locustfile.py").read_text())
+    command = [sys.executable, "-m", "locust", "-f", f"{locustfile},{PLUGIN}", "--worker", "--master-port", port]
+    environment = {**os.environ, "LOADTEST_REGION": "eu-west", "HOME": str(tmp_path), "PYTHONPATH": str(PLUGIN.parents[3])}
+    workers = [subprocess.Popen(command, cwd=locustfile.parent, env=environment) for _ in range(2)]
+    try:
+        result = run.wait_for_load(handle)
+        for worker in workers:
+            worker.wait(timeout=20)
+    finally:
+        for worker in workers:
+            worker.kill()
+    assert result.stop_reason is StopReason.COMPLETED and result.error == ""
+    assert sorted(worker.worker for worker in result.workers) == ["eu-west/0", "eu-west/1"]
+    assert all(worker.completed and worker.samples > 0 for worker in result.workers)
+    assert all(abs(worker.clock_offset_ms) < 1000 for worker in result.workers)
+    assert result.samples == server.total
+    frame = samples_of(handle.folder)
+    assert set(frame.server_db_us) == {1500}
+    assert set(frame.endpoint) == {"GET /api/v1/students/{id}", "GET /api/v1/courses"}
+
+
+def test_remote_workers_that_do_not_come_are_waited_for_only_so_long(
+    tmp_path: Path, server: CountingServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("LOADTEST_MASTER_PORT", str(free_port()))
+    result = load(tmp_path, server, remote_workers=1, remote_wait_s=2, duration_s=60)
+    assert result.stop_reason is StopReason.NOT_STARTED
+    assert "joined the master in time" in result.error

@@ -1,0 +1,63 @@
+"""What can send no load is said in one sentence, before anything starts where that can be known."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from loadtest.errors import ConfigurationError
+from loadtest.load.control import run
+from loadtest.load.models import StopReason
+from tests.load.control.loads import load, start
+from tests.load.plans import folder_of, plan_of, write_scenario
+from tests.support.http_server import CountingServer
+
+
+def test_a_missing_host_is_refused_before_anything_starts(tmp_path: Path) -> None:
+    plan = plan_of(write_scenario(tmp_path / "scenario"), None)
+    with pytest.raises(ConfigurationError, match="no base URL"):
+        run.start_load(plan, folder_of(tmp_path / "runs"))
+    assert not (tmp_path / "runs").exists()
+
+
+def test_a_criterion_that_can_never_be_met_is_refused_before_anything_starts(tmp_path: Path, server: CountingServer) -> None:
+    criterion = {"metric": "p95_ms", "above": 100, "for": 1, "endpoint": "GET /api/v1/students/17"}
+    with pytest.raises(ConfigurationError, match=r"recorded as GET /api/v1/students/\{id\}"):
+        start(tmp_path, server, abort_when=(criterion,))
+    assert not (tmp_path / "runs").exists()
+
+
+@pytest.mark.parametrize("port", ["http", "0", "70000", "-1"])
+def test_a_master_port_that_is_none_is_refused_before_anything_starts(
+    tmp_path: Path, server: CountingServer, monkeypatch: pytest.MonkeyPatch, port: str
+) -> None:
+    monkeypatch.setenv("LOADTEST_MASTER_PORT", port)
+    with pytest.raises(ConfigurationError, match=f"LOADTEST_MASTER_PORT is '{port}', which is no port"):
+        start(tmp_path, server, remote_workers=1)
+    assert not (tmp_path / "runs").exists()
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("x = 1\n", "defines no user class"),
+        ("from locust import HttpUser\nclass U(HttpUser)\n    pass\n", "locustfile.py, line 2: SyntaxError"),
+        ("from locust import HttpUser\nimport does_not_exist\n", "locustfile.py, line 2: ModuleNotFoundError"),
+    ],
+)
+def test_a_scenario_that_cannot_start_is_one_sentence(tmp_path: Path, server: CountingServer, text: str, expected: str) -> None:
+    result = load(tmp_path, server, text, duration_s=60)
+    assert result.stop_reason is StopReason.NOT_STARTED
+    assert expected in result.error
+    assert "\n" not in result.error
+    assert result.samples == server.total == 0
+
+
+def test_a_load_without_requests_is_no_load(tmp_path: Path, server: CountingServer) -> None:
+    idle = (
+        "from locust import User, task, constant\nclass U(User):\n    wait_time = constant(1)\n    @task\n    def t(self): pass\n"
+    )
+    result = load(tmp_path, server, idle)
+    assert result.stop_reason is StopReason.NOT_STARTED
+    assert "not one request" in result.error
