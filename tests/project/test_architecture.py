@@ -33,6 +33,7 @@ ORDER = [
     "trends",
     "retention",
     "pipeline",
+    "scaffolding",
     "airflow_api",
     "notifications.policy",
     "notifications.slack",

@@ -159,13 +159,26 @@ def _show(folder: RunFolder) -> None:
 
 def _mount() -> None:
     """Rooms with commands of their own."""
-    from loadtest.cli import acknowledge, baseline, baseline_proposal, explain, history, local, retention, trends, trigger, worker
+    from loadtest.cli import (
+        acknowledge,
+        baseline,
+        baseline_proposal,
+        explain,
+        history,
+        init,
+        local,
+        retention,
+        trends,
+        trigger,
+        worker,
+    )
 
     baseline.app.command()(baseline_proposal.propose)
     app.add_typer(baseline.app, name="baseline")
     app.add_typer(history.app, name="history")
     app.add_typer(local.app, name="airflow")
     app.command()(explain.explain)
+    app.command()(init.init)
     app.command()(trigger.trigger)
     app.command()(trends.trends)
     app.command()(retention.retention)

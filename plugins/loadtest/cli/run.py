@@ -19,8 +19,8 @@ from loadtest.settings import settings
 
 def run(
     profile: Annotated[str, typer.Option(help="How much load; see: loadtest profiles")] = "smoke",
-    environment: Annotated[str, typer.Option(help="Where the load goes; see: loadtest environments")] = "staging",
-    scenario: Annotated[str, typer.Option(help="What users do: a folder of include/scenarios")] = "student_api",
+    environment: Annotated[str | None, typer.Option(help="Where the load goes; needed if there are several.")] = None,
+    scenario: Annotated[str | None, typer.Option(help="What users do; needed if there are several.")] = None,
     users: Annotated[str | None, typer.Option(help="Instead of the profile's number.")] = None,
     spawn_rate: Annotated[str | None, typer.Option(help="Users started per second, instead of the profile's.")] = None,
     duration: Annotated[str | None, typer.Option(help="Instead of the profile's: 30s, 5m, 1h30m.")] = None,
@@ -38,13 +38,14 @@ def run(
     """
     from loadtest.cli.watch import TerminalWatcher
     from loadtest.pipeline.stages import planned_load_s, run_once
+    from loadtest.planning.config import the_one
     from loadtest.planning.request import Request
     from loadtest.vocabulary import exit_code
 
     request = Request.of(
         profile=profile,
-        environment=environment,
-        scenario=scenario,
+        environment=environment or the_one(settings().environments, "environment", usual="staging"),
+        scenario=scenario or the_one(settings().scenarios, "scenario", usual="student_api"),
         users=users,
         spawn_rate=spawn_rate,
         duration_s=duration,

@@ -76,6 +76,17 @@ def known_names(folder: Path) -> list[str]:
     return sorted(files | folders)
 
 
+def the_one(folder: Path, kind: str, *, usual: str) -> str:
+    """What is meant where nobody named one: the usual one, or the only one; raises ConfigurationError among several."""
+    names = known_names(folder)
+    if usual in names:
+        return usual
+    if len(names) != 1:
+        remedy = f"choose one with --{kind}: {', '.join(names)}" if names else f"add one in {folder}, or run: loadtest init"
+        raise ConfigurationError(f"There are {len(names) or 'no'} {kind}s; {remedy}.")
+    return names[0]
+
+
 def profile_names(settings: Settings) -> list[str]:
     """The project's own profiles and those that come with the product."""
     return sorted({*known_names(settings.profiles), *known_names(BUILTIN_PROFILES)})

@@ -37,7 +37,7 @@ def resolve(request: Request, settings: Settings, *, url_of_connection: Connecti
     _check_abort_criteria(profile)
     base_url = None if environment.starts_backend else _base_url(environment, url_of_connection)
     if environment.starts_backend and environment.base_url:
-        _checked_url(environment.base_url.replace("{port}", "1"), f"environment {environment.name!r}")
+        checked_url(environment.base_url.replace("{port}", "1"), f"environment {environment.name!r}")
     _check_host(request.host, base_url, environment)
     _check_slowdown(request.slowdown, environment)
     trigger = request.trigger
@@ -147,10 +147,10 @@ def _base_url(environment: Environment, url_of_connection: ConnectionLookup) -> 
         ways = [f"the Airflow connection {connection!r}"] * bool(connection)
         ways += [f"the environment variable {variable}"] * bool(variable)
         raise ConfigurationError(f"Environment {environment.name!r} has no base URL; set {' or '.join(ways)}.")
-    return _checked_url(url, f"environment {environment.name!r}")
+    return checked_url(url, f"environment {environment.name!r}")
 
 
-def _checked_url(url: str, where: str) -> str:
+def checked_url(url: str, where: str) -> str:
     """Scheme, host and optional path of a URL without trailing slash; refuses credentials, so that none ends in a plan."""
     try:
         parts = urlsplit(url.strip())
@@ -170,7 +170,7 @@ def _checked_url(url: str, where: str) -> str:
 def _check_host(host: str | None, base_url: str | None, environment: Environment) -> None:
     if host is None:
         return
-    wanted = _checked_url(host, "the request (host)")
+    wanted = checked_url(host, "the request (host)")
     if base_url is None:
         raise ConfigurationError(
             f"Host {wanted} is not the environment's: {environment.name!r} starts its own backend on a free port; "

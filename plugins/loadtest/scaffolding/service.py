@@ -1,0 +1,149 @@
+"""What a scenario can be written from, whatever it was read from: the requests of a service, and where their values come from."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from enum import StrEnum
+from typing import Any
+
+READING = frozenset({"GET", "HEAD"})
+
+
+@dataclass(frozen=True)
+class Pool:
+    """Values of `field` that answers of one list name, kept by each user under `attribute`; `first` until there are some.
+
+    `way`: the keys from the answer to its list.
+    """
+
+    attribute: str
+    field: str
+    way: tuple[str, ...]
+    first: Any
+
+
+@dataclass(frozen=True)
+class Constant:
+    """A value that people will want to change, as it stands in a URL: it is given a name at the top of the file."""
+
+    name: str
+    value: str
+
+
+# A part of a URL: text that is encoded already, a constant, or a value of a pool.
+Part = str | Constant | Pool
+
+
+class BodyKind(StrEnum):
+    JSON = "json"
+    FORM = "form"
+    MULTIPART = "multipart"
+    TEXT = "text"
+
+
+@dataclass(frozen=True)
+class Body:
+    """`value`: plain data for JSON, a flat mapping for forms and files, text otherwise."""
+
+    kind: BodyKind
+    value: Any
+    content_type: str
+
+
+class Proof(StrEnum):
+    """How a service wants to know who asks."""
+
+    HEADER = "header"
+    QUERY = "query"
+    COOKIE = "cookie"
+    BEARER = "bearer"
+    BASIC = "basic"
+    PASSWORD_FLOW = "password_flow"
+    CLIENT_CREDENTIALS = "client_credentials"
+
+
+@dataclass(frozen=True)
+class Credential:
+    """One security scheme. `attribute`: the user's dict of headers; `key`: of a header, cookie or query parameter;
+    `variable`: the environment variable (or its prefix) that holds the secret; `token_path`: where tokens are had."""
+
+    attribute: str
+    proof: Proof
+    variable: str
+    key: str = ""
+    token_path: str = ""
+
+    @property
+    def variables(self) -> tuple[str, ...]:
+        if self.proof in (Proof.BASIC, Proof.PASSWORD_FLOW):
+            return (f"{self.variable}_USERNAME", f"{self.variable}_PASSWORD")
+        if self.proof is Proof.CLIENT_CREDENTIALS:
+            return (f"{self.variable}_CLIENT_ID", f"{self.variable}_CLIENT_SECRET")
+        return (self.variable,)
+
+
+@dataclass(frozen=True)
+class Call:
+    """One request that users send. `url`: its parts; `name`: what it is recorded as where parts of the URL differ."""
+
+    method: str
+    url: tuple[Part, ...]
+    name: str | None
+    task: str
+    title: str = ""
+    group: str = ""
+    weight: int = 1
+    headers: dict[str, str] = field(default_factory=dict)
+    body: Body | None = None
+    credentials: tuple[Credential, ...] = ()
+    fills: tuple[Pool, ...] = ()
+
+    @property
+    def endpoint(self) -> str:
+        """What its requests are recorded as, before ids are folded."""
+        path = self.name or "".join(part for part in self.url if isinstance(part, str)).partition("?")[0]
+        return f"{self.method} {path}"
+
+    @property
+    def reads(self) -> bool:
+        return self.method in READING
+
+
+@dataclass(frozen=True)
+class LeftOut:
+    """An operation that the scenario does not perform, and why."""
+
+    endpoint: str
+    reason: str
+
+
+@dataclass(frozen=True)
+class Service:
+    """Everything that a Locust file is written from."""
+
+    title: str
+    source: str
+    calls: tuple[Call, ...]
+    left_out: tuple[LeftOut, ...] = ()
+    server: str | None = None
+
+    def without(self, is_useless: Callable[[Call], str | None]) -> Service:
+        """Leaves out each call for which there is a reason."""
+        reasons = {call.task: reason for call in self.calls if (reason := is_useless(call))}
+        kept = tuple(call for call in self.calls if call.task not in reasons)
+        gone = tuple(LeftOut(call.endpoint, reasons[call.task]) for call in self.calls if call.task in reasons)
+        return replace(self, calls=kept, left_out=self.left_out + gone)
+
+    @property
+    def pools(self) -> list[Pool]:
+        """Pools that some call takes from, each once."""
+        return list(dict.fromkeys(part for call in self.calls for part in call.url if isinstance(part, Pool)))
+
+    @property
+    def constants(self) -> list[Constant]:
+        return list(dict.fromkeys(part for call in self.calls for part in call.url if isinstance(part, Constant)))
+
+    @property
+    def credentials(self) -> list[Credential]:
+        return list(dict.fromkeys(credential for call in self.calls for credential in call.credentials))
