@@ -23,6 +23,7 @@ from loadtest.backend.models import BackendState, DatabaseRef
 from loadtest.backend.stop import RUN_MARK, clean_up, require_this_host, run_mark
 from loadtest.errors import ConfigurationError, InfrastructureError
 from loadtest.masking import last_line
+from loadtest.planning.fleet import advertised_host
 from loadtest.planning.models import BackendCommand, Plan
 from loadtest.processes import ProcessIdentity
 from loadtest.run_folder import RunFolder
@@ -105,6 +106,11 @@ def _check(backend: BackendCommand, plan: Plan) -> None:
             f"The environment {plan.environment.name} does not say where its backend listens; "
             "use {port} in its command or a variable, or name its base_url."
         )
+    if advertised_host(plan.environment, plan.profile) and not _uses(backend, "{host}"):
+        raise ConfigurationError(
+            f"The environment {plan.environment.name} advertises its backend to remote workers but does not tell it to listen "
+            "for them; use {host} in its command or a variable."
+        )
 
 
 def _uses(backend: BackendCommand, placeholder: str) -> bool:
@@ -116,13 +122,15 @@ def _working_dir(backend: BackendCommand) -> Path:
 
 
 def _base_url(plan: Plan, port: int) -> str:
-    return (plan.environment.base_url or "http://127.0.0.1:{port}").replace("{port}", str(port)).rstrip("/")
+    host = advertised_host(plan.environment, plan.profile) or "127.0.0.1"
+    return (plan.environment.base_url or f"http://{host}:{{port}}").replace("{port}", str(port)).rstrip("/")
 
 
 def _values(plan: Plan, port: int, database: DatabaseRef | None) -> dict[str, str]:
     return {
         "{python}": sys.executable,
         "{port}": str(port),
+        "{host}": "0.0.0.0" if advertised_host(plan.environment, plan.profile) else "127.0.0.1",
         "{slowdown}": plan.slowdown or "",
         "{database_url}": database_url(database) if database else "",
     }

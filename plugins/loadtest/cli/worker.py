@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import os
+import socket
 import sys
 import tempfile
+import time
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from loadtest.settings import settings
+
+ASK_EVERY_S = 1.0
 
 
 def worker(
@@ -20,16 +24,40 @@ def worker(
 ) -> None:
     """Wait for the master of a run, send load for it, send the samples to it, and end with it.
 
-    Start it anew after each run (Compose, systemd or Kubernetes do that). The scenario must be the same as the master's.
+    Start it anew after each run (Compose, systemd or Kubernetes do that). The scenario must be the same as the master's, and so
+    must the secret in LOADTEST_FLEET_TOKEN. A name that stands for several machines is fine: it joins the one with a master.
     """
+    from loadtest.errors import ConfigurationError
     from loadtest.load.locust_command import PLUGIN
     from loadtest.load.streams import SCENARIO_VARIABLE
     from loadtest.planning.config import load_scenario
+    from loadtest.planning.fleet import TOKEN_VARIABLE, fleet_token, is_loopback
 
-    found = load_scenario(settings(), scenario)
+    if not fleet_token() and not is_loopback(master):
+        raise ConfigurationError(f"A master elsewhere lets nobody in without {TOKEN_VARIABLE}; set it to that machine's.")
+    load_scenario(settings(), scenario)  # refused now, not when the run is there
+    address = wait_for_master(master, port)
+    found = load_scenario(settings(), scenario)  # its files may have changed while this waited
     locustfile = (Path(found.folder) / found.locustfile).resolve()
-    arguments = ["-f", f"{locustfile},{PLUGIN}", "--worker", "--master-host", master, "--master-port", str(port)]
+    arguments = ["-f", f"{locustfile},{PLUGIN}", "--worker", "--master-host", address, "--master-port", str(port)]
     environment = {name: value for name, value in os.environ.items() if not name.startswith("LOCUST_")}
     environment |= {"HOME": tempfile.mkdtemp(prefix="loadtest-worker-"), SCENARIO_VARIABLE: found.files_digest}
     os.chdir(environment["HOME"])  # Locust reads files there and in HOME; they are not part of the scenario
     os.execve(sys.executable, [sys.executable, "-m", "locust", *arguments], environment)
+
+
+def wait_for_master(host: str, port: int) -> str:
+    """The address of `host` on which a master listens. Locust itself would give up after five minutes, and try one address only;
+    a name that cannot be resolved may belong to a container that does not run yet."""
+    while True:
+        try:
+            addresses = {str(found[4][0]) for found in socket.getaddrinfo(host, port, proto=socket.IPPROTO_TCP)}
+        except OSError:
+            addresses = set()
+        for address in sorted(addresses):
+            try:
+                with socket.create_connection((address, port), timeout=2):
+                    return address
+            except OSError:
+                continue
+        time.sleep(ASK_EVERY_S)

@@ -17,6 +17,7 @@ from loadtest.errors import ConfigurationError
 from loadtest.load import streams
 from loadtest.load.agent_config import AgentConfig
 from loadtest.load.job import Scratch
+from loadtest.planning.fleet import TOKEN_VARIABLE, fleet_token, master_bind
 
 PLUGIN = Path(__file__).resolve().parent / "inside_locust" / "loadtest_recorder.py"
 EXIT_CODE_ON_ERRORS = 3  # requests failed, which is a measurement; 1 and 2 stay set-up and usage errors
@@ -97,7 +98,7 @@ def users_arguments(config: AgentConfig) -> list[str]:
 
 
 def master_arguments(config: AgentConfig, port: int, remote_wait_s: float) -> list[str]:
-    host = "*" if config.remote_workers else "127.0.0.1"
+    host = master_bind() if config.remote_workers else "127.0.0.1"
     return [
         *("--master", "--master-bind-host", host, "--master-bind-port", str(port)),
         *("--expect-workers", str(config.expected_workers + config.remote_workers)),
@@ -109,12 +110,12 @@ def worker_arguments(port: int) -> list[str]:
     return ["--worker", "--master-host", "127.0.0.1", "--master-port", str(port)]
 
 
-def start(arguments: list[str], scratch: Scratch, worker: str) -> LocustProcess:
-    """Start one Locust process in a session of its own; its output goes to a pipe."""
+def start(arguments: list[str], scratch: Scratch, worker: str, token: str = "") -> LocustProcess:
+    """Start one Locust process in a session of its own; its output goes to a pipe. `token`: what opens the master's door."""
     process = subprocess.Popen(
         arguments,
         cwd=scratch.empty,
-        env=scrubbed_environment(scratch, worker),
+        env=scrubbed_environment(scratch, worker) | ({TOKEN_VARIABLE: token} if token else {}),
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
@@ -129,9 +130,11 @@ def start_all(config: AgentConfig, scratch: Scratch, remote_wait_s: float) -> li
     if config.expected_workers == 1 and not config.remote_workers:
         return [start([*common, *users_arguments(config)], scratch, "local/0")]
     port = master_port() if config.remote_workers else free_port()
-    master = start([*common, *users_arguments(config), *master_arguments(config, port, remote_wait_s)], scratch, streams.MASTER)
-    workers = [start([*common, *worker_arguments(port)], scratch, f"local/{number}") for number in range(config.expected_workers)]
-    return [master, *workers]
+    token = fleet_token() if config.remote_workers else ""
+    arguments = [*common, *users_arguments(config), *master_arguments(config, port, remote_wait_s)]
+    master = start(arguments, scratch, streams.MASTER, token)
+    numbers = range(config.expected_workers)
+    return [master, *(start([*common, *worker_arguments(port)], scratch, f"local/{number}", token) for number in numbers)]
 
 
 def stop_gracefully(processes: list[LocustProcess]) -> None:

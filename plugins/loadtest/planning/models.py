@@ -103,12 +103,18 @@ class Profile(Record):
 
 
 class BackendCommand(Record):
-    """How to start a backend that is ours. `{port}` in the command and `env` values becomes a free port."""
+    """How to start a backend that is ours. `{port}` in the command and `env` values becomes a free port, `{host}` the address to
+    listen on: this machine's loopback, or all of its addresses when remote workers must reach it."""
 
     command: tuple[str, ...] = Field(min_length=1)
     env: dict[str, str] = {}
     working_dir: str = "."
     start_timeout_s: DurationS = Field(default=30, alias="start_timeout")
+    advertise: str | None = Field(
+        default=None,
+        pattern=r"^[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?$",
+        description="host name or IPv4 address under which remote workers reach it; auto: this machine's host name",
+    )
 
     model_config = BY_NAME_TOO
 

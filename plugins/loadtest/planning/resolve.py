@@ -15,6 +15,7 @@ from pydantic import ValidationError
 from loadtest.errors import ConfigurationError
 from loadtest.files import first_problem
 from loadtest.planning.config import load_environment, load_profile, load_scenario
+from loadtest.planning.fleet import check_fleet
 from loadtest.planning.host_class import current_commit, host_class, versions
 from loadtest.planning.models import Environment, LoadModel, Plan, Profile, Scenario
 from loadtest.planning.quantities import format_duration, slugify
@@ -40,6 +41,7 @@ def resolve(request: Request, settings: Settings, *, url_of_connection: Connecti
         checked_url(environment.base_url.replace("{port}", "1"), f"environment {environment.name!r}")
     _check_host(request.host, base_url, environment)
     _check_slowdown(request.slowdown, environment)
+    check_fleet(profile, environment, base_url)
     trigger = request.trigger
     if trigger.commit is None and environment.starts_backend:
         trigger = trigger.model_copy(update={"commit": current_commit(settings.home)})

@@ -141,3 +141,29 @@ def test_remote_workers_that_do_not_come_are_waited_for_only_so_long(
     result = load(tmp_path, server, remote_workers=1, remote_wait_s=2, duration_s=60)
     assert result.stop_reason is StopReason.NOT_STARTED
     assert "joined the master in time" in result.error
+
+
+TOKEN = "a-secret-of-both-sides"
+
+
+def test_workers_with_the_master_s_token_join_and_every_sample_arrives(
+    tmp_path: Path, server: CountingServer, join: Join, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("LOADTEST_FLEET_TOKEN", TOKEN)
+    handle = start_master(tmp_path, server, users=4, remote_workers=2, duration_s=4)
+    join("eu")
+    join("us")
+    result = run.wait_for_load(handle)
+    assert (result.stop_reason, result.error) == (StopReason.COMPLETED, "")
+    assert len(result.workers) == 2 and result.samples == server.total > 0
+
+
+@pytest.mark.parametrize("token", ["", "a-secret-of-somebody-else"])
+def test_a_worker_without_the_master_s_token_does_not_join(
+    tmp_path: Path, server: CountingServer, join: Join, monkeypatch: pytest.MonkeyPatch, token: str
+) -> None:
+    monkeypatch.setenv("LOADTEST_FLEET_TOKEN", TOKEN)
+    handle = start_master(tmp_path, server, users=2, remote_workers=1, remote_wait_s=6, duration_s=2)
+    join("stranger", LOADTEST_FLEET_TOKEN=token)
+    result = run.wait_for_load(handle)
+    assert (result.workers, result.samples, server.total) == ((), 0, 0)

@@ -34,6 +34,7 @@ from loadtest.load.job import (
 )
 from loadtest.load.locust_command import master_port
 from loadtest.load.models import LoadResult, Progress
+from loadtest.planning.fleet import master_bind
 from loadtest.planning.models import Plan
 from loadtest.processes import ProcessIdentity, stop_group
 from loadtest.run_folder import Attempt, RunFolder
@@ -77,6 +78,7 @@ def start_load(plan: Plan, folder: RunFolder, base_url: str | None = None) -> Lo
     check_endpoints(plan)
     if plan.profile.remote_workers:
         master_port()
+        master_bind()
     if find_live_load(folder) is not None:
         raise ConfigurationError(f"A load of run {folder.run_id} is already running; rejoin it or stop it first.")
     recover_dead_attempts(folder)

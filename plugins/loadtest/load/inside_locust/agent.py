@@ -23,6 +23,7 @@ from locust.runners import MasterRunner, WorkerRunner
 
 from loadtest.load import streams
 from loadtest.load.agent_config import AgentConfig
+from loadtest.load.inside_locust.fleet_door import lock_the_door
 from loadtest.load.inside_locust.open_loop import ArrivalCounts, use_open_loop
 from loadtest.load.inside_locust.recorder import Recorder, describe_error
 from loadtest.load.inside_locust.self_observation import NAP_S, SelfObservation
@@ -44,6 +45,7 @@ def install() -> None:
     With LOADTEST_RECORDER: a process that our supervisor started. Without: a remote worker, if it is a worker at all,
     which gets its configuration from the master.
     """
+    lock_the_door()
     path = os.environ.get(streams.CONFIG_VARIABLE)
     config = AgentConfig.read(path) if path else None
     if config:
