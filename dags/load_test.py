@@ -19,6 +19,7 @@ from loadtest.operators.judgment import (
 )
 from loadtest.operators.load import ConfirmOperator, RunLoadOperator
 from loadtest.operators.params import run_params
+from loadtest.operators.placement import LOAD_POOL, on_load_generator
 from loadtest.operators.publishing import NotifyOperator, RecordHistoryOperator, RunStateOperator, WriteReportOperator
 from loadtest.operators.setup import EnvironmentApprovalOperator, PrepareRunOperator, ResolvePlanOperator
 from loadtest.operators.stage import run_folder_of
@@ -39,7 +40,6 @@ To stop a running load test, mark the task `load_test.run_load` as failed: the l
 stopped and the report is written. Marking the whole run failed skips the report.
 """
 
-POOL = "load_generator"
 FOLDER = run_folder_of("setup.resolve_plan")
 
 
@@ -53,7 +53,8 @@ def persistent(**limit: float) -> dict[str, Any]:
     return within(**limit) | {"retries": 3, "retry_exponential_backoff": 2.0}
 
 
-LOAD = within(hours=7) | {"pool": POOL}
+HERE = on_load_generator()
+LOAD = within(hours=7) | HERE | {"pool": LOAD_POOL}
 LATER = {"trigger_rule": "all_done"}  # there is a verdict and a report, whatever happened before
 
 with DAG(
@@ -69,13 +70,13 @@ with DAG(
     render_template_as_native_obj=False,
 ) as dag:
     with TaskGroup("setup", tooltip="From the request to a validated, approved plan"):
-        resolve_plan = ResolvePlanOperator(task_id="resolve_plan", **persistent(minutes=2))
+        resolve_plan = ResolvePlanOperator(task_id="resolve_plan", **HERE, **persistent(minutes=2))
         approve = EnvironmentApprovalOperator(task_id="approve", response_timeout=timedelta(hours=24), retries=0)
-        prepare_run = PrepareRunOperator(task_id="prepare_run", **persistent(minutes=2))
+        prepare_run = PrepareRunOperator(task_id="prepare_run", **HERE, **persistent(minutes=2))
 
     with TaskGroup("backend", tooltip="Started if it is ours, and healthy"):
-        start_backend = StartBackendOperator(task_id="start_backend", **within(minutes=5))
-        check_health = CheckHealthOperator(task_id="check_health", **persistent(minutes=5))
+        start_backend = StartBackendOperator(task_id="start_backend", **HERE, **within(minutes=5))
+        check_health = CheckHealthOperator(task_id="check_health", **HERE, **persistent(minutes=5))
 
     with TaskGroup("load_test", tooltip="Locust with the recorder"):
         run_load = RunLoadOperator(task_id="run_load", **LOAD | {"retries": 2})
@@ -89,7 +90,7 @@ with DAG(
         judge_confirmed = JudgeConfirmedOperator(task_id="judge_confirmed", **within(minutes=10))
 
     with TaskGroup("cleanup", tooltip="The backend is stopped, whatever happened"):
-        stop_backend = StopBackendOperator(task_id="stop_backend", **persistent(minutes=2)).as_teardown(
+        stop_backend = StopBackendOperator(task_id="stop_backend", **HERE, **persistent(minutes=2)).as_teardown(
             setups=[prepare_run, start_backend]
         )
 

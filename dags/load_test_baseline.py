@@ -10,6 +10,7 @@ from loadtest.operators.backend import StopBackendOperator
 from loadtest.operators.baseline import AcceptBaselineOperator, CollectBaselineOperator, PromoteBaselineOperator
 from loadtest.operators.failure_notifier import LoadTestFailureNotifier
 from loadtest.operators.params import run_params
+from loadtest.operators.placement import LOAD_POOL, on_load_generator
 from loadtest.operators.setup import EnvironmentApprovalOperator, PrepareRunOperator, ResolvePlanOperator
 from loadtest.operators.stage import run_folder_of
 
@@ -24,6 +25,7 @@ A person accepts the candidate under *Required Actions*, with a reason; the new 
 """
 
 FOLDER = run_folder_of("resolve_plan")
+HERE = on_load_generator()
 
 with DAG(
     dag_id="load_test_baseline",
@@ -46,20 +48,21 @@ with DAG(
     doc_md=DOC,
     default_args={"on_failure_callback": LoadTestFailureNotifier(), "run_folder": FOLDER},
 ) as dag:
-    resolve_plan = ResolvePlanOperator(task_id="resolve_plan", retries=1, execution_timeout=timedelta(minutes=2))
+    resolve_plan = ResolvePlanOperator(task_id="resolve_plan", **HERE, retries=1, execution_timeout=timedelta(minutes=2))
     approve = EnvironmentApprovalOperator(task_id="approve", response_timeout=timedelta(hours=24), retries=0)
-    prepare_run = PrepareRunOperator(task_id="prepare_run", retries=1, execution_timeout=timedelta(minutes=2))
+    prepare_run = PrepareRunOperator(task_id="prepare_run", **HERE, retries=1, execution_timeout=timedelta(minutes=2))
     collect = CollectBaselineOperator(
         task_id="collect",
         runs="{{ params.runs }}",
         spacing="{{ params.spacing }}",
-        pool="load_generator",
+        pool=LOAD_POOL,
+        **HERE,
         retries=1,
         execution_timeout=timedelta(hours=48),
     )
-    stop_backend = StopBackendOperator(task_id="stop_backend", retries=2, execution_timeout=timedelta(minutes=2)).as_teardown(
-        setups=[prepare_run], on_failure_fail_dagrun=True
-    )
+    stop_backend = StopBackendOperator(
+        task_id="stop_backend", **HERE, retries=2, execution_timeout=timedelta(minutes=2)
+    ).as_teardown(setups=[prepare_run], on_failure_fail_dagrun=True)
     accept = AcceptBaselineOperator(task_id="accept", response_timeout=timedelta(days=7), retries=0)
     promote = PromoteBaselineOperator(
         task_id="promote", accepted_by_task="accept", retries=0, execution_timeout=timedelta(minutes=5)

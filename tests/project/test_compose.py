@@ -53,7 +53,7 @@ def test_airflow_services_share_secrets_and_see_the_project(compose: dict, name:
     service = compose["services"][name]
     for variable in ("AIRFLOW__CORE__FERNET_KEY", "AIRFLOW__API_AUTH__JWT_SECRET", "AIRFLOW__CORE__EXECUTION_API_SERVER_URL"):
         assert service["environment"][variable], variable
-    targets = {volume.split(":")[1] for volume in service["volumes"]}
+    targets = {volume.rsplit("}", 1)[-1].split(":")[1] for volume in service["volumes"]}
     assert targets >= {"/opt/loadtest/include", "/opt/loadtest/runs", "/opt/airflow/logs"}
     assert service["depends_on"]["airflow-init"]["condition"] == "service_completed_successfully"
 

@@ -1,0 +1,26 @@
+"""Tasks that share a host go to the load generators' queue, where one is named."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+pytestmark = pytest.mark.airflow
+ROOT = Path(__file__).resolve().parents[2]
+BOTH = {"resolve_plan", "prepare_run", "stop_backend"}
+TOGETHER = {
+    "load_test": BOTH | {"start_backend", "check_health", "run_load", "confirm_1", "confirm_2"},
+    "load_test_baseline": BOTH | {"collect"},
+}
+
+
+def test_what_shares_a_host_has_a_queue_of_its_own(airflow_home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from airflow.dag_processing.dagbag import DagBag
+
+    monkeypatch.setenv("LOADTEST_LOADGEN_QUEUE", "loadgen")
+    dags = DagBag(str(ROOT / "dags")).dags
+    for dag_id, together in TOGETHER.items():
+        queues = {task.task_id.split(".")[-1]: task.queue for task in dags[dag_id].tasks}
+        assert {task for task, queue in queues.items() if queue == "loadgen"} == together
+        assert set(queues.values()) == {"loadgen", "default"}
