@@ -63,7 +63,7 @@ def test_without_a_baseline_nothing_is_compared_and_the_next_command_is_told(tmp
     report = check(run(tmp_path / "runs", 1))
     assert not report.comparison.compared
     assert report.comparison.reason == "no baseline yet, so nothing was compared"
-    where = "--scenario shop --environment staging --profile light"
+    where = "--scenario shop --environment staging --profile light --duration 2m5s"
     assert report.recommendations[0].command == (f"loadtest baseline collect {where} --runs 8 --promote --by NAME --reason TEXT")
 
 

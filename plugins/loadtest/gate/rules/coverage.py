@@ -47,6 +47,7 @@ def cover(plan: Plan, findings: Sequence[Finding], comparison: Comparison | None
     """Proof for a pass from all findings of a run. Where one that counts is worse than `inconclusive`, only the coverage
     means anything."""
     hidden = {finding.endpoint for finding in findings if finding.muted}
+    only_muted = any(finding.muted and finding.criterion in (Criterion.REGRESSION, Criterion.TARGET) for finding in findings)
     critical_names = critical_endpoints(plan.scenario.criteria) - hidden
     findings = [finding for finding in findings if finding.counts]
     compared = comparison is not None and comparison.compared
@@ -55,9 +56,12 @@ def cover(plan: Plan, findings: Sequence[Finding], comparison: Comparison | None
     targets = _targets(plan, [f for f in findings if f.criterion is Criterion.TARGET], critical_names)
     blocking = _blocking(plan, findings, comparison, indicative=indicative)
     judged = regressions.judged + targets.judged > 0
-    enough = judged and not blocking and (indicative or (regressions.enough and targets.enough))
+    # what an indicative run passed with, it passes without: nothing of it had to be proven
+    enough = not blocking and ((judged and regressions.enough and targets.enough) or (indicative and (judged or only_muted)))
     parts = [part.words for part in (regressions, targets) if part.judged]
-    if not judged:
+    if not judged and only_muted:
+        parts.append("all that was judged is muted")
+    elif not judged:
         parts.append("nothing was judged: there is neither a target nor a baseline for what was requested")
     if comparison is not None and not compared:
         parts.append(comparison.reason.rstrip(".") or "not compared with a baseline")
