@@ -43,7 +43,7 @@ def worker(
     environment = {name: value for name, value in os.environ.items() if not name.startswith("LOCUST_")}
     environment |= {"HOME": tempfile.mkdtemp(prefix="loadtest-worker-"), SCENARIO_VARIABLE: found.files_digest}
     os.chdir(environment["HOME"])  # Locust reads files there and in HOME; they are not part of the scenario
-    os.execve(sys.executable, [sys.executable, "-m", "locust", *arguments], environment)
+    os.execve(sys.executable, [sys.executable, "-m", "loadtest.load.inside_locust.locust_process", *arguments], environment)
 
 
 def wait_for_master(host: str, port: int) -> str:

@@ -26,6 +26,7 @@ from loadtest.load.agent_config import AgentConfig
 from loadtest.load.inside_locust.fleet_door import lock_the_door
 from loadtest.load.inside_locust.open_loop import ArrivalCounts, use_open_loop
 from loadtest.load.inside_locust.recorder import Recorder, describe_error
+from loadtest.load.inside_locust.request_hook import listen_first, make_recorded
 from loadtest.load.inside_locust.self_observation import NAP_S, SelfObservation
 from loadtest.load.inside_locust.shipping import CONFIG_OPTION, SLOTS_OPTION, STOP, Receiver, Shipper, stream_folder
 from loadtest.load.inside_locust.tracing import trace_requests
@@ -104,9 +105,9 @@ class Agent:
         self.environment, self.runner = environment, runner
         if not self.is_remote:
             self.prepare()
-            environment.events.test_start.add_listener(self.on_test_start)
+            listen_first(environment.events.test_start, self.on_test_start)
         elif isinstance(runner, WorkerRunner):
-            environment.events.test_start.add_listener(self.on_remote_start)
+            listen_first(environment.events.test_start, self.on_remote_start)
 
     def on_remote_start(self, **_: object) -> None:
         text = getattr(self.environment.parsed_options, CONFIG_OPTION, None)
@@ -162,10 +163,10 @@ class Agent:
                 environment.events.quitting.add_listener(lambda **_: receiver.gather(GATHER_ON_QUIT_S))
         else:
             trace_requests(self.recorder, config.base_url)
-            environment.events.request.add_listener(self.recorder.on_request)
-        environment.events.user_error.add_listener(self.on_task_error)
-        environment.events.spawning_complete.add_listener(self.on_spawning_complete)
-        environment.events.test_stop.add_listener(self.on_test_stop)
+            make_recorded(environment.events.request).record = self.recorder.on_request
+        listen_first(environment.events.user_error, self.on_task_error)
+        listen_first(environment.events.spawning_complete, self.on_spawning_complete)
+        listen_first(environment.events.test_stop, self.on_test_stop)
         environment.events.quitting.add_listener(lambda **_: self.recorder.flush())
         if not self.is_remote:
             environment.events.quit.add_listener(self.on_quit)

@@ -1,4 +1,4 @@
-"""Starts Locust in a process that ends when its parent does.
+"""Starts Locust with its `request` event recorded, in a process that ends when its parent does (not a remote worker).
 
 `python -m loadtest.load.inside_locust.locust_process <locust arguments>`
 """
@@ -6,8 +6,11 @@
 from __future__ import annotations
 
 import ctypes
+import os
 import signal
 import sys
+
+from loadtest.load import streams
 
 PR_SET_PDEATHSIG = 1
 
@@ -19,7 +22,13 @@ def end_with_parent() -> None:
 
 
 if __name__ == "__main__":
-    end_with_parent()
+    if streams.WORKER_VARIABLE in os.environ:  # set for those that our supervisor starts
+        end_with_parent()
+    from locust import events
     from locust.main import main
+
+    from loadtest.load.inside_locust.request_hook import make_recorded
+
+    make_recorded(events.request)  # before a scenario keeps a reference to its `fire`
 
     sys.exit(main())

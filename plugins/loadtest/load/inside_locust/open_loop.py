@@ -20,7 +20,7 @@ from time import monotonic, time
 from typing import Any
 
 import gevent
-from gevent import getcurrent
+from gevent import GreenletExit, getcurrent
 from gevent.pool import Group
 from locust import User
 from locust.exception import (
@@ -96,6 +96,13 @@ class UserPool:
             self._started.add(user)
         _perform(self._task_sets[user], user)
 
+    def retire(self, user: User) -> None:
+        """A user that stopped itself does not come back; its next arrival is a new one's."""
+        del self._task_sets[user]
+        if user in self._started:
+            self._started.remove(user)
+            _guarded(user, user.on_stop)
+
     def stop_all(self) -> None:
         """Let every user that was started log out, a few at a time."""
         users = [user for user in self._started if type(user).on_stop is not User.on_stop]
@@ -163,23 +170,29 @@ class ArrivalDriver(User):
                 counts.late += 1
             getcurrent().__dict__[INTENDED] = intended_us
             user = self._pool.take()
-            _guarded(user, lambda: self._pool.perform_one_task(user))
-            self._pool.give_back(user)
+            if _guarded(user, lambda: self._pool.perform_one_task(user)):
+                self._pool.give_back(user)
+            else:
+                self._pool.retire(user)
         finally:
             counts.in_flight -= 1
 
 
-def _guarded(user: User, action) -> None:
-    """Errors of a scenario's task are logged and reported as Locust does; control exceptions just end the task."""
+def _guarded(user: User, action) -> bool:
+    """Errors of a scenario's task are logged and reported as Locust does; control exceptions just end the task. Returns
+    whether the user goes on."""
     try:
         action()
-    except (InterruptTaskSet, RescheduleTask, RescheduleTaskImmediately, StopUser):
+    except (InterruptTaskSet, RescheduleTask, RescheduleTaskImmediately):
         pass
+    except (StopUser, GreenletExit):
+        return False
     except StopTest:
         user.environment.runner.quit()
     except Exception as error:
         user.environment.events.user_error.fire(user_instance=user, exception=error, tb=error.__traceback__)
         logger.error("%s\n%s", error, traceback.format_exc())
+    return True
 
 
 def _perform(task_set: TaskSet, user: User) -> None:

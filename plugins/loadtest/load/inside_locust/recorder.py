@@ -92,17 +92,17 @@ class Recorder:
 
     def on_request(
         self,
-        request_type: str,
-        name: str,
-        response_time: float | None,
-        response_length: int | None,
+        request_type: str = "",
+        name: str = "",
+        response_time: float | None = None,
+        response_length: int | None = None,
         response: Any = None,
         exception: BaseException | str | None = None,
         start_time: float | None = None,
         url: str | None = None,
         **_: object,
     ) -> None:
-        """Listener of Locust's `request` event: any protocol, any user class. Keeps no body and no exception."""
+        """A `request` event of Locust: any protocol, any user class, however little it tells. Keeps no body and no exception."""
         known = self._known_name(request_type, name, url)
         if response is None:
             status = timing = None
