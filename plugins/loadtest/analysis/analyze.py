@@ -7,7 +7,6 @@ from functools import partial
 from typing import TypeVar
 
 from loadtest.analysis.csv_files import write_csv_files
-from loadtest.analysis.distribution import distributions
 from loadtest.analysis.durations import duration_histograms
 from loadtest.analysis.exemplars import read_exemplars
 from loadtest.analysis.failures import group_failures
@@ -15,7 +14,7 @@ from loadtest.analysis.logs import digest_log
 from loadtest.analysis.models import Analysis, RunMetrics
 from loadtest.analysis.otlp import otlp_is_configured, push_otlp
 from loadtest.analysis.prometheus import prometheus_text
-from loadtest.analysis.run_metrics import run_metrics
+from loadtest.analysis.run_metrics import distributions, run_metrics
 from loadtest.analysis.samples import SampleFile
 from loadtest.analysis.tally import MOST_TIMELINES, Tally, tally
 from loadtest.analysis.time_grid import TimeGrid, make_grid, moment

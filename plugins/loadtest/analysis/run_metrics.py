@@ -1,4 +1,4 @@
-"""`metrics.json` from a tally: per endpoint and in total, steady phase."""
+"""What a tally says of each endpoint and of all together, steady phase: `metrics.json`, and the distributions for charts."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from loadtest.analysis.models import EndpointMetrics, RunInfo, RunMetrics
-from loadtest.analysis.server_time import server_times, total_server_times
+from loadtest.analysis.models import QUANTILES, Distribution, EndpointMetrics, RunInfo, RunMetrics, ServerTime
 from loadtest.analysis.tally import STEADY_QUANTILES, Tally
 from loadtest.load.models import LoadResult
 from loadtest.planning.models import Plan
 
 TOTAL = "Total"
+_COLUMNS = [STEADY_QUANTILES.index(level) for level in QUANTILES]
 
 
 def endpoint_metrics(tally: Tally) -> tuple[EndpointMetrics, ...]:
@@ -76,6 +76,44 @@ def run_info(plan: Plan, load: LoadResult | None, base_url: str | None = None) -
         steady_ended_at=load.steady_ended_at if load else None,
         versions=plan.versions,
     )
+
+
+def distributions(tally: Tally) -> tuple[Distribution, ...]:
+    """One per endpoint with a success, sorted by name, and last the one of all together."""
+    found = [
+        Distribution(endpoint=name, quantiles_ms=tuple((tally.steady[code, _COLUMNS] / 1000).tolist()))
+        for code, name in sorted(enumerate(tally.endpoints), key=lambda item: item[1])
+        if tally.steady_successes[code]
+    ]
+    if found:
+        found.append(Distribution(endpoint=TOTAL, quantiles_ms=tuple((tally.steady_total[_COLUMNS] / 1000).tolist())))
+    return tuple(found)
+
+
+def server_times(tally: Tally, endpoint: int) -> tuple[ServerTime, ...]:
+    """Server time of one endpoint (by code) by component (W3C Server-Timing), sorted by name; without those never reported."""
+    successes = int(tally.steady_successes[endpoint])
+    return tuple(
+        _server_time(
+            component, int(n[endpoint]), tally.server[component][endpoint], tally.server_sum[component][endpoint], successes
+        )
+        for component, n in sorted(tally.server_n.items())
+        if n[endpoint]
+    )
+
+
+def total_server_times(tally: Tally) -> tuple[ServerTime, ...]:
+    successes = int(tally.steady_successes.sum())
+    return tuple(
+        _server_time(component, int(n.sum()), tally.server_total[component], tally.server_sum[component].sum(), successes)
+        for component, n in sorted(tally.server_n.items())
+        if n.sum()
+    )
+
+
+def _server_time(component: str, n: int, quantiles_us: NDArray[np.float64], sum_us: float, successes: int) -> ServerTime:
+    p50_ms, p95_ms = (quantiles_us / 1000).tolist()
+    return ServerTime(component=component, n=n, p50_ms=p50_ms, p95_ms=p95_ms, mean_ms=float(sum_us) / successes / 1000)
 
 
 def milliseconds(value_us: float) -> float | None:

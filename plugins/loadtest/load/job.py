@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
@@ -11,7 +12,6 @@ from upath import UPath
 from loadtest.files import FileModel
 from loadtest.load.agent_config import AgentConfig
 from loadtest.load.schedule import Schedule
-from loadtest.load.workers import resolve_workers
 from loadtest.planning.models import LoadModel, Plan, Profile
 from loadtest.processes import ProcessIdentity
 from loadtest.run_folder import Attempt, RunFolder
@@ -136,6 +136,16 @@ def start_wait_s(profile: Profile) -> float:
 def longest_s(profile: Profile) -> float:
     """Seconds from the start of a supervisor to its end at the latest."""
     return start_wait_s(profile) + profile.planned_duration_s + OVERTIME_S + STOP_AFTER_S + CONVERSION_S
+
+
+def resolve_workers(profile: Profile) -> int:
+    """Local processes: `auto` leaves one core to everything else; 0 local ones when an external fleet does the work
+    and the profile asks for one only."""
+    if profile.workers == "auto":
+        return max(1, len(os.sched_getaffinity(0)) - 1) if hasattr(os, "sched_getaffinity") else max(1, (os.cpu_count() or 2) - 1)
+    if profile.remote_workers and profile.workers == 1:
+        return 0
+    return max(1, int(profile.workers))
 
 
 def planned_users(profile: Profile) -> int:

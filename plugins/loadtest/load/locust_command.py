@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import os
 import signal
-import socket
 import subprocess
 import sys
 from dataclasses import dataclass
@@ -18,6 +17,7 @@ from loadtest.load import streams
 from loadtest.load.agent_config import AgentConfig
 from loadtest.load.job import Scratch
 from loadtest.planning.fleet import TOKEN_VARIABLE, fleet_token, master_bind
+from loadtest.processes import free_port
 
 PLUGIN = Path(__file__).resolve().parent / "inside_locust" / "loadtest_recorder.py"
 EXIT_CODE_ON_ERRORS = 3  # requests failed, which is a measurement; 1 and 2 stay set-up and usage errors
@@ -45,12 +45,6 @@ class LocustProcess:
     def signal_group(self, number: int) -> None:
         with contextlib.suppress(ProcessLookupError, PermissionError):
             os.killpg(self.process.pid, number)
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
 
 
 def master_port() -> int:

@@ -13,9 +13,10 @@ import pandas as pd
 import pytest
 
 from loadtest.load.control import run
-from loadtest.load.locust_command import PLUGIN, free_port
+from loadtest.load.locust_command import PLUGIN
 from loadtest.load.models import StopReason
 from loadtest.planning.config import files_digest
+from loadtest.processes import free_port
 from tests.load.control.loads import load, samples_of, start
 from tests.load.plans import folder_of, plan_of, write_scenario
 from tests.support.http_server import CountingServer

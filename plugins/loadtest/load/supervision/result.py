@@ -9,11 +9,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from loadtest.load import streams
-from loadtest.load.job import LoadJob, planned_users, schedule_of
+from loadtest.load.job import LoadJob, planned_users, resolve_workers, schedule_of
 from loadtest.load.models import AbortFacts, ArrivalFacts, HealthFacts, HostProbe, LoadResult, StopReason, WorkerFacts
 from loadtest.load.supervision.convert import Conversion, WorkerStream
 from loadtest.load.supervision.facts import ProcessFacts, worker_facts
-from loadtest.load.workers import resolve_workers
 from loadtest.planning.models import LoadModel
 
 NO_STREAM = WorkerStream(folder=Path(), label="", names={}, samples=0, torn=0, raw_names=0)
