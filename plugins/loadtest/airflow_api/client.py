@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +21,7 @@ class AirflowClient(AirflowConnection):
     def dag(self, dag_id: str) -> dict[str, Any]:
         return self._get(f"/api/v2/dags/{path_part(dag_id)}")
 
-    def wait_for_dag(self, dag_id: str, timeout_s: float, *, poll_s: float = 0.3) -> None:
+    def wait_for_dag(self, dag_id: str, timeout_s: float) -> None:
         """Return when Airflow has parsed the DAG; raises ConfigurationError with Airflow's import error if there is one."""
         deadline = time.monotonic() + timeout_s
         while True:
@@ -36,7 +35,7 @@ class AirflowClient(AirflowConnection):
                     last = text.strip().splitlines()[-1]
                     raise ConfigurationError(f"The DAG {dag_id} cannot be loaded, {file} fails: {last}.")
                 raise AirflowUnavailableError(f"Airflow did not load the DAG {dag_id} within {timeout_s:.0f} s.")
-            time.sleep(poll_s)
+            time.sleep(0.3)
 
     def import_errors(self) -> dict[str, str]:
         """Stack trace per DAG file that cannot be imported."""
@@ -55,27 +54,17 @@ class AirflowClient(AirflowConnection):
 
     # --- runs
 
-    def create_run(
-        self,
-        dag_id: str,
-        run_id: str | None,
-        conf: dict[str, Any],
-        logical_date: datetime | None = None,
-        *,
-        note: str | None = None,
-    ) -> DagRun:
+    def create_run(self, dag_id: str, run_id: str | None, conf: dict[str, Any]) -> DagRun:
         """Create a run; if one with this id is there already (409), return that one with `existing=True`.
 
         Bad params raise ConfigurationError with Airflow's sentence. A repeated try after a lost answer finds its own
         run and reports it as existing.
         """
-        body: dict[str, Any] = {"logical_date": logical_date.isoformat() if logical_date else None, "conf": conf}
+        body: dict[str, Any] = {"logical_date": None, "conf": conf}
         if run_id is not None:
             if "/" in run_id:
                 raise ConfigurationError(f"The run id {run_id!r} contains '/', which Airflow refuses; use '-' instead.")
             body["dag_run_id"] = run_id
-        if note:
-            body["note"] = note
         response = self._request(
             "POST", f"/api/v2/dags/{path_part(dag_id)}/dagRuns", json=body, accept=(200, 201, 409), retry=run_id is not None
         )
@@ -91,9 +80,9 @@ class AirflowClient(AirflowConnection):
     def get_run(self, dag_id: str, run_id: str) -> DagRun:
         return DagRun.of(self._get(self._run_path(dag_id, run_id)))
 
-    def list_runs(self, dag_id: str, *, states: tuple[str, ...] = (), limit: int = 50, newest_first: bool = True) -> list[DagRun]:
-        """Runs of a DAG, optionally only those in `states` (queued, running, success, failed)."""
-        params: list[tuple[str, Any]] = [("limit", limit), ("order_by", "-run_after" if newest_first else "run_after")]
+    def list_runs(self, dag_id: str, *, states: tuple[str, ...] = (), limit: int = 50) -> list[DagRun]:
+        """Runs of a DAG, the newest first, optionally only those in `states` (queued, running, success, failed)."""
+        params: list[tuple[str, Any]] = [("limit", limit), ("order_by", "-run_after")]
         params += [("state", state) for state in states]
         data = self._get(f"/api/v2/dags/{path_part(dag_id)}/dagRuns", params=params)
         return [DagRun.of(entry) for entry in data["dag_runs"]]
@@ -103,7 +92,7 @@ class AirflowClient(AirflowConnection):
         body = {"state": state} | ({"note": note} if note else {})
         self._send("PATCH", self._run_path(dag_id, run_id), json=body)
 
-    def wait_for_run(self, dag_id: str, run_id: str, timeout_s: float, *, poll_s: float = 1.0) -> DagRun:
+    def wait_for_run(self, dag_id: str, run_id: str, timeout_s: float) -> DagRun:
         """Return the finished run; raises AirflowUnavailableError when it is still going after `timeout_s`."""
         deadline = time.monotonic() + timeout_s
         while True:
@@ -112,7 +101,7 @@ class AirflowClient(AirflowConnection):
                 return run
             if time.monotonic() >= deadline:
                 raise AirflowUnavailableError(f"The run {run_id} is still {run.state} after {timeout_s:.0f} s.")
-            time.sleep(min(poll_s, max(0.05, deadline - time.monotonic())))
+            time.sleep(min(1.0, max(0.05, deadline - time.monotonic())))
 
     # --- tasks of a run
 
@@ -125,10 +114,9 @@ class AirflowClient(AirflowConnection):
         """State by task id (mapped tasks: the last of them)."""
         return {task.task_id: task.state for task in self.task_instances(dag_id, run_id)}
 
-    def set_task_state(self, dag_id: str, run_id: str, task_id: str, state: str, *, note: str | None = None) -> None:
+    def set_task_state(self, dag_id: str, run_id: str, task_id: str, state: str) -> None:
         """Mark a task `success`, `failed` or `skipped`; failing a running task stops its process."""
-        body = {"new_state": state} | ({"note": note} if note else {})
-        self._send("PATCH", self._task_path(dag_id, run_id, task_id), json=body)
+        self._send("PATCH", self._task_path(dag_id, run_id, task_id), json={"new_state": state})
 
     def xcom(self, dag_id: str, run_id: str, task_id: str, key: str = "return_value") -> Any:
         """What a task returned; None when it has returned nothing (yet)."""

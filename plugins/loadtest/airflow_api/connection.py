@@ -18,6 +18,9 @@ from loadtest.errors import ConfigurationError
 
 T = TypeVar("T")
 
+TIMEOUT_S = 30.0
+TRIES, FIRST_WAIT_S = 5, 0.5
+
 
 class AirflowConnection:
     """One Airflow, over HTTP. Log in with `token`, or with `username` and `password` (exchanged for a token when the first
@@ -29,17 +32,12 @@ class AirflowConnection:
         username: str | None = None,
         password: str | None = None,
         token: str | None = None,
-        *,
-        timeout_s: float = 30.0,
-        tries: int = 5,
-        first_wait_s: float = 0.5,
     ) -> None:
         parsed = parse_url(url)
         self.url = url.rstrip("/")
         self._username, self._password = username, password
         self._token = token
-        self._tries, self._first_wait_s = tries, first_wait_s
-        self._http = httpx.Client(base_url=parsed, timeout=timeout_s, follow_redirects=False)
+        self._http = httpx.Client(base_url=parsed, timeout=TIMEOUT_S, follow_redirects=False)
 
     def __enter__(self) -> Self:
         return self
@@ -50,8 +48,8 @@ class AirflowConnection:
     def close(self) -> None:
         self._http.close()
 
-    def _get(self, path: str, *, params: Any = None, authenticated: bool = True) -> dict[str, Any]:
-        return json_of(self._request("GET", path, params=params, authenticated=authenticated))
+    def _get(self, path: str, *, params: Any = None) -> dict[str, Any]:
+        return json_of(self._request("GET", path, params=params))
 
     def _send(self, method: str, path: str, *, json: Any) -> httpx.Response:
         return self._request(method, path, json=json, accept=(200, 201, 202, 204), retry=False)
@@ -62,26 +60,24 @@ class AirflowConnection:
         path: str,
         *,
         accept: tuple[int, ...] = (200,),
-        authenticated: bool = True,
         retry: bool = True,
         **options: Any,
     ) -> httpx.Response:
         def once() -> httpx.Response:
-            headers = self._authorization() if authenticated else {}
-            response = self._http.request(method, path, headers=headers, **options)
-            if response.status_code == 401 and authenticated and self._username is not None:
+            response = self._http.request(method, path, headers=self._authorization(), **options)
+            if response.status_code == 401 and self._username is not None:
                 self._token = None  # expired: log in again, once
                 response = self._http.request(method, path, headers=self._authorization(), **options)
             if response.status_code not in accept:
                 self._raise_for(response)
             return response
 
-        return self._repeat(once, tries=self._tries if retry else 1)
+        return self._repeat(once, tries=TRIES if retry else 1)
 
-    def _repeat(self, call: Callable[[], T], *, tries: int | None = None) -> T:
+    def _repeat(self, call: Callable[[], T], *, tries: int = TRIES) -> T:
         retrying = Retrying(
-            stop=stop_after_attempt(tries or self._tries),
-            wait=wait_exponential_jitter(multiplier=self._first_wait_s, max=15, jitter=self._first_wait_s),
+            stop=stop_after_attempt(tries),
+            wait=wait_exponential_jitter(multiplier=FIRST_WAIT_S, max=15, jitter=FIRST_WAIT_S),
             retry=retry_if_exception_type((AirflowUnavailableError, httpx.TransportError)),
             reraise=True,
         )

@@ -26,6 +26,7 @@ from loadtest.settings import Settings
 
 LOAD_POOL = "load_generator"
 USERNAME = "admin"
+HEALTHY_WITHIN_S = 120.0
 
 COMPONENTS = {
     "api-server": ["api-server", "--host", "127.0.0.1", "--port", "{port}", "--workers", "1"],
@@ -49,11 +50,11 @@ class RunningAirflow(FileModel):
 
 
 class LocalAirflow:
-    """Starts, finds and stops the project's own Airflow. `home` is AIRFLOW_HOME; `started_here`: whether `start` started it."""
+    """Starts, finds and stops the project's own Airflow. `home`: its AIRFLOW_HOME; `started_here`: whether `start` started it."""
 
-    def __init__(self, settings: Settings, home: Path | None = None) -> None:
+    def __init__(self, settings: Settings) -> None:
         self._settings = settings
-        self.home = home or Path(os.environ.get("LOADTEST_AIRFLOW_HOME", settings.home / ".airflow"))
+        self.home = Path(os.environ.get("LOADTEST_AIRFLOW_HOME", settings.home / ".airflow"))
         self._state = self.home / "airflow.json"
         self.started_here = False
 
@@ -180,8 +181,8 @@ class LocalAirflow:
             )
         return ProcessIdentity.of(process.pid)
 
-    def _wait(self, url: str, processes: dict[str, ProcessIdentity], timeout_s: float = 120) -> None:
-        deadline = time.monotonic() + timeout_s
+    def _wait(self, url: str, processes: dict[str, ProcessIdentity]) -> None:
+        deadline = time.monotonic() + HEALTHY_WITHIN_S
         with httpx.Client(base_url=url, timeout=5) as http:
             while True:
                 dead = [name for name, identity in processes.items() if not identity.is_alive]
@@ -193,7 +194,9 @@ class LocalAirflow:
                 if _healthy(http):
                     break
                 if time.monotonic() > deadline:
-                    raise InfrastructureError(f"Airflow was not healthy after {timeout_s:.0f} s; see {self.home / 'logs'}.")
+                    raise InfrastructureError(
+                        f"Airflow was not healthy after {HEALTHY_WITHIN_S:.0f} s; see {self.home / 'logs'}."
+                    )
                 time.sleep(0.2)
         with self.client(url) as client:
             client.ensure_pool(LOAD_POOL, slots=1, description="One load test at a time on this load generator")

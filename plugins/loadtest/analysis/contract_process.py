@@ -70,12 +70,12 @@ class ContractProcess:
             return
         threading.Thread(target=self._listen, args=(self._process,), daemon=True).start()
 
-    def wait_ready(self, timeout_s: float = READY_TIMEOUT_S) -> bool:
+    def wait_ready(self) -> bool:
         """Wait until the import is over, so that no work of ours runs beside the load. Returns whether it succeeded."""
         if self._ready:
             return True
         self.resume()
-        answer = self._next(timeout_s, "import Great Expectations")
+        answer = self._next(READY_TIMEOUT_S, "import Great Expectations")
         self._ready = answer is not None
         return self._ready
 

@@ -90,13 +90,10 @@ class HealthWatcher:
     facts = watcher.facts()
     """
 
-    def __init__(
-        self, base_url: str, path: str = "/health", *, every_s: float = CHECK_EVERY_S, timeout_s: float = CHECK_TIMEOUT_S
-    ) -> None:
+    def __init__(self, base_url: str, path: str = "/health", *, every_s: float = CHECK_EVERY_S) -> None:
         self._base_url = base_url
         self._path = path
         self._every_s = every_s
-        self._timeout_s = timeout_s
         self._facts = HealthFacts()
         self._failing_since: float | None = None
         self._lock = threading.Lock()
@@ -111,7 +108,7 @@ class HealthWatcher:
         """End the thread, at the latest after one check, and return all it saw."""
         self._stopping.set()
         if self._thread.ident is not None:
-            self._thread.join(self._timeout_s + 1)
+            self._thread.join(CHECK_TIMEOUT_S + 1)
         return self.facts()
 
     def facts(self) -> HealthFacts:
@@ -129,7 +126,7 @@ class HealthWatcher:
         with _client(self._base_url) as client:
             while not self._stopping.is_set():
                 started = time.monotonic()
-                self._record(started, _ask(client, self._path, timeout_s=self._timeout_s))
+                self._record(started, _ask(client, self._path, timeout_s=CHECK_TIMEOUT_S))
                 self._stopping.wait(max(started + self._every_s - time.monotonic(), 0))
 
     def _record(self, started: float, answer: _Answer) -> None:

@@ -21,9 +21,7 @@ LEAST_SPAN_H = 1.0
 LEAST_REASON = 3
 
 
-def promote(
-    candidate: Candidate, *, by: str, reason: str, force: bool = False, extend: bool = False, now: datetime | None = None
-) -> Baseline:
+def promote(candidate: Candidate, *, by: str, reason: str, force: bool = False, extend: bool = False) -> Baseline:
     """Accept the candidate as the next version, which becomes the anchor; its runs are candidates no longer.
 
     `extend`: the anchor's runs stay and the candidate's are added. Runs that failed, were invalid or slowed down on
@@ -45,7 +43,7 @@ def promote(
     def change(file: BaselineFile) -> BaselineFile:
         runs = [*(_anchor_runs(file, candidate) if extend else ()), *candidate.runs]
         provenance = Provenance(
-            accepted_by=person, accepted_at=now or datetime.now(UTC), reason=why, forced=bool(overruled), overruled=overruled
+            accepted_by=person, accepted_at=datetime.now(UTC), reason=why, forced=bool(overruled), overruled=overruled
         )
         return _with_version(file, runs, provenance)
 
@@ -54,9 +52,7 @@ def promote(
     return accepted
 
 
-def rollback(
-    scenario: str, environment: str, profile: str, version: int, *, by: str, reason: str, now: datetime | None = None
-) -> Baseline:
+def rollback(scenario: str, environment: str, profile: str, version: int, *, by: str, reason: str) -> Baseline:
     """Make an older version the anchor again, as a new version: what happened in between stays on record."""
     person, why = check_signature(by, reason)
 
@@ -64,7 +60,7 @@ def rollback(
         old = find_version(file, version)
         if old is file.anchor:
             raise ConfigurationError(f"Version {version} is the anchor already; choose an older one.")
-        provenance = Provenance(accepted_by=person, accepted_at=now or datetime.now(UTC), reason=why, from_version=version)
+        provenance = Provenance(accepted_by=person, accepted_at=datetime.now(UTC), reason=why, from_version=version)
         return _with_version(file, old.runs, provenance)
 
     return update_baselines(scenario, environment, profile, change).versions[-1]

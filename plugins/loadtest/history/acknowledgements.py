@@ -111,7 +111,6 @@ def acknowledgements(
     *,
     kinds: Sequence[AcknowledgementKind] = (),
     active_at: datetime | None = None,
-    since: datetime | None = None,
     database_url: str | None = None,
 ) -> list[Acknowledgement]:
     """Newest first; those that name no scenario, environment or profile concern every one. `active_at`: only those in
@@ -126,8 +125,6 @@ def acknowledgements(
             statement = statement.where(or_(column.is_(None), column == value))
     if kinds:
         statement = statement.where(AcknowledgementRow.kind.in_([kind.value for kind in kinds]))
-    if since is not None:
-        statement = statement.where(AcknowledgementRow.created_at >= since)
     with reading(database_url) as session:
         found = [acknowledgement_of(row) for row in session.scalars(statement)]
     return found if active_at is None else [item for item in found if item.active(active_at)]

@@ -52,11 +52,11 @@ class WeeklyRun:
     problem: str = ""
 
 
-def watch_weekly_run(now: datetime | None = None, runs_root: UPath | str | None = None) -> WeeklyRun:
+def watch_weekly_run(now: datetime | None = None) -> WeeklyRun:
     """Judge the latest weekly run by the run folders alone."""
     moment = now or datetime.now(UTC)
     due = last_due(moment)
-    return judge_weekly_run(due, scheduled_runs(due - EARLY, runs_root), now=moment)
+    return judge_weekly_run(due, scheduled_runs(due - EARLY), now=moment)
 
 
 def last_due(now: datetime, *, weekday: int = 0, hour: int = 2, minute: int = 0) -> datetime:

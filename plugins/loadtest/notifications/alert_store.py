@@ -18,8 +18,8 @@ LOCK_WAIT_S = 60.0
 
 
 @contextlib.contextmanager
-def one_writer(path: UPath, wait_s: float = LOCK_WAIT_S) -> Iterator[None]:
-    """Keep other writers of `path` out; raises InfrastructureError after `wait_s`. On object storage there is no lock:
+def one_writer(path: UPath) -> Iterator[None]:
+    """Keep other writers of `path` out; raises InfrastructureError after a minute. On object storage there is no lock:
     there, one run at a time (the DAG's own rule) is what keeps two writers apart."""
     if not is_local(path):
         yield
@@ -27,8 +27,8 @@ def one_writer(path: UPath, wait_s: float = LOCK_WAIT_S) -> Iterator[None]:
     lock_file = Path(str(path)).with_suffix(".lock")
     lock_file.parent.mkdir(parents=True, exist_ok=True)
     with lock_file.open("w") as stream:
-        refusal = f"Another notifier has held {lock_file} for {wait_s:.0f} s."
-        wait_for_lock(stream.fileno(), wait_s=wait_s, refusal=refusal)
+        refusal = f"Another notifier has held {lock_file} for {LOCK_WAIT_S:.0f} s."
+        wait_for_lock(stream.fileno(), wait_s=LOCK_WAIT_S, refusal=refusal)
         yield
 
 

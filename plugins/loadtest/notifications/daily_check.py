@@ -15,12 +15,13 @@ from loadtest.notifications.pipeline_alerts import PipelineAlerts, check_weekly_
 from loadtest.notifications.policy.retrying import DeliveryError
 from loadtest.settings import settings
 
+DAG_ID = "load_test"
 ENDED = ("success", "failed")
 STATES = (*ENDED, "running", "queued")
 
 
-def check_pipeline(task_instance: Any, dag_id: str = "load_test", now: datetime | None = None) -> str:
-    """Look for the week's scheduled run of `dag_id`, tell what is wrong, send the heartbeat; returns what was found.
+def check_pipeline(task_instance: Any, *, now: datetime | None = None) -> str:
+    """Look for the week's scheduled run, tell what is wrong, send the heartbeat; returns what was found.
 
     `task_instance`: the running task's (`context["ti"]`), which may ask Airflow about other DAGs' runs. Raises DeliveryError
     when a message or the heartbeat cannot be delivered: the task's retry tries again, and sends nothing twice.
@@ -28,7 +29,7 @@ def check_pipeline(task_instance: Any, dag_id: str = "load_test", now: datetime 
     now = now or datetime.now(UTC)
     due = last_due(now)
     state = next(
-        (one for one in STATES if task_instance.get_dr_count(dag_id=dag_id, logical_dates=[due], states=[one])),
+        (one for one in STATES if task_instance.get_dr_count(dag_id=DAG_ID, logical_dates=[due], states=[one])),
         None,
     )
     runs = []
@@ -36,7 +37,7 @@ def check_pipeline(task_instance: Any, dag_id: str = "load_test", now: datetime 
         run_id = f"scheduled for {due:%Y-%m-%d %H:%M} UTC"
         runs.append(ScheduledRun(run_id=run_id, started_at=due, state=state, finished_at=now if state in ENDED else None))
     channels, _ = connected()
-    sentence = check_weekly_run(PipelineAlerts(settings().runs_root, channels.slack), runs, dag_id=dag_id, now=now)
+    sentence = check_weekly_run(PipelineAlerts(settings().runs_root, channels.slack), runs, dag_id=DAG_ID, now=now)
     if problem := send_heartbeat():
         raise DeliveryError(problem, again=True)
     return sentence

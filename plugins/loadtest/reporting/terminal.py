@@ -36,8 +36,8 @@ STYLES = {
 }
 
 
-def print_run(folder: RunFolder, *, console: Console | None = None, outside_s: float | None = None) -> None:
-    """Print one finished run. `outside_s`: seconds spent outside the load itself, shown where known."""
+def print_run(folder: RunFolder, *, console: Console | None = None) -> None:
+    """Print one finished run."""
     from rich.console import Console
 
     from loadtest.reporting.inputs import read_run
@@ -46,10 +46,10 @@ def print_run(folder: RunFolder, *, console: Console | None = None, outside_s: f
     if console is None:
         watched = sys.stdout.isatty() or "COLUMNS" in os.environ
         console = Console(width=None if watched else LOG_WIDTH)
-    print_view(build_view(read_run(folder)), console, folder=folder, outside_s=outside_s)
+    print_view(build_view(read_run(folder)), console, folder=folder)
 
 
-def print_view(view: ReportView, console: Console, *, folder: RunFolder | None = None, outside_s: float | None = None) -> None:
+def print_view(view: ReportView, console: Console, *, folder: RunFolder | None = None) -> None:
     from rich.text import Text
 
     if view.endpoints:
@@ -73,8 +73,6 @@ def print_view(view: ReportView, console: Console, *, folder: RunFolder | None =
         if folder.report.exists():
             console.print(Text(f"Report      {folder.report}"), soft_wrap=True)
         console.print(Text(f"Run folder  {folder.path}"), soft_wrap=True)
-    if outside_s is not None:
-        console.print(Text(f"Time outside the load itself: {max(0.0, outside_s):.1f} s"))
 
 
 def _item(sign: str, text: str, style: str = "") -> Table:

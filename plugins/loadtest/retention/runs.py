@@ -32,15 +32,15 @@ _REMAINS_OLD = timedelta(days=2)
 class RunSweep:
     """Looks at every run folder once; collects what may go, what stays and what could not be read."""
 
-    def __init__(self, settings: Settings, *, now: datetime, database_url: str | None = None) -> None:
+    def __init__(self, settings: Settings, *, now: datetime) -> None:
         self._settings, self._now = settings, now
         self.deletions: list[Deletion] = []
         self.kept: list[Kept] = []
         self.problems: list[str] = []
         self._environments: dict[str, Environment | None] = {}
         # Without the history it is unknown which regressions are open: then this raises, and nothing is swept.
-        self._evidence = {run_id: item for item in open_regressions(database_url=database_url) for run_id in item.runs}
-        self._recorded = known_runs(database_url=database_url)
+        self._evidence = {run_id: item for item in open_regressions() for run_id in item.runs}
+        self._recorded = known_runs()
 
     def look(self) -> None:
         for folder in run_folders(self._settings.runs_root):

@@ -24,53 +24,51 @@ from loadtest.retention.models import Deletion, DeletionKind, RetentionNote, Swe
 from loadtest.retention.runs import RunSweep
 from loadtest.retention.scratch import ScratchSweep, is_free
 from loadtest.run_folder import RunFolder
-from loadtest.settings import Settings
-from loadtest.settings import settings as current_settings
+from loadtest.settings import settings
 
 _log = logging.getLogger(__name__)
 _IN_RUNS = (DeletionKind.ARTIFACT, DeletionKind.REFUSED, DeletionKind.REMAINS)
 
 
-def plan_sweep(settings: Settings | None = None, *, now: datetime | None = None, database_url: str | None = None) -> SweepPlan:
+def plan_sweep(*, now: datetime | None = None) -> SweepPlan:
     """What retention would delete now, and why. Deletes nothing.
 
     Errors: InfrastructureError when the history cannot be read, since then it is unknown which evidence must stay.
     """
-    settings, now = settings or current_settings(), now or datetime.now(UTC)
-    runs = RunSweep(settings, now=now, database_url=database_url)
+    now = now or datetime.now(UTC)
+    runs = RunSweep(settings(), now=now)
     runs.look()
-    scratch = ScratchSweep(settings, now=now)
+    scratch = ScratchSweep(settings(), now=now)
     scratch.look()
     return SweepPlan(
-        runs_root=str(settings.runs_root),
+        runs_root=str(settings().runs_root),
         deletions=(*runs.deletions, *scratch.deletions),
         kept=tuple(runs.kept),
         problems=(*runs.problems, *scratch.problems),
     )
 
 
-def carry_out(plan: SweepPlan, settings: Settings | None = None, *, now: datetime | None = None) -> SweepResult:
+def carry_out(plan: SweepPlan) -> SweepResult:
     """Delete what the plan names, one after the other; each deletion is logged. One that fails stops no other, and what
     is gone already is no problem."""
-    settings, now = settings or current_settings(), now or datetime.now(UTC)
     deleted: list[Deletion] = []
     problems: list[str] = []
     for run_folder, group in groupby(plan.deletions, key=lambda deletion: deletion.run_folder):
         if run_folder is not None and _is_live(RunFolder(UPath(run_folder))):
             problems.append(f"{run_folder} was left alone: its load is running.")
             continue
-        done = list(_delete_all(group, settings, problems))
+        done = list(_delete_all(group, problems))
         deleted += done
         artifacts = [deletion for deletion in done if deletion.kind is DeletionKind.ARTIFACT]
         if run_folder is not None and artifacts:
-            _leave_note(UPath(run_folder), artifacts, now)
+            _leave_note(UPath(run_folder), artifacts)
     return SweepResult(deleted=tuple(deleted), problems=tuple(problems))
 
 
-def _delete_all(deletions: Iterable[Deletion], settings: Settings, problems: list[str]) -> Iterable[Deletion]:
+def _delete_all(deletions: Iterable[Deletion], problems: list[str]) -> Iterable[Deletion]:
     for deletion in deletions:
         try:
-            if _delete(deletion, settings):
+            if _delete(deletion):
                 _log.info("Deleted %s (%d bytes): %s", deletion.path, deletion.size_bytes, deletion.reason)
                 yield deletion
         except (LoadTestError, OSError) as error:
@@ -78,20 +76,21 @@ def _delete_all(deletions: Iterable[Deletion], settings: Settings, problems: lis
             _log.warning("%s", problems[-1])
 
 
-def _delete(deletion: Deletion, settings: Settings) -> bool:
+def _delete(deletion: Deletion) -> bool:
     """Returns whether there was something to delete."""
     if deletion.database is not None:
         drop_database(deletion.database)
         return True
     path = UPath(deletion.path)
-    root = UPath(settings.runs_root) if deletion.kind in _IN_RUNS else UPath(settings.scratch)
+    scratch, runs_root = settings().scratch, settings().runs_root
+    root = UPath(runs_root) if deletion.kind in _IN_RUNS else UPath(scratch)
     if not is_local(path):
         if not str(path).startswith(f"{str(root).rstrip('/')}/"):
             raise LoadTestError(f"it is not below {root}")
         return _delete_remote(path)
     local = Path(str(path))
     if deletion.kind is DeletionKind.LOCK:
-        _require_below(local, [Path(str(settings.scratch)), Path(str(settings.runs_root))])
+        _require_below(local, [Path(str(scratch)), Path(str(runs_root))])
         if local.exists() and not is_free(local):
             raise LoadTestError("somebody holds it now")
     else:
@@ -143,7 +142,7 @@ def _is_live(folder: RunFolder) -> bool:
         return True
 
 
-def _leave_note(folder: UPath, deleted: list[Deletion], now: datetime) -> None:
+def _leave_note(folder: UPath, deleted: list[Deletion]) -> None:
     """Earlier notes are added to. A full disk costs the note, not the sweep."""
     path = folder / NOTE
     names = tuple(deletion.path.rsplit("/", 1)[-1] for deletion in deleted)
@@ -152,6 +151,6 @@ def _leave_note(folder: UPath, deleted: list[Deletion], now: datetime) -> None:
         if path.exists():
             earlier = RetentionNote.read(path)
             names, size = (*earlier.deleted, *names), earlier.size_bytes + size
-        RetentionNote(swept_at=now, deleted=names, size_bytes=size, reason=deleted[0].reason).write(path)
+        RetentionNote(swept_at=datetime.now(UTC), deleted=names, size_bytes=size, reason=deleted[0].reason).write(path)
     except (LoadTestError, OSError) as error:
         _log.warning("The note %s could not be written: %s", path, error)

@@ -19,11 +19,11 @@ _TEMPLATES = Path(__file__).parent / "templates"
 _MARKS = {Direction.DEGRADING: "fail", Direction.IMPROVING: "pass"}
 
 
-def write_trends(report: TrendsReport, runs_root: UPath | str | None = None, *, part: str = "") -> UPath:
+def write_trends(report: TrendsReport, *, part: str = "") -> UPath:
     """Write the three files and return their folder; a report of the same month is replaced. `part`: of what the report
     is a part, so that it does not replace the month's whole one."""
     name = f"{report.month}-{slugify(part)}" if part else report.month
-    folder = UPath(runs_root or settings().runs_root) / FOLDER / name
+    folder = UPath(settings().runs_root) / FOLDER / name
     report.write(folder / "trends.json")
     write_text(folder / "trends.txt", "\n".join(summary_lines(report)) + "\n")
     write_text(folder / "trends.html", render_trends(report))

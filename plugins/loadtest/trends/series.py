@@ -20,6 +20,7 @@ EXCLUDED = 0.10  # steady: an interval that lies within this over the window
 _SECONDS_PER_WEEK = 7 * 86_400.0
 _LEVEL = 0.05
 _SAME_JUMP = 2  # runs
+MOST_RECENT = 26  # runs
 
 Table = Mapping[tuple[str, str], Sequence[SeriesPoint]]  # (endpoint, metric) -> runs, oldest first
 
@@ -74,7 +75,7 @@ def _moved(trends: Sequence[MetricTrend], changes: Sequence[ChangePoint]) -> set
     return {endpoint for endpoint in (*found, *(change.endpoint for change in changes)) if endpoint is not None}
 
 
-def recent_values(table: Table, changes: Sequence[ChangePoint], most: int = 26) -> dict[tuple[str | None, str], list[float]]:
+def recent_values(table: Table, changes: Sequence[ChangePoint]) -> dict[tuple[str | None, str], list[float]]:
     """The latest values that may be compared with the next run: same plan and host class as the newest, after the last
     jump of the endpoint or of all."""
     found = {}
@@ -83,7 +84,7 @@ def recent_values(table: Table, changes: Sequence[ChangePoint], most: int = 26) 
         since = [change.at for change in changes if change.endpoint in (None, name)]
         newest = (points[-1].digest, points[-1].host_class)
         alike = [point for point in points if (point.digest, point.host_class) == newest]
-        found[name, metric] = [point.value for point in alike if not since or point.started_at >= max(since)][-most:]
+        found[name, metric] = [point.value for point in alike if not since or point.started_at >= max(since)][-MOST_RECENT:]
     return found
 
 

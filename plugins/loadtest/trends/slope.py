@@ -16,6 +16,7 @@ from loadtest.trends.noise import inflation, lasting_share
 
 LEAST_RUNS = 8
 LEAST_WEEKS = 3.0
+CONFIDENCE = 0.95
 
 
 @dataclass(frozen=True)
@@ -28,7 +29,7 @@ class SlopeEstimate:
     p: float
 
 
-def theil_sen(times: np.ndarray, values: np.ndarray, segments: np.ndarray, *, confidence: float = 0.95) -> SlopeEstimate | None:
+def theil_sen(times: np.ndarray, values: np.ndarray, segments: np.ndarray) -> SlopeEstimate | None:
     """Slope of `values` over `times` (any order); None when fewer than LEAST_RUNS runs lie in segments of at least 3.
 
     All three arrays have one entry per run. Raises ValueError for values that are not finite.
@@ -54,7 +55,7 @@ def theil_sen(times: np.ndarray, values: np.ndarray, segments: np.ndarray, *, co
         return None
     ordered = np.sort(np.concatenate(slopes))
     variance *= _inflation(times, values - float(np.median(ordered)) * times, segments)
-    reach = norm.ppf(0.5 + confidence / 2) * np.sqrt(variance)
+    reach = norm.ppf(0.5 + CONFIDENCE / 2) * np.sqrt(variance)
     low = int(np.floor((len(ordered) - reach) / 2))
     high = int(np.ceil((len(ordered) + reach) / 2))
     z = (abs(s) - 1) / np.sqrt(variance) if abs(s) > 1 else 0.0

@@ -28,6 +28,7 @@ from loadtest.notifications.policy.models import (
 from loadtest.notifications.policy.symptoms import invalid_symptoms, is_news, is_well, is_worse, symptoms_of
 from loadtest.planning.quantities import slugify
 from loadtest.vocabulary import Outcome, RunStatus
+from loadtest.wording import listing
 
 NEWS_SIGHTINGS = frozenset({2, 5, 10, 20, 50, 100})  # seen again that often is news too
 FORGET_SIDE_LINES_AFTER = timedelta(days=60)
@@ -294,7 +295,6 @@ def _endpoints(symptoms: Sequence[Symptom]) -> list[str]:
     return list(dict.fromkeys(one.endpoint for one in symptoms))
 
 
-def _names(endpoints: Sequence[str], most: int = 3) -> str:
+def _names(endpoints: Sequence[str]) -> str:
     names = list(dict.fromkeys(endpoints))
-    shown = ", ".join(names[:most]) + (f" and {len(names) - most} more" if len(names) > most else "")
-    return f"{shown} {'is' if len(names) == 1 else 'are'}"
+    return f"{listing(names)} {'is' if len(names) == 1 else 'are'}"
