@@ -15,14 +15,6 @@ RUN apt-get update \
 # --compile-bytecode: the user at run time may not write it, and each process would compile everything anew.
 WORKDIR /opt/loadtest
 COPY requirements.txt ./
-<<<<<<< HEAD
-RUN pip install --no-cache-dir uv && uv pip install --system --no-cache -r requirements.txt
-COPY --chown=airflow:0 pyproject.toml README.md LICENSE ./
-COPY --chown=airflow:0 plugins ./plugins
-COPY --chown=airflow:0 dags ./dags
-COPY --chown=airflow:0 include ./include
-RUN uv pip install --system --no-cache --no-deps -e .
-=======
 RUN pip install --no-cache-dir uv && uv pip install --system --no-cache --compile-bytecode -r requirements.txt
 COPY pyproject.toml README.md LICENSE /tmp/loadtest/
 COPY plugins /tmp/loadtest/plugins
@@ -34,7 +26,6 @@ COPY include ./include
 ARG COMMIT=""
 ENV LOADTEST_COMMIT=${COMMIT}
 LABEL org.opencontainers.image.revision=${COMMIT}
->>>>>>> cb9407d (A stack that stays well: cheap health checks, bytecode in the image, keys only where they are needed)
 
 USER 50000:0
 # The reports' chart library, bundled once; and whether what was installed can be used.
