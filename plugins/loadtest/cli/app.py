@@ -168,8 +168,10 @@ def _mount() -> None:
         init,
         local,
         retention,
+        targets,
         trends,
         trigger,
+        validate,
         worker,
     )
 
@@ -179,6 +181,8 @@ def _mount() -> None:
     app.add_typer(local.app, name="airflow")
     app.command()(explain.explain)
     app.command()(init.init)
+    app.command()(validate.validate)
+    app.add_typer(targets.app, name="targets")
     app.command()(trigger.trigger)
     app.command()(trends.trends)
     app.command()(retention.retention)

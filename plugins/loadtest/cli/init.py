@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 from urllib.parse import urlsplit
@@ -25,6 +26,11 @@ def init(
     folder: Annotated[Path, typer.Argument(help="The folder to make, such as my-load-tests.")],
     base_url: Annotated[str | None, typer.Option(help="Where the service is, such as http://127.0.0.1:8000.")] = None,
     openapi: Annotated[str | None, typer.Option(help="Its OpenAPI document: a file or an address.")] = None,
+    har: Annotated[str | None, typer.Option(help="Requests recorded by a browser (HAR).")] = None,
+    postman: Annotated[str | None, typer.Option(help="A Postman collection, exported as v2.1.")] = None,
+    crawl: Annotated[
+        bool | None, typer.Option("--crawl/--no-crawl", help="Follow the service's own links; default: ask.", show_default=False)
+    ] = None,
     only: Annotated[list[str] | None, typer.Option(help="Only these paths ('/pets/*') or tags; may be repeated.")] = None,
     writes: Annotated[bool, typer.Option("--writes", help="Also requests that write (never those that delete).")] = False,
     name: Annotated[str | None, typer.Option(help="Of the scenario; default: from the service's title.")] = None,
@@ -43,10 +49,12 @@ def init(
 
     require_empty(folder)
     asks = not no_input and sys.stdin.isatty()
-    given = base_url or (None if openapi else _ask("Where is the service?", DEFAULT_URL, asks))
+    if len([source for source in (openapi, har, postman) if source]) > 1:
+        raise ConfigurationError("Give one of --openapi, --har and --postman: a scenario is made from one of them.")
+    given = base_url or (None if openapi or har or postman else _ask("Where is the service?", DEFAULT_URL, asks))
     url = checked_url(given, "--base-url") if given else None
-    found = look_at(url, for_document=openapi is None) if url else None
-    service = _service(url, found, openapi, tuple(only or ()), asks)
+    found = look_at(url, for_document=not (openapi or har or postman)) if url else None
+    service = _service(url, found, Sources(openapi, har, postman, crawl, tuple(only or ())), asks)
     url = url or _url_of_document(service)
     service = service.without(lambda call: left_out_because(call, writes))
     own_paths = [str(call.url[0]) for call in service.calls if call.reads and len(call.url) == 1]
@@ -70,17 +78,64 @@ def init(
     print_plain(f"Next:\n  cd {folder}\n  loadtest run")
 
 
-def _service(url: str | None, found: Found | None, openapi: str | None, only: tuple[str, ...], asks: bool) -> Service:
-    """What the scenario is made from: a document, or an example to change."""
-    from loadtest.scaffolding.documents import read_document
-    from loadtest.scaffolding.openapi import read_service
+@dataclass(frozen=True)
+class Sources:
+    """What somebody named to make the scenario from."""
 
-    source = openapi
-    if source is None and found and found.document_url and _confirm(f"Use its document at {found.document_url}?", asks):
-        source = found.document_url
-    if source is not None:
-        return read_service(read_document(source), source, only=only, prefix=not (url and urlsplit(url).path.strip("/")))
+    openapi: str | None
+    har: str | None
+    postman: str | None
+    crawl: bool | None
+    only: tuple[str, ...]
+
+
+def _service(url: str | None, found: Found | None, sources: Sources, asks: bool) -> Service:
+    """What the scenario is made from: a document, a recording, the service's own links, or an example to change."""
+    from loadtest.scaffolding.documents import read_document
+    from loadtest.scaffolding.har import read_har
+    from loadtest.scaffolding.openapi import read_service
+    from loadtest.scaffolding.postman import read_postman
+    from loadtest.scaffolding.recorded import service_of
+
+    if sources.har:
+        recorded = read_har(read_document(sources.har), sources.har)
+        return service_of(recorded, _host(url), sources.har, url)
+    if sources.postman:
+        data = read_document(sources.postman)
+        info = data.get("info")
+        title = str(info.get("name", "")) if isinstance(info, dict) else ""
+        return service_of(read_postman(data, sources.postman, url), title, sources.postman, url)
+    document = sources.openapi
+    if document is None and found and found.document_url and not sources.crawl:
+        document = found.document_url if _confirm(f"Use its document at {found.document_url}?", asks) else None
+    if document is not None:
+        has_path = bool(url and urlsplit(url).path.strip("/"))
+        return read_service(read_document(document), document, only=sources.only, prefix=not has_path)
+    if url and found and found.is_up and _wants_crawl(sources.crawl, url, asks):
+        return _crawled(url)
     return _example()
+
+
+def _crawled(url: str) -> Service:
+    from loadtest.scaffolding.crawl import crawl
+    from loadtest.scaffolding.recorded import service_of
+
+    pages = crawl(url)
+    print_plain(f"Followed links of {url}: {len(pages)} pages answered.")
+    return service_of(pages, "", url, url) if pages else _example()
+
+
+def _wants_crawl(crawl: bool | None, url: str, asks: bool) -> bool:
+    if crawl is not None:
+        return crawl
+    from loadtest.scaffolding.crawl import MOST_PAGES
+
+    question = f"No OpenAPI document was found. Follow its links, with at most {MOST_PAGES} GET requests, one after the other?"
+    return _confirm(question, True) if asks else urlsplit(url).hostname in LOOPBACK
+
+
+def _host(url: str | None) -> str:
+    return str(urlsplit(url).hostname) if url else ""
 
 
 def _example() -> Service:
@@ -118,7 +173,7 @@ def _scenario_name(name: str | None, service: Service, folder: Path) -> str:
         if not re.fullmatch(slug_pattern, name):
             raise ConfigurationError(f"--name is {name[:60]!r}; a name is lower-case letters, digits, and . _ - between them.")
         return name
-    title = " ".join(telling_words(service.title)) if service.source else folder.resolve().name
+    title = " ".join(telling_words(service.title)) if service.title != "the service" else folder.resolve().name
     return slugify(title)[:40].strip("-")
 
 

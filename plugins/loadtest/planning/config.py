@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import math
 import re
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -165,16 +166,23 @@ def load_environment(settings: Settings, name: str) -> Environment:
 
 def load_scenario(settings: Settings, name: str) -> Scenario:
     folder = _known(settings.scenarios, name, "scenario") / name
+    targets, criteria = read_targets(folder / "targets.yaml"), read_criteria(folder / "criteria.yaml")
+    return described_scenario(folder, targets, criteria)
+
+
+def described_scenario(folder: Path, targets: Sequence[Target] = (), criteria: Criteria | None = None) -> Scenario:
+    """What scenario.yaml says (it may be missing), with the targets and criteria that stand beside it."""
     described = read_yaml(folder / "scenario.yaml") if (folder / "scenario.yaml").exists() else {}
-    targets = _targets(folder / "targets.yaml")
-    criteria = Criteria()
-    if (folder / "criteria.yaml").exists():
-        criteria = _validate(Criteria, read_yaml(folder / "criteria.yaml"), folder / "criteria.yaml")
     scenario = _validate(
         Scenario,
-        {"name": name}
+        {"name": folder.name}
         | described
-        | {"folder": str(folder), "targets": targets, "criteria": criteria, "files_digest": files_digest(folder)},
+        | {
+            "folder": str(folder),
+            "targets": tuple(targets),
+            "criteria": criteria or Criteria(),
+            "files_digest": files_digest(folder),
+        },
         folder / "scenario.yaml",
     )
     if not (folder / scenario.locustfile).is_file():
@@ -202,7 +210,11 @@ def files_digest(folder: Path) -> str:
     return digest.hexdigest()[:16]
 
 
-def _targets(path: Path) -> list[Target]:
+def read_criteria(path: Path) -> Criteria:
+    return _validate(Criteria, read_yaml(path), path) if path.exists() else Criteria()
+
+
+def read_targets(path: Path) -> list[Target]:
     """`endpoints: {"GET /x": {p95_ms: 100}}` and `total: {error_rate: 1%}` as a flat list."""
     if not path.exists():
         return []

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from itertools import groupby
 
 from loadtest.scaffolding.python_text import encoded_value, literal, sentence, string, telling_words
-from loadtest.scaffolding.service import Body, BodyKind, Call, Constant, Credential, Part, Pool, Proof, Service
+from loadtest.scaffolding.service import Body, BodyKind, Call, Choice, Constant, Credential, Part, Pool, Proof, Service
 
 MOST_LEFT_OUT = 30  # named in the file
 
@@ -52,7 +52,11 @@ def _head(service: Service) -> Iterator[str]:
     yield "from __future__ import annotations"
     yield ""
     has_basic = any(credential.proof is Proof.BASIC for credential in service.credentials)
-    standard = ["import base64"] * has_basic + ["import os"] * bool(service.credentials) + ["import random"] * bool(service.pools)
+    standard = (
+        ["import base64"] * has_basic
+        + ["import os"] * bool(service.credentials)
+        + ["import random"] * bool(service.pools or service.choices)
+    )
     standard += ["from urllib.parse import quote"] if service.pools or _quotes(service.credentials) else []
     yield from [*standard, ""] if standard else []
     yield "from locust import FastHttpUser, between, task"
@@ -63,6 +67,9 @@ def _constants(service: Service) -> Iterator[str]:
         yield ""
         yield "# Values in paths that no answer names: put in those that exist on your service."
         yield from (f"{constant.name} = {string(constant.value)}" for constant in service.constants)
+    for choice in service.choices:
+        yield ""
+        yield f"{choice.name} = {literal(list(choice.urls), 0, len(choice.name) + 3)}"
     if service.credentials:
         yield ""
         yield "# Secrets come from variables, never from this file."
@@ -115,6 +122,8 @@ def _task(call: Call) -> Iterator[str]:
 
 
 def _url(call: Call) -> str:
+    if isinstance(call.url[0], Choice):
+        return f"random.choice({call.url[0].name})"
     query = [credential for credential in call.credentials if credential.proof is Proof.QUERY]
     parts: list[str] = [_part(part) for part in call.url]
     for credential in query:
@@ -130,7 +139,7 @@ def _part(part: Part) -> str:
         return "{" + part.name + "}"
     if isinstance(part, Pool):
         return "{some(self." + part.attribute + ")}"
-    assert not set(part) & set("{}\"'\\\n\r")  # python_text.encoded leaves none of them
+    assert isinstance(part, str) and not set(part) & set("{}\"'\\\n\r")  # python_text.encoded leaves none of them
     return part
 
 

@@ -31,8 +31,16 @@ class Constant:
     value: str
 
 
-# A part of a URL: text that is encoded already, a constant, or a value of a pool.
-Part = str | Constant | Pool
+@dataclass(frozen=True)
+class Choice:
+    """Paths of one endpoint, any of which will do."""
+
+    name: str
+    urls: tuple[str, ...]
+
+
+# A part of a URL: text that is encoded already, a constant, a value of a pool, or all of it one of several.
+Part = str | Constant | Pool | Choice
 
 
 class BodyKind(StrEnum):
@@ -102,7 +110,8 @@ class Call:
     @property
     def endpoint(self) -> str:
         """What its requests are recorded as, before ids are folded."""
-        path = self.name or "".join(part for part in self.url if isinstance(part, str)).partition("?")[0]
+        texts = (part.urls[0] if isinstance(part, Choice) else part for part in self.url)
+        path = self.name or "".join(text for text in texts if isinstance(text, str)).partition("?")[0]
         return f"{self.method} {path}"
 
     @property
@@ -143,6 +152,10 @@ class Service:
     @property
     def constants(self) -> list[Constant]:
         return list(dict.fromkeys(part for call in self.calls for part in call.url if isinstance(part, Constant)))
+
+    @property
+    def choices(self) -> list[Choice]:
+        return list(dict.fromkeys(part for call in self.calls for part in call.url if isinstance(part, Choice)))
 
     @property
     def credentials(self) -> list[Credential]:
