@@ -12,6 +12,7 @@ from typing import ClassVar, Self
 from pydantic import BaseModel, ConfigDict, ValidationError
 from upath import UPath
 
+import loadtest.storage  # noqa: F401 (makes object storage behave as folders do)
 from loadtest.errors import ConfigurationError
 
 AnyPath = Path | UPath

@@ -10,6 +10,8 @@ from pathlib import Path
 
 from upath import UPath
 
+import loadtest.storage  # noqa: F401 (makes object storage behave as folders do)
+
 PROJECT_ROOT = Path(__file__).resolve().parents[2]  # of a checkout; of an installed package it is no project
 BUILTIN_PROFILES = Path(__file__).resolve().parent / "planning" / "builtin_profiles"
 

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import fcntl
-import hashlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from loadtest.backend.state import key_of
 from loadtest.run_folder import RunFolder
 from loadtest.settings import settings
 
@@ -16,7 +16,6 @@ def one_at_a_time(folder: RunFolder) -> Iterator[None]:
     """Wait for the run's lock. It is held by the process, not by the file, so none is left by one that died."""
     locks = settings().scratch.resolve() / "locks"
     locks.mkdir(parents=True, exist_ok=True)
-    name = hashlib.sha256(str(folder.path).encode()).hexdigest()[:16]
-    with (locks / f"backend-{name}.lock").open("a") as stream:
+    with (locks / f"backend-{key_of(folder)}.lock").open("a") as stream:
         fcntl.flock(stream, fcntl.LOCK_EX)
         yield

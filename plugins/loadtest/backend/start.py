@@ -20,6 +20,7 @@ import psutil
 from loadtest.backend.databases import DATABASE_MARK, create_database, database_url
 from loadtest.backend.exclusive import one_at_a_time
 from loadtest.backend.models import BackendState, DatabaseRef
+from loadtest.backend.state import write_state
 from loadtest.backend.stop import RUN_MARK, clean_up, require_this_host, run_mark
 from loadtest.errors import ConfigurationError, InfrastructureError
 from loadtest.masking import last_line
@@ -78,11 +79,11 @@ def _launch(plan: Plan, backend: BackendCommand, folder: RunFolder) -> tuple[Bac
         started_at=datetime.now(UTC),
     )
     # Before the process exists, so that whatever comes of it can be cleaned up.
-    state.write(folder.backend_state)
+    write_state(folder, state)
     process = _spawn(backend, _values(plan, port, state.database), state, folder)
     with contextlib.suppress(psutil.NoSuchProcess):  # ended already: the watch will tell
         state = state.model_copy(update={"identity": ProcessIdentity.of(process.pid)})
-        state.write(folder.backend_state)
+        write_state(folder, state)
     return state, process
 
 

@@ -15,6 +15,7 @@ import psutil
 from loadtest.backend.databases import drop_database
 from loadtest.backend.exclusive import one_at_a_time
 from loadtest.backend.models import BackendState
+from loadtest.backend.state import read_state, write_state
 from loadtest.errors import InfrastructureError, LoadTestError
 from loadtest.files import AnyPath
 from loadtest.masking import write_masked_log
@@ -30,15 +31,15 @@ RUN_MARK = "LOADTEST_BACKEND_OF"
 def stop_backend(folder: RunFolder) -> None:
     """Stop the run's backend, keep its log as `backend.log`, drop its database. Can be called any number of times, also when
     nothing was started or all is gone. Raises InfrastructureError, with nothing done, when it was started on another host."""
-    if not folder.backend_state.exists():
+    if read_state(folder) is None:
         return
     with one_at_a_time(folder):
-        state = BackendState.read(folder.backend_state)
-        if state.stopped_at is not None:
+        state = read_state(folder)
+        if state is None or state.stopped_at is not None:
             return
         require_this_host(state)
         clean_up(state, folder)
-        state.model_copy(update={"stopped_at": datetime.now(UTC)}).write(folder.backend_state)
+        write_state(folder, state.model_copy(update={"stopped_at": datetime.now(UTC)}))
 
 
 def require_this_host(state: BackendState) -> None:

@@ -134,6 +134,18 @@ def scenarios(output: FormatOption = Format.TEXT) -> None:
     print_table(("scenario", "locustfile", "targets", "purpose"), rows)
 
 
+@app.command()
+def recover() -> None:
+    """Bring measurements that could not be stored at their time from this host to their run folders."""
+    from loadtest.load.control.run import ship_left_behind
+
+    if waiting := ship_left_behind():
+        for path, problem in waiting.items():
+            print(f"loadtest: {path} has to wait: {problem}", file=sys.stderr)
+        raise typer.Exit(EXIT_USAGE)
+    print("All that was measured on this host is in its run folder; judge such a run with: loadtest analyze, loadtest check")
+
+
 def _print_version(wanted: bool) -> None:
     if wanted:
         from importlib.metadata import version

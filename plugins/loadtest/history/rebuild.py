@@ -14,6 +14,7 @@ from loadtest.history.models import Acknowledgement
 from loadtest.history.record import entry_of
 from loadtest.history.store import upsert
 from loadtest.run_folder import RunFolder
+from loadtest.storage import StoredPath
 
 
 @dataclass
@@ -68,6 +69,8 @@ def run_folders(runs_root: UPath | str) -> Iterator[RunFolder]:
 
 
 def _folders(path: UPath) -> list[UPath]:
+    if isinstance(path, StoredPath):
+        return path.folders()
     if not path.exists():
         return []
     return sorted((entry for entry in path.iterdir() if entry.is_dir() and not entry.is_symlink()), key=lambda entry: entry.name)

@@ -15,6 +15,7 @@ from loadtest.load.schedule import Schedule
 from loadtest.planning.models import LoadModel, Plan, Profile
 from loadtest.processes import ProcessIdentity
 from loadtest.run_folder import Attempt, RunFolder
+from loadtest.storage import StorageError
 
 START_TIMEOUT_S = 60.0  # until the first user starts, beside the wait for remote workers
 STOP_TIMEOUT_S = 10.0  # how long requests in flight may take at the end
@@ -95,6 +96,11 @@ class Scratch:
 
 def files_trouble(error: OSError, folder: Path) -> str:
     """The sentence for files of a run that cannot be written, to `folder` where the error names none: most often a full disk."""
+    if isinstance(error, StorageError):
+        return (
+            f"The storage of the runs failed ({error}); what was measured is kept in {folder} and gets there with the next load "
+            "from this host, or with: loadtest recover"
+        )
     named = isinstance(error.filename, str) and Path(error.filename).is_absolute()
     return (
         f"Files could not be written to {Path(error.filename).parent if named else folder} ({error.strerror or error}); "

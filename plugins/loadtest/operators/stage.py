@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
@@ -83,7 +84,8 @@ class StageFailures:
         self._path = folder.path / "failures"
 
     def keep(self, stage: str, sentence: str) -> None:
-        write_text(self._file(stage), json.dumps({"stage": stage, "sentence": sentence[:2000]}) + "\n")
+        with contextlib.suppress(OSError):  # the storage itself may be what failed
+            write_text(self._file(stage), json.dumps({"stage": stage, "sentence": sentence[:2000]}) + "\n")
 
     def forget(self, stage: str) -> None:
         if self._file(stage).exists():

@@ -58,7 +58,7 @@ def _stop_left(text: str) -> None:
     for folder in (holder.run, *(holder.run.confirmation(number) for number in range(1, CONFIRMATIONS + 1))):
         try:
             _stop(folder)
-        except LoadTestError as error:  # of another host: nothing here can disturb
+        except (LoadTestError, OSError) as error:  # of another host, or a storage in trouble: it must not end this run too
             _log.warning("What run %s left was not stopped: %s", folder.run_id, error)
 
 
@@ -91,6 +91,6 @@ def stop_leftovers(settings: Settings) -> list[str]:
             if Plan.read(path).trigger.airflow_run_id is None:
                 continue
             _stop(folder)
-        except LoadTestError as error:
+        except (LoadTestError, OSError) as error:
             problems.append(str(error))
     return problems

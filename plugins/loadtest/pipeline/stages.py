@@ -14,7 +14,7 @@ from loadtest.backend.health import check_health
 from loadtest.backend.models import BackendState
 from loadtest.backend.start import start_backend
 from loadtest.backend.stop import stop_backend
-from loadtest.errors import ConfigurationError, LoadTestError, NotRunError
+from loadtest.errors import ConfigurationError, InfrastructureError, LoadTestError, NotRunError
 from loadtest.files import write_text
 from loadtest.gate.records.verdicts import RegressionReport, Verdict
 from loadtest.load.models import LoadResult, Progress
@@ -24,6 +24,7 @@ from loadtest.planning.request import Request
 from loadtest.planning.resolve import ConnectionLookup, resolve
 from loadtest.run_folder import CONFIRMATIONS, RunFolder
 from loadtest.settings import Settings, settings
+from loadtest.storage import StorageError
 
 
 class Watcher(Protocol):
@@ -223,7 +224,10 @@ def run_planned(
                 not_run(folder, failure)
                 raise NotRunError(failure) from error
     watcher.stage("verdict")
-    verdict = conclude(folder, failure=failure)
+    try:
+        verdict = conclude(folder, failure=failure)
+    except StorageError as error:
+        raise InfrastructureError(files_trouble(error, settings().scratch)) from error
     watcher.stage("reporting")
     try:
         problems = tuple(publish(folder))

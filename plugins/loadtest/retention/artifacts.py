@@ -11,6 +11,7 @@ from upath import UPath
 
 from loadtest.files import AnyPath, is_local
 from loadtest.run_folder import RunFolder
+from loadtest.storage import StoredPath, modified_at
 
 NOTE = "retention.json"
 # `.metrics.json.k3jx0a1b`: what a writer that was killed between writing and renaming leaves (loadtest.files).
@@ -48,8 +49,8 @@ def is_link(path: AnyPath) -> bool:
 
 def size_and_age(path: AnyPath) -> tuple[int, float]:
     """Bytes in a file or below a folder, and the newest modification time there (seconds since the epoch; 0: nothing)."""
-    if not is_local(path):
-        return _remote_size_and_age(UPath(path))
+    if isinstance(path, StoredPath):
+        return _remote_size_and_age(path)
     size, newest = 0, 0.0
     for status in _statuses(Path(str(path))):
         size += status.st_blocks * 512  # what becomes free, which for sparse files is less than their length
@@ -70,9 +71,9 @@ def _statuses(path: Path) -> Iterator[os.stat_result]:
                 yield entry.stat(follow_symlinks=False)
 
 
-def _remote_size_and_age(path: UPath) -> tuple[int, float]:
-    if path.is_file():
+def _remote_size_and_age(path: StoredPath) -> tuple[int, float]:
+    files = path.files_below()
+    if not files and path.exists():  # a file itself
         status = path.stat()
-        return int(status.st_size), float(getattr(status, "st_mtime", 0) or 0)
-    parts = [_remote_size_and_age(entry) for entry in path.iterdir()]
-    return sum(size for size, _ in parts), max((newest for _, newest in parts), default=0.0)
+        return int(status.st_size), float(status.st_mtime)
+    return sum(int(info["size"]) for info in files.values()), max(map(modified_at, files.values()), default=0.0)

@@ -13,6 +13,7 @@ import psutil
 from loadtest.backend.databases import list_orphaned_databases
 from loadtest.errors import LoadTestError
 from loadtest.files import is_local
+from loadtest.load.control.run import ship_left_behind
 from loadtest.retention.artifacts import is_link, size_and_age
 from loadtest.retention.models import Deletion, DeletionKind
 from loadtest.settings import Settings
@@ -37,11 +38,14 @@ class ScratchSweep:
                 self.problems.append(str(error))
 
     def _loads(self) -> None:
-        busy = _working_directories()
+        busy, waiting = _working_directories(), ship_left_behind()
+        self.problems += [f"{path} is kept, what it holds is not stored yet: {problem}" for path, problem in waiting.items()]
         for run in _entries(self._settings.scratch / "loads"):
             attempts = [run] if is_link(run) or not run.is_dir() else [*_entries(run)] or [run]
             for path in attempts:
                 if any(place == path.resolve() or path.resolve() in place.parents for place in busy):
+                    continue
+                if path.resolve() in waiting:
                     continue
                 self._delete_if_stale(DeletionKind.SCRATCH, path, "no process works there any more")
 

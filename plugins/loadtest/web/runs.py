@@ -12,7 +12,7 @@ from upath import UPath
 
 from loadtest.analysis.models import RunMetrics
 from loadtest.errors import LoadTestError
-from loadtest.files import AnyPath, FileModel
+from loadtest.files import AnyPath, FileModel, is_local
 from loadtest.gate.records.verdicts import Verdict
 from loadtest.load.models import Progress
 from loadtest.planning.models import Plan
@@ -22,6 +22,7 @@ from loadtest.reporting.escape import NAME_LIMIT, plain
 from loadtest.reporting.format import headline, outcome_sign, verdict_label
 from loadtest.run_folder import RunFolder
 from loadtest.settings import Settings
+from loadtest.storage import StoredPath, modified_at
 from loadtest.vocabulary import Outcome
 
 DAG_ID = "load_test"
@@ -31,7 +32,42 @@ TREND_RUNS = 20
 SLOWEST_SHOWN = 5
 SILENT_AFTER_S = 60  # a living load writes each second, its copy in the run folder every few seconds
 LISTED_FOR_S = 4
+STORED_LISTED_FOR_S = 15  # object storage wants money for each listing
 Model = TypeVar("Model", bound=FileModel)
+
+
+@dataclass(frozen=True)
+class Stored:
+    """What one listing of object storage says about all files of all runs, so that a page does not ask for each."""
+
+    root: UPath
+    files: dict[str, float]  # by path below the root: when it changed
+    with_attempts: frozenset[str]
+
+    @classmethod
+    def of(cls, root: StoredPath) -> Stored:
+        files = {name: modified_at(info) for name, info in root.files_below().items()}
+        return cls(root, files, frozenset(name.partition("/attempts/")[0] for name in files if "/attempts/" in name))
+
+    def modified_at(self, path: UPath) -> float | None:
+        return self.files.get(self._name(path))
+
+    def has_attempts(self, folder: RunFolder) -> bool:
+        return self._name(folder.path) in self.with_attempts
+
+    def runs(self) -> list[Run]:
+        """The newest first, confirmations left out."""
+        found = []
+        for name, changed_at in self.files.items():
+            parts = name.split("/")
+            refused = len(parts) == 3 and parts[0] == "_refused" and parts[2] == "verdict.json"
+            folder = RunFolder(self.root / name.rpartition("/")[0])
+            if refused or (len(parts) == 5 and parts[4] == "plan.json" and not folder.is_confirmation):
+                found.append((changed_at, Run(folder, refused, self)))
+        return [run for _, run in sorted(found, key=lambda one: one[0], reverse=True)]
+
+    def _name(self, path: UPath) -> str:
+        return path.path.removeprefix(self.root.path.rstrip("/") + "/")
 
 
 @dataclass(frozen=True)
@@ -40,6 +76,7 @@ class Run:
 
     folder: RunFolder
     refused: bool = False
+    stored: Stored | None = None
 
     def progress(self) -> Progress | None:
         from loadtest.load.control.following import current_progress
@@ -49,11 +86,13 @@ class Run:
     def as_row(self) -> dict[str, Any]:
         """A row of the dashboard. A finished run is read once: every open dashboard asks every few seconds, perhaps on the
         host that sends load."""
-        try:
-            judged_at = self.folder.verdict.stat().st_mtime
-        except OSError:
-            return self._unfinished_row()
-        return _finished_row(str(self.folder.path), judged_at, self.folder.report.exists())
+        if self.stored is not None:
+            judged_at = self.stored.modified_at(self.folder.verdict)
+            has_report = self.stored.modified_at(self.folder.report) is not None
+        else:
+            judged_at = _modified_at(self.folder.verdict)
+            has_report = judged_at is not None and self.folder.report.exists()
+        return self._unfinished_row() if judged_at is None else _finished_row(str(self.folder.path), judged_at, has_report)
 
     def _unfinished_row(self) -> dict[str, Any]:
         plan, problem = _read(Plan, self.folder.plan)
@@ -70,6 +109,8 @@ class Run:
         loads = [(LOAD_TASK, self)]
         loads += [(f"regression.confirm_{number}", Run(self.folder.confirmation(number))) for number in (1, 2)]
         for task_id, run in loads:
+            if self.stored is not None and not self.stored.has_attempts(run.folder):
+                continue
             progress = run.progress()
             if progress is None or _age_s(progress) > SILENT_AFTER_S:
                 continue
@@ -202,11 +243,14 @@ def find_run(settings: Settings, name: str) -> Run | None:
 
 def all_runs(settings: Settings) -> list[Run]:
     """The newest first, confirmations left out; a few seconds old, since walking thousands of folders costs a tenth of one."""
-    return _listed(settings.runs_root, time.monotonic() // LISTED_FOR_S)
+    listed_for_s = LISTED_FOR_S if is_local(settings.runs_root) else STORED_LISTED_FOR_S
+    return _listed(settings.runs_root, time.monotonic() // listed_for_s)
 
 
 @lru_cache(maxsize=1)
 def _listed(root: UPath, period: float) -> list[Run]:
+    if isinstance(root, StoredPath):
+        return Stored.of(root).runs()
     if not root.exists():
         return []
     plans = [path for path in root.glob("*/*/*/*/plan.json") if not RunFolder(path.parent).is_confirmation]
@@ -216,7 +260,11 @@ def _listed(root: UPath, period: float) -> list[Run]:
 
 
 def _changed_at(path: UPath) -> float:
+    return _modified_at(path) or 0.0  # it may have been removed since it was listed
+
+
+def _modified_at(path: UPath) -> float | None:
     try:
         return path.stat().st_mtime
     except OSError:
-        return 0.0  # removed since it was listed
+        return None

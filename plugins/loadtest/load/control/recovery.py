@@ -7,8 +7,9 @@ from datetime import UTC, datetime
 from loadtest.errors import ConfigurationError
 from loadtest.load.job import LoadJob, Scratch
 from loadtest.load.models import LoadResult
+from loadtest.load.supervision.convert import convert_streams
 from loadtest.load.supervision.facts import ProcessFacts
-from loadtest.load.supervision.finish import conclude, finish_attempt
+from loadtest.load.supervision.finish import finish_attempt, ship
 from loadtest.load.supervision.result import Observed
 from loadtest.load.supervision.tail import WorkerTail
 
@@ -22,7 +23,9 @@ def recover_attempt(scratch: Scratch) -> LoadResult | None:
         return None
     if scratch.load.exists():
         result = LoadResult.read(scratch.load)
-        conclude(job, scratch, result)
+        if not scratch.samples.exists() and scratch.streams.is_dir():
+            convert_streams(scratch.streams, scratch.samples, scratch.exemplars)
+        ship(job, scratch, result, scratch.samples, scratch.exemplars)
         return result
     if not scratch.streams.is_dir():
         return None

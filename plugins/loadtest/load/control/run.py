@@ -9,6 +9,7 @@ The load itself runs in a detached supervisor process (see `supervisor`), so the
 from __future__ import annotations
 
 import contextlib
+import logging
 import os
 import signal
 import subprocess
@@ -18,7 +19,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from loadtest.errors import ConfigurationError, InfrastructureError
+from loadtest.errors import ConfigurationError, InfrastructureError, LoadTestError
 from loadtest.files import is_local
 from loadtest.load.abort import check_endpoints
 from loadtest.load.control.recovery import recover_attempt
@@ -30,6 +31,7 @@ from loadtest.load.job import (
     SupervisorRecord,
     longest_s,
     read_if_there,
+    run_folder_of,
     supervisor_file,
 )
 from loadtest.load.locust_command import master_port
@@ -39,6 +41,8 @@ from loadtest.planning.models import Plan
 from loadtest.processes import ProcessIdentity, stop_group
 from loadtest.run_folder import Attempt, RunFolder
 from loadtest.settings import settings
+
+log = logging.getLogger(__name__)
 
 POLL_S = 0.25
 STOP_GRACE_S = STOP_AFTER_S + 30.0  # a stopped load converts what it has
@@ -82,6 +86,8 @@ def start_load(plan: Plan, folder: RunFolder, base_url: str | None = None) -> Lo
     if find_live_load(folder) is not None:
         raise ConfigurationError(f"A load of run {folder.run_id} is already running; rejoin it or stop it first.")
     recover_dead_attempts(folder)
+    for path, problem in ship_left_behind().items():
+        log.warning("What was measured stays in %s for now: %s", path, problem)
     number = max((attempt.number for attempt in folder.attempts()), default=0) + 1
     attempt = folder.attempt(number)
     scratch = Scratch((settings().scratch / "loads" / folder.run_id / str(number)).resolve())
@@ -150,6 +156,22 @@ def recover_dead_attempts(folder: RunFolder) -> None:
     """Attempts whose supervisor died without a result get one from what it left, as crashed."""
     for attempt in folder.attempts():
         result_of(attempt)
+
+
+def ship_left_behind() -> dict[Path, str]:
+    """Bring what earlier loads left in scratch to their run folders: their supervisor was killed, or the storage failed at
+    their end. Returns the scratch folders that have to wait longer, with the reason."""
+    waiting = {}
+    for job_file in sorted((settings().scratch / "loads").glob("*/*/job.json")):
+        scratch = Scratch(job_file.parent.resolve())
+        if not scratch.streams.exists() and not scratch.samples.exists():
+            continue  # it is there already
+        try:
+            job = LoadJob.read(scratch.job)
+            result_of(run_folder_of(job).attempt(job.attempt))
+        except (LoadTestError, OSError) as error:
+            waiting[scratch.path] = str(error)
+    return waiting
 
 
 def result_of(attempt: Attempt) -> LoadResult | None:

@@ -9,6 +9,7 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
+from tenacity import Retrying, retry_if_exception_type, stop_after_delay, wait_fixed
 from upath import UPath
 
 from loadtest.files import is_local
@@ -17,6 +18,9 @@ from loadtest.load.models import LoadResult
 from loadtest.load.supervision.convert import convert_streams
 from loadtest.load.supervision.facts import ProcessFacts
 from loadtest.load.supervision.result import Observed, load_result
+from loadtest.storage import StorageError, StoredPath
+
+SHIP_WITHIN_S = 60.0  # a storage that fails for longer gets the result later, from scratch
 
 
 def finish_attempt(job: LoadJob, scratch: Scratch, observed: Observed, processes: Sequence[ProcessFacts]) -> LoadResult:
@@ -36,6 +40,19 @@ def finish_attempt(job: LoadJob, scratch: Scratch, observed: Observed, processes
 
 
 def _place_all(job: LoadJob, scratch: Scratch, samples: Path, exemplars: Path, result: LoadResult) -> LoadResult:
+    with contextlib.suppress(OSError):  # a full scratch disk; only where the storage fails now would it be needed
+        result.write(scratch.load)
+    for trial in Retrying(
+        retry=retry_if_exception_type(StorageError), stop=stop_after_delay(SHIP_WITHIN_S), wait=wait_fixed(2), reraise=True
+    ):
+        with trial:
+            ship(job, scratch, result, samples, exemplars)
+    return result
+
+
+def ship(job: LoadJob, scratch: Scratch, result: LoadResult, samples: Path, exemplars: Path) -> None:
+    """Bring an attempt's files to its run folder, load.json last; doing it twice is the same as once. Where the storage
+    fails everything stays in scratch, and whoever comes next does it."""
     folder = run_folder_of(job)
     attempt = folder.attempt(job.attempt)
     pairs = (
@@ -47,10 +64,10 @@ def _place_all(job: LoadJob, scratch: Scratch, samples: Path, exemplars: Path, r
         if source.exists():
             place(source, kept)
             place(Path(str(kept)) if is_local(kept) else source, selected)
-    with contextlib.suppress(OSError):  # a full scratch disk; only who is killed within the next moments would need it
-        result.write(scratch.load)
-    conclude(job, scratch, result)
-    return result
+    result.write(folder.load)
+    result.write(attempt.load)  # the very last: from then on nobody recovers it
+    shutil.rmtree(scratch.streams, ignore_errors=True)
+    scratch.samples.unlink(missing_ok=True)
 
 
 def _roomier_folder(job: LoadJob) -> Path | None:
@@ -67,20 +84,10 @@ def _remove_converted(scratch: Scratch) -> None:
     scratch.exemplars.unlink(missing_ok=True)
 
 
-def conclude(job: LoadJob, scratch: Scratch, result: LoadResult) -> None:
-    """Write load.json where all other files are in place, the attempt's last: from then on nobody recovers it."""
-    folder = run_folder_of(job)
-    result.write(folder.load)
-    result.write(folder.attempt(job.attempt).load)
-    shutil.rmtree(scratch.streams, ignore_errors=True)
-    scratch.samples.unlink(missing_ok=True)
-
-
 def place(source: Path, target: UPath) -> None:
     """Put a local file at `target`: a hard link where the file system allows it, else a copy; atomic either way."""
-    if not is_local(target):
-        with source.open("rb") as read, target.open("wb") as write:
-            shutil.copyfileobj(read, write, length=8 * 1024 * 1024)
+    if isinstance(target, StoredPath):
+        target.upload(source)
         return
     local = Path(str(target))
     local.parent.mkdir(parents=True, exist_ok=True)
