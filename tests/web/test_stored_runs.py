@@ -53,10 +53,10 @@ def test_a_finished_run_is_read_once_and_a_page_is_one_listing(stored: Settings,
     overview(stored, 30)
     requests.clear()
     overview(stored, 30)
-    assert sum(requests.values()) == 0
     _listed.cache_clear()
     overview(stored, 30)
-    assert sum(requests.values()) <= 2
+    assert sum(requests.values()) <= 2  # a listing each, or none while the last one is young
+    assert set(requests) <= {"list_objects_v2"}
 
 
 def test_a_run_is_found_by_its_id(stored: Settings) -> None:

@@ -220,6 +220,8 @@ def run_planned(
             failure = str(error)
         except OSError as error:
             failure = files_trouble(error, settings().scratch)
+            if isinstance(error, StorageError):
+                raise InfrastructureError(failure) from error
             if not folder.attempts():
                 not_run(folder, failure)
                 raise NotRunError(failure) from error
