@@ -7,7 +7,8 @@ third color and a doubt must not look like a pass; pass -> passed.
 from __future__ import annotations
 
 from collections import defaultdict
-from xml.etree import ElementTree as xml
+
+from junitparser import Error, Failure, JUnitXml, Skipped, TestCase, TestSuite
 
 from loadtest.gate.records.findings import Finding
 from loadtest.reporting import facts, format
@@ -20,16 +21,19 @@ WHOLE_RUN = "whole run"
 
 def render_junit(files: RunFiles) -> bytes:
     """The document as UTF-8. The last suite holds the verdict itself, so no run without a pass looks green."""
-    suites: dict[str, list[xml.Element]] = defaultdict(list)
+    suites: dict[str, list[TestCase]] = defaultdict(list)
     for (criterion, endpoint), findings in _grouped(files.findings).items():
         suites[criterion].append(_case(files, criterion, endpoint, findings))
     suites["verdict"].append(_verdict_case(files))
-    root = xml.Element("testsuites", name=f"load test: {xml_text(facts.title(files), 300)}")
-    totals = [_suite(root, name, cases, files) for name, cases in suites.items()]
-    for position, key in enumerate(("tests", "failures", "errors", "skipped")):
-        root.set(key, str(sum(total[position] for total in totals)))
-    xml.indent(root)
-    return xml.tostring(root, encoding="utf-8", xml_declaration=True) + b"\n"
+    document = JUnitXml(f"load test: {xml_text(facts.title(files), 300)}")
+    for name, cases in suites.items():
+        suite = TestSuite(name)
+        if files.load:
+            suite.timestamp = files.load.started_at.strftime("%Y-%m-%dT%H:%M:%S")
+        suite.extend(cases)
+        document.append(suite)
+    document.update_statistics()
+    return document.tostring() + b"\n"
 
 
 def _grouped(findings: tuple[Finding, ...]) -> dict[tuple[Criterion, str], list[Finding]]:
@@ -40,34 +44,29 @@ def _grouped(findings: tuple[Finding, ...]) -> dict[tuple[Criterion, str], list[
     return dict(sorted(groups.items(), key=lambda item: (list(Criterion).index(item[0][0]), item[0][1])))
 
 
-def _case(files: RunFiles, criterion: Criterion, endpoint: str, findings: list[Finding]) -> xml.Element:
-    case = xml.Element(
-        "testcase", name=plain(endpoint, NAME_LIMIT) or "(empty name)", classname=_class_name(files, criterion), time="0"
-    )
+def _case(files: RunFiles, criterion: Criterion, endpoint: str, findings: list[Finding]) -> TestCase:
+    case = TestCase(plain(endpoint, NAME_LIMIT) or "(empty name)", _class_name(files, criterion), 0.0)
     counted = [finding for finding in findings if finding.counts]
     worst_first = sorted(counted, key=lambda finding: SEVERITY.index(finding.outcome))
     text = "\n".join(_line(finding) for finding in findings)
     if not counted:
-        _skip(case, f"muted: {findings[0].mute_reason or 'no reason given'}")
+        case.append(Skipped(plain(f"muted: {findings[0].mute_reason or 'no reason given'}")))
     else:
         _mark(case, worst_first[0].outcome, worst_first[0].sentence, text)
-    out = xml.SubElement(case, "system-out")
-    out.text = xml_text(text, 4_000)
+    case.system_out = xml_text(text, 4_000)
     return case
 
 
-def _mark(case: xml.Element, outcome: Outcome | None, sentence: str, text: str) -> None:
-    message = plain(sentence)
-    if outcome is Outcome.FAIL:
-        xml.SubElement(case, "failure", type="fail", message=message).text = xml_text(text, 4_000)
-    elif outcome is Outcome.INVALID or outcome is None:
-        xml.SubElement(case, "error", type=outcome.value if outcome else "not_run", message=message).text = xml_text(text, 4_000)
-    elif outcome is not Outcome.PASS:
-        _skip(case, f"{outcome.value}: {sentence}")
-
-
-def _skip(case: xml.Element, message: str) -> None:
-    xml.SubElement(case, "skipped", message=plain(message))
+def _mark(case: TestCase, outcome: Outcome | None, sentence: str, text: str) -> None:
+    if outcome is Outcome.PASS:
+        return
+    if outcome in (Outcome.FAIL, Outcome.INVALID, None):
+        kind = Failure if outcome is Outcome.FAIL else Error
+        result = kind(plain(sentence), outcome.value if outcome else "not_run")
+        result.text = xml_text(text, 4_000)
+        case.append(result)
+    else:
+        case.append(Skipped(plain(f"{outcome.value}: {sentence}")))
 
 
 def _line(finding: Finding) -> str:
@@ -76,8 +75,8 @@ def _line(finding: Finding) -> str:
     return f"{finding.outcome.value}: {plain(finding.sentence)}{f' [{numbers}]' if numbers else ''}{plain(muted)}"
 
 
-def _verdict_case(files: RunFiles) -> xml.Element:
-    case = xml.Element("testcase", name="verdict", classname=_class_name(files, None), time="0")
+def _verdict_case(files: RunFiles) -> TestCase:
+    case = TestCase("verdict", _class_name(files, None), 0.0)
     if files.verdict is None:
         _mark(case, None, facts.no_verdict_sentence(files), "\n".join(facts.missing(files)))
     else:
@@ -90,15 +89,3 @@ def _verdict_case(files: RunFiles) -> xml.Element:
 def _class_name(files: RunFiles, criterion: Criterion | None) -> str:
     series = facts.series(files)
     return ".".join(["loadtest", *series, criterion.value if criterion else "verdict"])
-
-
-def _suite(root: xml.Element, name: str, cases: list[xml.Element], files: RunFiles) -> tuple[int, int, int, int]:
-    failures, errors, skipped = (sum(case.find(tag) is not None for case in cases) for tag in ("failure", "error", "skipped"))
-    counts = (len(cases), failures, errors, skipped)
-    suite = xml.SubElement(root, "testsuite", name=name)
-    for key, number in zip(("tests", "failures", "errors", "skipped"), counts, strict=True):
-        suite.set(key, str(number))
-    if files.load:
-        suite.set("timestamp", files.load.started_at.strftime("%Y-%m-%dT%H:%M:%S"))
-    suite.extend(cases)
-    return counts
