@@ -16,8 +16,9 @@ RUN apt-get update \
 WORKDIR /opt/loadtest
 COPY requirements.txt ./
 RUN pip install --no-cache-dir uv && uv pip install --system --no-cache --compile-bytecode -r requirements.txt
-COPY pyproject.toml README.md LICENSE /tmp/loadtest/
+COPY pyproject.toml requirements.in README.md LICENSE /tmp/loadtest/
 COPY plugins /tmp/loadtest/plugins
+COPY include/profiles /tmp/loadtest/include/profiles
 RUN uv pip install --system --no-cache --no-deps --compile-bytecode /tmp/loadtest && rm -rf /tmp/loadtest
 COPY dags ./dags
 COPY include ./include

@@ -19,8 +19,8 @@ def test_what_shares_a_host_has_a_queue_of_its_own(airflow_home: Path, monkeypat
     from airflow.dag_processing.dagbag import DagBag
 
     monkeypatch.setenv("LOADTEST_LOADGEN_QUEUE", "loadgen")
-    dags = DagBag(str(ROOT / "dags")).dags
     for dag_id, together in TOGETHER.items():
+        dags = DagBag(str(ROOT / "plugins" / "loadtest" / "dags" / f"{dag_id}.py")).dags  # anew, not imported
         queues = {task.task_id.split(".")[-1]: task.queue for task in dags[dag_id].tasks}
         assert {task for task, queue in queues.items() if queue == "loadgen"} == together
         assert set(queues.values()) == {"loadgen", "default"}
