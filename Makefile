@@ -97,7 +97,7 @@ compose-run: ## one load test on it: make compose-run PROFILE=smoke ENVIRONMENT=
 	@deployment/compose/run.sh $(foreach name,PROFILE ENVIRONMENT SCENARIO USERS DURATION,$(if $(value $(name)),--$(call lower,$(name)) "$$$(name)"))
 compose-down: ## stop it; volumes stay
 	@docker compose --profile fleet down --remove-orphans
-compose-test: install-dev ## build it, run load tests on it, break it and look; needs a Docker engine
+compose-test: install-dev ## build it and try it as a whole; needs a Docker engine
 	@tests/compose/run.sh
 
 # --- test
