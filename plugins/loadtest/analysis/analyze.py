@@ -110,6 +110,13 @@ def _doubts(counted: Tally) -> list[str]:
         doubts.append("The steady phase was never reached: there is nothing to judge.")
     if counted.outside:
         doubts.append(f"{counted.outside} of {int(counted.count.sum())} requests started outside the time of the load.")
+    if counted.untimed.any():
+        by_endpoint = {counted.endpoints[code]: int(counted.untimed[code]) for code in counted.untimed.nonzero()[0]}
+        worst = max(by_endpoint, key=by_endpoint.__getitem__)
+        doubts.append(
+            f"{sum(by_endpoint.values())} of {int(counted.steady_n.sum())} requests had no possible response time, most of "
+            f"them of {worst} ({by_endpoint[worst]}): they count, but in no latency."
+        )
     if len(counted.endpoints) > MOST_TIMELINES:
         doubts.append(f"Only the {MOST_TIMELINES} busiest of {len(counted.endpoints)} endpoints have a timeline of their own.")
     return doubts

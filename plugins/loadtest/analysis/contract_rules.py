@@ -50,7 +50,7 @@ def _all() -> Iterator[Rule]:
 def _run_rules() -> Iterator[Rule]:
     yield _equal("samples_complete", "every recorded request is in the samples", "samples_in_file", "samples_reported")
     yield _between("columns_present", "the samples have all their columns", "columns_missing", 0, 0)
-    yield _between("no_missing_cells", "no time, latency, endpoint or outcome is missing", "missing_cells", 0, 0)
+    yield _between("no_missing_cells", "no start, endpoint or outcome is missing", "missing_cells", 0, 0)
     yield _at_most("torn_records", "each process tore its last record at most", "torn_records", "processes")
     yield _between("starts_after_begin", "no request started before the load", "first_start_s", -CLOCK_SLACK_S, None)
     yield _between(

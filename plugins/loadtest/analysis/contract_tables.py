@@ -74,7 +74,7 @@ def _view(file: SampleFile, load: LoadResult) -> tuple[pd.DataFrame, _Seen]:
         parts.append(
             {
                 "start_s": (chunk.start_us[chosen] - started_us) / 1e6,
-                "latency_ms": chunk.latency_us[chosen] / 1000,
+                "latency_ms": np.where(chunk.timed[chosen], chunk.latency_us[chosen] / 1000, np.nan),
                 "endpoint": chunk.endpoint[chosen],
                 "failed": chunk.failed[chosen],
                 "status": chunk.status[chosen],
@@ -127,6 +127,9 @@ def _metric_row(endpoint: EndpointMetrics) -> dict[str, Any]:
         **{name: getattr(endpoint, name) for name in LATENCIES},
         "server_p50_above_p95": sum(part.p50_ms > part.p95_ms for part in endpoint.server),
         "latencies": sum(getattr(endpoint, name) is not None for name in LATENCIES),
-        "latencies_expected": len(LATENCIES) if endpoint.n > endpoint.errors else 0,
+        # those without a time may be all of the successes, or failures
+        "latencies_expected": len(LATENCIES)
+        if endpoint.successes and (not endpoint.untimed or endpoint.p50_ms is not None)
+        else 0,
     }
     return {name: np.nan if value is None else value for name, value in row.items()}

@@ -7,6 +7,7 @@ failures included, as Locust counts.
 from __future__ import annotations
 
 import io
+import math
 import re
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
@@ -51,6 +52,7 @@ def stats_table(tally: Tally | None) -> pd.DataFrame:
     for code in [*named, None]:
         at = slice(None) if code is None else [code]
         n, failures = int(counts[at].sum()), int(failed[at].sum())
+        timed = int(tally.timed[at].sum())
         if not n:
             continue
         quantiles_ms = (tally.whole_total if code is None else tally.whole[code]) / 1000
@@ -62,7 +64,7 @@ def stats_table(tally: Tally | None) -> pd.DataFrame:
                 "Request Count": n,
                 "Failure Count": failures,
                 "Median Response Time": quantiles_ms[1],
-                "Average Response Time": tally.latency_sum[at].sum() / n / 1000,
+                "Average Response Time": tally.latency_sum[at].sum() / timed / 1000 if timed else math.nan,
                 "Min Response Time": quantiles_ms[0],
                 "Max Response Time": quantiles_ms[-1],
                 "Average Content Size": tally.bytes_sum[at].sum() / n,

@@ -53,7 +53,7 @@ def _sorted_keys(chunk: Samples, grid: TimeGrid) -> NDArray[np.uint64]:
     key = (key << np.uint64(10)) | np.minimum(chunk.status, _LARGEST_STATUS)
     key = (key << np.uint64(1)) | chunk.failed
     key = (key << np.uint64(32)) | chunk.latency_us
-    return np.sort(key[grid.in_steady(chunk.start_us)])
+    return np.sort(key[grid.in_steady(chunk.start_us) & chunk.timed])
 
 
 def _histogram(kind: int, values: NDArray[np.uint32], endpoints: tuple[str, ...]) -> DurationHistogram:

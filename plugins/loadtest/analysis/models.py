@@ -34,6 +34,7 @@ class EndpointMetrics(Record):
     endpoint: str
     n: int
     errors: int
+    untimed: int = 0  # requests whose client reported no time that can be; they count, but in no latency
     error_rate: float
     rps: float
     mean_ms: float | None = None

@@ -25,6 +25,8 @@ def endpoint_metrics(tally: Tally) -> tuple[EndpointMetrics, ...]:
             tally.endpoints[code],
             n=int(tally.steady_n[code]),
             errors=int(tally.steady_errors[code]),
+            untimed=int(tally.untimed[code]),
+            timed_successes=int(tally.steady_timed[code]),
             latency_sum_us=float(tally.steady_latency_sum[code]),
             bytes_sum=float(tally.steady_bytes_sum[code]),
             steady_s=tally.grid.steady_s,
@@ -39,6 +41,8 @@ def total_metrics(tally: Tally) -> EndpointMetrics:
         TOTAL,
         n=int(tally.steady_n.sum()),
         errors=int(tally.steady_errors.sum()),
+        untimed=int(tally.untimed.sum()),
+        timed_successes=int(tally.steady_timed.sum()),
         latency_sum_us=float(tally.steady_latency_sum.sum()),
         bytes_sum=float(tally.steady_bytes_sum.sum()),
         steady_s=tally.grid.steady_s,
@@ -83,7 +87,7 @@ def distributions(tally: Tally) -> tuple[Distribution, ...]:
     found = [
         Distribution(endpoint=name, quantiles_ms=tuple((tally.steady[code, _COLUMNS] / 1000).tolist()))
         for code, name in sorted(enumerate(tally.endpoints), key=lambda item: item[1])
-        if tally.steady_successes[code]
+        if tally.steady_timed[code]
     ]
     if found:
         found.append(Distribution(endpoint=TOTAL, quantiles_ms=tuple((tally.steady_total[_COLUMNS] / 1000).tolist())))
@@ -126,6 +130,8 @@ def _metrics(
     *,
     n: int,
     errors: int,
+    untimed: int,
+    timed_successes: int,
     latency_sum_us: float,
     bytes_sum: float,
     steady_s: float,
@@ -137,9 +143,10 @@ def _metrics(
         endpoint=name,
         n=n,
         errors=errors,
+        untimed=untimed,
         error_rate=errors / n if n else 0.0,
         rps=n / steady_s if steady_s > 0 else 0.0,
-        mean_ms=latency_sum_us / successes / 1000 if successes else None,
+        mean_ms=latency_sum_us / timed_successes / 1000 if timed_successes else None,
         min_ms=at[0.0],
         p50_ms=at[0.5],
         p90_ms=at[0.9],

@@ -31,13 +31,15 @@ class Samples:
     """Requests as arrays of equal length n; codes index the name tuples of the `SampleFile` they come from.
 
     `start_us` int64, `latency_us` uint32, `endpoint`/`error`/`worker` uint16 codes, `failed` bool, `status` uint16,
-    `late_us`, `response_bytes` uint32, `users` uint16; columns that were not asked for are empty.
+    `late_us`, `response_bytes` uint32, `users` uint16; columns that were not asked for are empty. `timed` bool: whether the
+    client told a time that can be; where it did not, `latency_us` is 0 and means nothing.
     `server` holds per component (values in microseconds, whether reported).
     """
 
     n: int
     start_us: NDArray[np.int64] = field(default_factory=lambda: np.zeros(0, np.int64))
     latency_us: NDArray[np.uint32] = field(default_factory=lambda: np.zeros(0, np.uint32))
+    timed: NDArray[np.bool_] = field(default_factory=lambda: np.zeros(0, np.bool_))
     endpoint: NDArray[np.uint16] = field(default_factory=lambda: np.zeros(0, np.uint16))
     error: NDArray[np.uint16] = field(default_factory=lambda: np.zeros(0, np.uint16))
     failed: NDArray[np.bool_] = field(default_factory=lambda: np.zeros(0, np.bool_))
@@ -130,11 +132,12 @@ class SampleFile:
         return min(low for low, _ in bounds), max(high for _, high in bounds)
 
     def count_missing(self) -> int:
-        """Empty cells of the required columns, from the file's statistics; raises ConfigurationError without them."""
+        """Empty cells of the required columns, from the file's statistics; raises ConfigurationError without them.
+        Latencies may be missing, and are counted by endpoint elsewhere."""
         missing = 0
         metadata = self._file.metadata
         for group in range(metadata.num_row_groups if self.rows else 0):
-            for name in REQUIRED:
+            for name in (name for name in REQUIRED if name != "latency_us"):
                 statistics = metadata.row_group(group).column(self._file.schema_arrow.names.index(name)).statistics
                 if statistics is None or not statistics.has_null_count:
                     raise ConfigurationError(f"{self.path} has no statistics of its column {name!r}; run the load stage again.")
@@ -154,7 +157,7 @@ class SampleFile:
         """Yield the rows in file order, at most `chunk_rows` at a time; the next chunk is decoded meanwhile.
 
         `columns`: names out of REQUIRED, OPTIONAL and `server` (all components); None: everything.
-        A column the file does not have reads as zeros. `error` brings `failed` with it.
+        A column the file does not have reads as zeros. `error` brings `failed` with it, `latency_us` brings `timed`.
         Raises ConfigurationError when a page is damaged.
         """
         wanted = set(columns) if columns is not None else {*REQUIRED, *OPTIONAL, "server"}
@@ -187,6 +190,8 @@ class SampleFile:
             if name in wanted:
                 present = name in batch.schema.names
                 arrays[name] = _numbers(batch.column(name), dtype) if present else np.zeros(batch.num_rows, dtype)
+        if "latency_us" in arrays:
+            arrays["timed"] = _valid(batch.column("latency_us"))
         if "start_us" in arrays:
             arrays["start_us"] = _possible(arrays["start_us"])
         server = {}

@@ -34,14 +34,16 @@ _FIRST_PASS = (*_COLUMNS, "status", "response_bytes", "users", "worker")
 class Tally:
     """Counts, sums and exact quantiles in microseconds. E endpoints (names in `endpoints`), S bins, C components.
 
-    Per request class (see `_CLASSES`): `count`, `latency_sum`, `bytes_sum`, shape (E, 4). Quantiles: `steady` (E, q) and
-    `steady_total` (q) of steady successes at STEADY_QUANTILES; `whole`, `whole_total` of all requests at WHOLE_QUANTILES;
-    `bin_quantiles` (S, 2) and `timeline_quantiles` (T, S, 2) of successes. NaN where there is nothing.
+    Per request class (see `_CLASSES`): `count`, of these with a known time `timed`, `latency_sum`, `bytes_sum`, shape (E, 4).
+    Quantiles: `steady` (E, q) and `steady_total` (q) of steady successes at STEADY_QUANTILES; `whole`, `whole_total` of all
+    requests at WHOLE_QUANTILES; `bin_quantiles` (S, 2) and `timeline_quantiles` (T, S, 2) of successes. NaN where there is
+    nothing.
     """
 
     grid: TimeGrid
     endpoints: tuple[str, ...]
     count: NDArray[np.int64]
+    timed: NDArray[np.int64]
     latency_sum: NDArray[np.float64]
     bytes_sum: NDArray[np.float64]
     bin_count: NDArray[np.int64]  # (E, S)
@@ -76,6 +78,17 @@ class Tally:
         return self.count[:, _STEADY_SUCCESS]
 
     @property
+    def steady_timed(self) -> NDArray[np.int64]:
+        """Successes whose time is known."""
+        return self.timed[:, _STEADY_SUCCESS]
+
+    @property
+    def untimed(self) -> NDArray[np.int64]:
+        """Requests of the steady phase whose time is not known."""
+        missing = self.count - self.timed
+        return missing[:, _STEADY_SUCCESS] + missing[:, _STEADY_FAILURE]
+
+    @property
     def steady_latency_sum(self) -> NDArray[np.float64]:
         return self.latency_sum[:, _STEADY_SUCCESS]
 
@@ -95,7 +108,7 @@ class _Keyed:
     """What the second pass needs of a chunk: latencies, their rows in the histograms, and server times."""
 
     latency_us: NDArray[np.uint32]
-    main_row: NDArray[np.int32]
+    latency_row: NDArray[np.int32]
     time_row: NDArray[np.int32]
     server: dict[str, tuple[NDArray[np.int32], NDArray[np.uint32]]]
 
@@ -110,6 +123,7 @@ class _Passes:
             grid=grid,
             endpoints=file.endpoints.all,
             count=np.zeros((endpoints, _CLASSES), np.int64),
+            timed=np.zeros((endpoints, _CLASSES), np.int64),
             latency_sum=np.zeros((endpoints, _CLASSES)),
             bytes_sum=np.zeros((endpoints, _CLASSES)),
             bin_count=np.zeros((endpoints, bins), np.int64),
@@ -119,7 +133,8 @@ class _Passes:
             timeline_endpoints=busiest,
             server_sum={component: np.zeros(endpoints) for component in file.components},
         )
-        self._main = GroupedQuantiles(endpoints * _CLASSES, _main_views(endpoints), values=file.rows)
+        # the last row is for requests without a time, which no view looks at
+        self._main = GroupedQuantiles(endpoints * _CLASSES + 1, _main_views(endpoints), values=file.rows)
         # one row per (endpoint with a timeline, bin), then per bin for the other endpoints, then one for failures
         self._slot = np.full(endpoints, len(busiest), np.int32)
         self._slot[busiest] = np.arange(len(busiest), dtype=np.int32)
@@ -147,7 +162,8 @@ class _Passes:
     def _selections(self) -> list[GroupedQuantiles]:
         return [self._main, self._time, *self._server.values()]
 
-    def _key(self, chunk: Samples) -> tuple[_Keyed, NDArray[np.int32]]:
+    def _key(self, chunk: Samples) -> tuple[_Keyed, NDArray[np.int32], NDArray[np.int32]]:
+        """What the second pass needs, the row of each request's class, its bin."""
         bins = self._grid.bin_of(chunk.start_us)
         steady = self._grid.in_steady(chunk.start_us)
         main_row = chunk.endpoint.astype(np.int32)
@@ -159,20 +175,25 @@ class _Passes:
         time_row += bins
         if chunk.failed.any():
             time_row[chunk.failed] = self._failure_row
+        latency_row = main_row
+        if not chunk.timed.all():
+            latency_row = np.where(chunk.timed, main_row, np.int32(self._endpoints * _CLASSES))
+            time_row[~chunk.timed] = self._failure_row
         server = {}
         judged = steady & ~chunk.failed
         for component, (values, reported) in chunk.server.items():
             chosen = np.flatnonzero(reported & judged)
             server[component] = (chunk.endpoint[chosen].astype(np.int32), values[chosen])
-        return _Keyed(chunk.latency_us, main_row, time_row, server), bins
+        return _Keyed(chunk.latency_us, latency_row, time_row, server), main_row, bins
 
     def _count(self, chunk: Samples) -> _Keyed:
-        keyed, bins = self._key(chunk)
+        keyed, main_row, bins = self._key(chunk)
         result, shape = self._tally, (self._endpoints, _CLASSES)
         cells = self._endpoints * _CLASSES
-        result.count += np.bincount(keyed.main_row, minlength=cells).reshape(shape)
-        result.latency_sum += np.bincount(keyed.main_row, chunk.latency_us, minlength=cells).reshape(shape)
-        result.bytes_sum += np.bincount(keyed.main_row, chunk.response_bytes, minlength=cells).reshape(shape)
+        result.count += np.bincount(main_row, minlength=cells).reshape(shape)
+        result.timed += np.bincount(keyed.latency_row, minlength=cells + 1)[:cells].reshape(shape)
+        result.latency_sum += np.bincount(main_row, chunk.latency_us, minlength=cells).reshape(shape)
+        result.bytes_sum += np.bincount(main_row, chunk.response_bytes, minlength=cells).reshape(shape)
         at = chunk.endpoint.astype(np.int32) * np.int32(self._grid.bins) + bins
         per_bin = (self._endpoints, self._grid.bins)
         result.bin_count += np.bincount(at, minlength=per_bin[0] * per_bin[1]).reshape(per_bin)
@@ -187,7 +208,7 @@ class _Passes:
         result.last_end_us = last if result.last_end_us is None else max(result.last_end_us, last)
         inside = (chunk.start_us >= self._grid.start_us) & (chunk.start_us <= self._grid.end_us)
         result.outside += chunk.n - int(np.count_nonzero(inside))
-        self._main.count(keyed.main_row, keyed.latency_us)
+        self._main.count(keyed.latency_row, keyed.latency_us)
         self._time.count(keyed.time_row, keyed.latency_us)
         for component, (endpoint, values) in keyed.server.items():
             self._server[component].count(endpoint, values)
@@ -195,7 +216,7 @@ class _Passes:
         return keyed
 
     def _collect(self, keyed: _Keyed) -> None:
-        self._main.collect(keyed.main_row, keyed.latency_us)
+        self._main.collect(keyed.latency_row, keyed.latency_us)
         self._time.collect(keyed.time_row, keyed.latency_us)
         for component, (endpoint, values) in keyed.server.items():
             self._server[component].collect(endpoint, values)
@@ -223,13 +244,14 @@ def _drain(kept: list[_Keyed]) -> Iterator[_Keyed]:
 
 
 def _main_views(endpoints: int) -> dict[str, View]:
-    row = np.arange(endpoints * _CLASSES)
-    endpoint, steady_success = row // _CLASSES, row % _CLASSES == _STEADY_SUCCESS
+    row = np.arange(endpoints * _CLASSES + 1)
+    known = row < endpoints * _CLASSES
+    endpoint, steady_success = np.where(known, row // _CLASSES, -1), known & (row % _CLASSES == _STEADY_SUCCESS)
     return {
         "steady": View(np.where(steady_success, endpoint, -1), endpoints, STEADY_QUANTILES),
         "steady_total": View(np.where(steady_success, 0, -1), 1, STEADY_QUANTILES),
         "whole": View(endpoint, endpoints, WHOLE_QUANTILES),
-        "whole_total": View(np.zeros(len(row), np.int64), 1, WHOLE_QUANTILES),
+        "whole_total": View(np.where(known, 0, -1), 1, WHOLE_QUANTILES),
     }
 
 

@@ -103,8 +103,8 @@ def _summary(plan: Plan, load: LoadResult, metrics: RunMetrics, samples: Mapping
     measured = {row.endpoint: _where_time_goes(row) for row in metrics.endpoints}
 
     def summarized(name: str, own: EndpointSamples) -> tuple[EndpointSummary, float]:
-        summary = summarize_endpoint(*own.successes(), own.n, own.errors, name)
-        return summary.model_copy(update=measured.get(name, {})), own.latency_sum_us
+        summary = summarize_endpoint(*own.successes(), own.n - own.untimed, own.errors, name)
+        return summary.model_copy(update={**measured.get(name, {}), "n": own.n}), own.latency_sum_us
 
     # no name holds an endpoint's samples while those of the next are read
     rows = [row for name in samples if (row := summarized(name, samples[name]))[0].n]

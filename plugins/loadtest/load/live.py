@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from loadtest.load.models import EndpointProgress
+from loadtest.load.streams import NO_TIME
 
 BUCKETS_PER_OCTAVE = 64
 BUCKETS = 32 * BUCKETS_PER_OCTAVE + 1
@@ -20,7 +21,7 @@ MAX_ENDPOINTS = 1_000
 
 @dataclass
 class Counts:
-    """Requests, failures, and a histogram of the latencies of all requests."""
+    """Requests, failures, and a histogram of the latencies that are known."""
 
     requests: int = 0
     failures: int = 0
@@ -29,21 +30,24 @@ class Counts:
     def add(self, buckets: np.ndarray, failed: np.ndarray) -> None:
         self.requests += len(buckets)
         self.failures += int(failed.sum())
-        self.histogram += np.bincount(buckets, minlength=BUCKETS)
+        self.histogram += np.bincount(buckets[buckets >= 0], minlength=BUCKETS)
 
     @property
     def error_rate(self) -> float:
         return self.failures / self.requests if self.requests else 0.0
 
     def quantile_ms(self, q: float) -> float | None:
-        if not self.requests:
+        known = np.cumsum(self.histogram)
+        if not known[-1]:
             return None
-        rank = np.searchsorted(np.cumsum(self.histogram), q * self.requests)
+        rank = np.searchsorted(known, q * known[-1])
         return round(float(2 ** ((min(int(rank), BUCKETS - 1) + 0.5) / BUCKETS_PER_OCTAVE)) / 1000, 3)
 
 
 def bucket_of(latency_us: np.ndarray) -> np.ndarray:
-    return (np.log2(np.maximum(latency_us, 1)) * BUCKETS_PER_OCTAVE).astype(np.int64)
+    """-1 where there is no time."""
+    buckets = (np.log2(np.maximum(latency_us, 1)) * BUCKETS_PER_OCTAVE).astype(np.int64)
+    return np.where(latency_us == NO_TIME, -1, buckets)
 
 
 def merge(parts: list[Counts]) -> Counts:

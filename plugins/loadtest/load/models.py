@@ -5,7 +5,7 @@
 | column | type | meaning |
 | --- | --- | --- |
 | start_us | int64 | start, microseconds since the Unix epoch; intended start in an open-loop run |
-| latency_us | uint32 | from start to the end of the answer, microseconds |
+| latency_us | uint32, null where the client told none | from start to the end of the answer, microseconds |
 | late_us | uint32 | open loop: actual minus intended start; 0 otherwise |
 | endpoint | dictionary<uint16, string> | METHOD + path pattern, grouped |
 | error | dictionary<uint16, string> | cause; empty string: success |

@@ -39,6 +39,8 @@ SERVER_FIELDS = [("row", "<u4"), ("duration_us", "<u4"), ("component", "<u2")]
 NO_ERROR = 0
 OTHER = "(other)"  # the name that all share which a full table has no place for
 MAX_U16, MAX_U32 = 0xFFFF, 0xFFFF_FFFF
+NO_TIME = MAX_U32  # as latency_us: the client reported no time that a request of this run can have taken
+LONGEST_US = NO_TIME - 1
 
 CONFIG_VARIABLE, WORKER_VARIABLE = "LOADTEST_RECORDER", "LOADTEST_WORKER"
 SCENARIO_VARIABLE = "LOADTEST_SCENARIO_DIGEST"  # of a remote worker: which scenario files it has

@@ -20,6 +20,7 @@ FOREIGN = Path(__file__).parent / "foreign"
     [
         ("shop", {"POST /login", "GET /item/{id}", "GET /user/{id}/cart", "POST /api/orders [checkout]"}),
         ("forum", {"GET /forum/", "GET /forum/threads/{id}", "GET /forum/archive/{date}"}),
+        ("pytest_style", {"GET /", "GET /threads/{id}", "GET /threads/broken"}),
         ("custom_protocol", {"queue publish grades", "queue publish broken", "GET /status/{id}", "CALC think"}),
     ],
 )

@@ -61,3 +61,42 @@ def test_a_load_without_requests_is_no_load(tmp_path: Path, server: CountingServ
     result = load(tmp_path, server, idle)
     assert result.stop_reason is StopReason.NOT_STARTED
     assert "not one request" in result.error
+
+
+NO_GROUP = "AttributeError: 'NoneType' object has no attribute 'group', locustfile.py line 10."
+ON_START_FAILS = """
+import re
+from locust import HttpUser, constant, task
+
+
+class Shopper(HttpUser):
+    wait_time = constant(0.1)
+
+    def on_start(self):
+        self.token = re.search("token=(.*)", "no such thing").group(1)
+
+    @task
+    def buy(self):
+        self.client.get("/buy")
+"""
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        (
+            ON_START_FAILS,
+            f"None of the 3 users got beyond on_start: {NO_GROUP}",
+        ),
+        (
+            ON_START_FAILS.replace("on_start", "prepare").replace('self.client.get("/buy")', "self.prepare()"),
+            f"the first: {NO_GROUP}",
+        ),
+    ],
+)
+def test_where_no_user_came_to_a_request_the_first_exception_is_told(
+    tmp_path: Path, server: CountingServer, text: str, expected: str
+) -> None:
+    result = load(tmp_path, server, text, duration_s=1)
+    assert result.samples == server.total == 0
+    assert result.error.endswith(expected)

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 
 from loadtest.analysis.models import RunMetrics
 from loadtest.gate.records.findings import Finding
+from loadtest.gate.rules.untimed import judge_untimed
 from loadtest.gate.rules.validity_facts import Facts, Usual, invalid, warn
 from loadtest.gate.rules.validity_generator import judge_clocks, judge_generator, judge_samples
 from loadtest.gate.rules.validity_load import judge_tasks, judge_throughput, judge_unanswered, judge_users, judge_workers
@@ -141,4 +142,5 @@ _RULES = (
     _health,
     judge_clocks,
     judge_unanswered,
+    judge_untimed,
 )

@@ -27,16 +27,18 @@ _COLUMNS = ("start_us", "latency_us", "endpoint", "error")
 @dataclass(frozen=True)
 class EndpointSamples:
     """One endpoint's requests that started in the steady phase. `latency_us` and `start_ticks` (10 us each, since the phase
-    began) are of the successes, in file order; `latency_sum_us` is of all requests."""
+    began) are of the successes whose time is known, in file order; `latency_sum_us` is of all requests, `untimed` counts
+    the other successes."""
 
     latency_us: NDArray[np.uint32]
     start_ticks: NDArray[np.uint32]
     errors: int = 0
     latency_sum_us: float = 0.0
+    untimed: int = 0
 
     @property
     def n(self) -> int:
-        return len(self.latency_us) + self.errors
+        return len(self.latency_us) + self.errors + self.untimed
 
     def successes(self) -> tuple[NDArray[np.float32], NDArray[np.uint32]]:
         """Latencies, ms, and starts, ticks, of the successful requests. Single precision is a thousandth of a microsecond
@@ -87,11 +89,11 @@ class SteadySamples(Mapping[str, EndpointSamples]):
         rows = rows[np.argsort(chunk.endpoint[rows], kind="stable")]
         counts = np.bincount(chunk.endpoint[rows])
         ticks = ((chunk.start_us[rows] - begin_us) // _TICK_US).astype(np.uint32)
-        latency_us, failed = chunk.latency_us[rows], chunk.failed[rows]
+        latency_us, failed, timed = chunk.latency_us[rows], chunk.failed[rows], chunk.timed[rows]
         ends = np.cumsum(counts)
         for code in np.flatnonzero(counts):
             part = slice(ends[code] - counts[code], ends[code])
-            columns[int(code)].add(latency_us[part], ticks[part], failed[part])
+            columns[int(code)].add(latency_us[part], ticks[part], failed[part], timed[part])
 
 
 def read_steady_samples(path: AnyPath, load: LoadResult) -> Mapping[str, EndpointSamples]:
@@ -122,17 +124,21 @@ class _Columns:
 
     def __init__(self, rows: int) -> None:
         self._latency_us, self._ticks = np.empty(rows, np.uint32), np.empty(rows, np.uint32)
-        self._filled, self._errors, self._latency_sum_us = 0, 0, 0.0
+        self._filled, self._errors, self._untimed, self._latency_sum_us = 0, 0, 0, 0.0
 
-    def add(self, latency_us: NDArray[np.uint32], ticks: NDArray[np.uint32], failed: NDArray[np.bool_]) -> None:
+    def add(
+        self, latency_us: NDArray[np.uint32], ticks: NDArray[np.uint32], failed: NDArray[np.bool_], timed: NDArray[np.bool_]
+    ) -> None:
         self._latency_sum_us += float(latency_us.sum(dtype=np.float64))
         errors = int(np.count_nonzero(failed))
-        if errors:
-            latency_us, ticks = latency_us[~failed], ticks[~failed]
+        chosen = timed & ~failed
+        if not chosen.all():
+            latency_us, ticks = latency_us[chosen], ticks[chosen]
         place = slice(self._filled, self._filled + len(latency_us))
         self._latency_us[place], self._ticks[place] = latency_us, ticks
         self._filled, self._errors = place.stop, self._errors + errors
+        self._untimed += len(failed) - errors - len(latency_us)
 
     def samples(self) -> EndpointSamples:
         filled = slice(0, self._filled)
-        return EndpointSamples(self._latency_us[filled], self._ticks[filled], self._errors, self._latency_sum_us)
+        return EndpointSamples(self._latency_us[filled], self._ticks[filled], self._errors, self._latency_sum_us, self._untimed)

@@ -15,6 +15,7 @@ import socket
 import sys
 from pathlib import Path
 from time import monotonic, perf_counter, time
+from types import TracebackType
 
 import gevent
 from gevent.event import Event
@@ -25,10 +26,12 @@ from loadtest.load import streams
 from loadtest.load.agent_config import AgentConfig
 from loadtest.load.inside_locust.fleet_door import lock_the_door
 from loadtest.load.inside_locust.open_loop import ArrivalCounts, use_open_loop
-from loadtest.load.inside_locust.recorder import Recorder, describe_error
+from loadtest.load.inside_locust.pytest_users import make_plain_users
+from loadtest.load.inside_locust.recorder import Recorder
 from loadtest.load.inside_locust.request_hook import listen_first, make_recorded
 from loadtest.load.inside_locust.self_observation import NAP_S, SelfObservation
 from loadtest.load.inside_locust.shipping import CONFIG_OPTION, SLOTS_OPTION, STOP, Receiver, Shipper, stream_folder
+from loadtest.load.inside_locust.task_errors import TaskErrors
 from loadtest.load.inside_locust.tracing import trace_requests
 from loadtest.load.inside_locust.user_patches import desynchronize_users, stop_waiting_users_safely
 
@@ -56,13 +59,18 @@ def install() -> None:
 
 
 def refuse_without_users(locustfile: str) -> None:
-    """End before Locust tries to read the file as a pytest file, which only confuses."""
+    """End before Locust tries to read a file without users as a pytest file, which only confuses."""
     from locust.util.load_locustfile import is_user_class
 
     module = sys.modules.get(Path(locustfile).stem)
-    if module is not None and not any(is_user_class(value) for value in vars(module).values()):
+    if module is not None and not any(is_user_class(value) or is_test(name) for name, value in vars(module).items()):
         sys.stderr.write(f"No User class found in {locustfile}\n")
         sys.exit(1)
+
+
+def is_test(name: str) -> bool:
+    """Whether pytest would collect what has this name."""
+    return name.startswith(("test", "Test"))
 
 
 def take_over_statistics(environment):
@@ -91,7 +99,7 @@ class Agent:
         self.receiver: Receiver | None = None
         self.shipper: Shipper | None = None
         self.started_at: float | None = None  # monotonic
-        self.task_errors = 0  # exceptions that left a scenario's task or on_start
+        self.task_errors = TaskErrors()
         self._started = Event()
         self._parent = os.getppid()
 
@@ -139,11 +147,13 @@ class Agent:
             ship=self.shipper,
             stats=stats,
             open_loop=config.open_loop,
+            longest_s=config.duration_s + config.stop_timeout_s,
         )
         self._observation = SelfObservation()
         if environment.shape_class is not None:
             self.event("shape_ignored", shape=type(environment.shape_class).__name__)
             environment.shape_class = None
+        make_plain_users(environment.user_classes)
         if config.open_loop:
             processes = max(1, config.expected_workers + config.remote_workers)
             self.arrivals = use_open_loop(
@@ -192,10 +202,9 @@ class Agent:
     def on_spawning_complete(self, user_count: int, **_: object) -> None:
         self.event("spawning_complete", users=user_count)
 
-    def on_task_error(self, exception: BaseException, **_: object) -> None:
-        if not self.task_errors:
-            self.event("task_error", error=describe_error(exception, 0))
-        self.task_errors += 1
+    def on_task_error(self, exception: BaseException, tb: TracebackType | None = None, **_: object) -> None:
+        if first := self.task_errors.add(exception, tb):
+            self.event("task_error", **first)
 
     def on_test_stop(self, **_: object) -> None:
         elapsed = monotonic() - self.started_at if self.started_at is not None else 0.0
@@ -246,7 +255,7 @@ class Agent:
                 "samples": recorder.samples,
                 "raw_names": recorder.raw_names,
                 "in_flight": len(recorder.in_flight),
-                "task_errors": self.task_errors,
+                "task_errors": self.task_errors.count,
             }
             | (self.arrivals.facts() if self.arrivals else {})
         )

@@ -5,4 +5,5 @@ Without the environment variable LOADTEST_RECORDER (set by the supervisor) and o
 
 from loadtest.load.inside_locust.agent import install
 
-install()
+if not __name__.startswith("loadtest."):  # pytest, which Locust asks for files without user classes, imports this once more
+    install()

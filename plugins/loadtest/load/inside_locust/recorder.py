@@ -28,7 +28,7 @@ from loadtest.load.inside_locust.exemplars import Slowest
 from loadtest.load.inside_locust.server_timing import component_name, parse_server_timing
 from loadtest.load.inside_locust.statistics_feed import Requests, StatisticsFeed
 from loadtest.load.inside_locust.stream_writer import NameTable, StreamWriter
-from loadtest.load.streams import MAX_U16, MAX_U32, NO_ERROR, SAMPLE, SERVER_RECORD
+from loadtest.load.streams import LONGEST_US, MAX_U16, MAX_U32, NO_ERROR, NO_TIME, SAMPLE, SERVER_RECORD
 
 BATCH = 64  # worked off in a fraction of a millisecond, so that the event loop is not held up
 MAX_CACHED_NAMES = 20_000  # raw names (ids in paths) are unbounded, the cache of their endpoints is not
@@ -55,6 +55,7 @@ class Recorder:
 
     `stats`: Locust's own statistics, which then see endpoints instead of every single URL (their memory would grow with
     each); None leaves them to Locust. `patterns`: (regular expression, name) of the scenario's own endpoint grouping.
+    `longest_s`: no request of this run can take longer; a time that cannot be is recorded as NO_TIME.
     """
 
     def __init__(
@@ -67,6 +68,7 @@ class Recorder:
         ship: Callable[[str, bytes], None] | None = None,
         stats: Any = None,
         open_loop: bool = False,
+        longest_s: float = LONGEST_US / 1e6,
     ) -> None:
         self.users = 0  # kept up to date by the agent
         self.samples = 0
@@ -75,6 +77,7 @@ class Recorder:
         self._traces = 0
         self._stats = StatisticsFeed(stats) if stats is not None else None
         self._open_loop = open_loop
+        self._longest_us = min(LONGEST_US, int(longest_s * 1_000_000))
         self._earliest_us = int((time() - 3600) * 1_000_000)
         self._batch: list[tuple] = []
         self._writer = StreamWriter(folder, ship)
@@ -125,24 +128,30 @@ class Recorder:
         """Work off what was taken down."""
         batch, self._batch = self._batch, []
         thresholds, writer = self._slowest.thresholds, self._writer
-        earliest_us, users, feed = self._earliest_us, self.users, self._stats
+        earliest_us, longest_us, users, feed = self._earliest_us, self._longest_us, self.users, self._stats
         pending = feed.pending if feed else {}
         for known, took_ms, length, start_time, ended, status, timing, error, intended, trace in batch:
             endpoint = known[0]
             try:
-                latency_us = int((took_ms or 0.0) * 1000)
+                latency_us = int(took_ms * 1000)
+            except Exception:  # infinite, not a number, no number at all
+                latency_us = -1
+            is_timed = 0 <= latency_us <= longest_us
+            if not is_timed:
+                latency_us, took_ms = 0, None
+            try:
                 start_us = int(start_time * 1_000_000) if ended is None else int(ended * 1_000_000) - latency_us
-            except (TypeError, ValueError, OverflowError):  # infinite, not a number, no number at all
-                latency_us = start_us = 0
-            if not 0 <= latency_us <= MAX_U32:
-                latency_us = min(MAX_U32, max(0, latency_us))
+            except Exception:
+                start_us = 0
             if not earliest_us < start_us < LATEST_US:  # some clients report another clock than the time of day
                 start_us = max(earliest_us, int(time() * 1_000_000) - latency_us)
             late_us = 0
             if intended is not None:
                 late_us = max(0, start_us - intended)
                 start_us -= late_us
-                latency_us += late_us
+                latency_us = min(LONGEST_US, latency_us + late_us)
+            if not is_timed:
+                latency_us = NO_TIME
             if type(status) is not int:
                 status = _whole_number(status, MAX_U16)
             try:
@@ -151,7 +160,7 @@ class Recorder:
                 writer.samples += _pack_odd(start_us, latency_us, late_us, length, endpoint, error, status, users)
             if timing is not None:
                 self._record_server_timing(timing[1] if type(timing) is tuple else timing)
-            if latency_us > thresholds.get(endpoint, -1):
+            if is_timed and latency_us > thresholds.get(endpoint, -1):
                 self._slowest.add(endpoint, latency_us, start_us, status, error, self.trace_id(trace))
             self.samples += 1
             if feed:

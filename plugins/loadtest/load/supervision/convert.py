@@ -167,7 +167,7 @@ def _write_parquet(workers: list[WorkerStream], conversion: Conversion, target: 
                 conversion.unknown_names += int(np.count_nonzero(unknown | (error == len(errors))))
                 columns = [
                     pa.array(rows["start_us"] + worker.clock_offset_us),
-                    pa.array(rows["latency_us"]),
+                    pa.array(rows["latency_us"], mask=rows["latency_us"] == streams.NO_TIME),
                     pa.array(rows["late_us"]),
                     dictionary(endpoint, endpoints),
                     dictionary(error, errors),

@@ -14,6 +14,7 @@ from loadtest.load.models import AbortFacts, ArrivalFacts, HealthFacts, HostProb
 from loadtest.load.supervision.convert import Conversion, WorkerStream
 from loadtest.load.supervision.facts import ProcessFacts, worker_facts
 from loadtest.planning.models import LoadModel
+from loadtest.wording import plural
 
 NO_STREAM = WorkerStream(folder=Path(), label="", names={}, samples=0, torn=0, raw_names=0)
 
@@ -204,5 +205,17 @@ def _stop(
     if not senders or not all(process.completed for process in senders):
         return StopReason.CRASHED, f"Locust ended before its time (exit code {observed.exit_code}); see locust.log."
     if conversion.samples == 0:
-        return StopReason.NOT_STARTED, "The load ran its time but not one request was recorded; see locust.log."
+        return StopReason.NOT_STARTED, _why_no_request(job, senders)
     return StopReason.COMPLETED, ""
+
+
+def _why_no_request(job: LoadJob, senders: Sequence[ProcessFacts]) -> str:
+    """The load ran its time, and nobody sent a request: most often the scenario failed before its first one."""
+    first = next((event for process in senders if (event := process.event("task_error"))), None)
+    if first is None:
+        return "The load ran its time but not one request was recorded; see locust.log."
+    users = planned_users(job.plan.profile)
+    if first.get("in_on_start"):
+        return f"{f'None of the {users} users' if users > 1 else 'No user'} got beyond on_start: {first['error']}."
+    errors = sum(process.latest("task_errors") for process in senders)
+    return f"Not one request was sent: {plural(errors, 'exception')} left the scenario's tasks, the first: {first['error']}."

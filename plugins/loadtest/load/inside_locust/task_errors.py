@@ -1,0 +1,32 @@
+"""Exceptions that left a scenario's tasks or `on_start`: how many, the first of them, and the scenario's line it came from."""
+
+from __future__ import annotations
+
+import sysconfig
+import traceback
+from pathlib import Path
+from types import TracebackType
+
+import loadtest
+from loadtest.load.inside_locust.recorder import describe_error
+
+NOT_THE_SCENARIO_S = (
+    *(sysconfig.get_path(name) for name in ("stdlib", "purelib", "platlib")),
+    str(Path(loadtest.__file__).parent),
+    "<",  # generated code
+)
+
+
+class TaskErrors:
+    def __init__(self) -> None:
+        self.count = 0
+
+    def add(self, exception: BaseException, tb: TracebackType | None) -> dict[str, object] | None:
+        """Count one; of the first, what is to be told: its words with the place, and whether it left an `on_start`."""
+        self.count += 1
+        if self.count > 1:
+            return None
+        frames = traceback.extract_tb(tb)
+        place = next((frame for frame in reversed(frames) if not frame.filename.startswith(NOT_THE_SCENARIO_S)), None)
+        where = f", {Path(place.filename).name} line {place.lineno}" if place else ""
+        return {"error": describe_error(exception, 0) + where, "in_on_start": any(frame.name == "on_start" for frame in frames)}
