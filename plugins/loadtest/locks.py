@@ -1,8 +1,11 @@
-"""Waiting for a lock that another process may hold. It ends with the process that holds it, however that ends."""
+"""Locks between processes (flock). One ends with the process that holds it, however that ends, so none is ever left behind."""
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
+import math
+import os
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -11,16 +14,37 @@ from typing import TextIO
 
 from loadtest.errors import InfrastructureError
 
+FOLDER_WAIT_S = 30.0
 _POLL_S = 0.05
 
 
-def wait_for_lock(descriptor: int, *, wait_s: float, refusal: str) -> None:
-    """Lock an open file or folder for this process alone; raises InfrastructureError(refusal) after `wait_s`."""
-    deadline = time.monotonic() + wait_s
-    while not _locked(descriptor):
-        if time.monotonic() >= deadline:
-            raise InfrastructureError(refusal)
-        time.sleep(_POLL_S)
+@contextmanager
+def locked_file(path: Path, *, wait_s: float = math.inf, refusal: str = "") -> Iterator[None]:
+    """Hold the lock of the file at `path`, which is made if need be; raises InfrastructureError(refusal) after `wait_s`."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("a") as stream:
+        _wait(stream.fileno(), wait_s, refusal)
+        yield
+
+
+@contextmanager
+def locked_folder(folder: Path, wait_s: float = FOLDER_WAIT_S) -> Iterator[None]:
+    """Hold the lock of the folder itself, which is made if need be: no file is left in it.
+
+    Raises InfrastructureError when somebody else holds it for longer than `wait_s`, or when the folder cannot be used.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    except OSError as error:
+        raise InfrastructureError(f"{folder} cannot be used: {error.strerror or error}; nothing was changed.") from error
+    try:
+        _wait(
+            descriptor, wait_s, f"Somebody else has been writing in {folder} for {wait_s:.0f} s; try again, nothing was changed."
+        )
+        yield
+    finally:
+        os.close(descriptor)
 
 
 @contextmanager
@@ -42,6 +66,21 @@ def signed_lock(path: Path, signature: str, *, on_wait: Callable[[str], None], o
         _sign(stream, signature)
         yield
         _sign(stream, "")
+
+
+def is_free(path: Path) -> bool:
+    """Whether nobody holds the lock of this file now."""
+    with contextlib.suppress(OSError), path.open("rb") as stream:
+        return _locked(stream.fileno())
+    return False
+
+
+def _wait(descriptor: int, wait_s: float, refusal: str) -> None:
+    deadline = time.monotonic() + wait_s
+    while not _locked(descriptor):
+        if time.monotonic() >= deadline:
+            raise InfrastructureError(refusal)
+        time.sleep(_POLL_S)
 
 
 def _locked(descriptor: int) -> bool:

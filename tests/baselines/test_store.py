@@ -11,11 +11,11 @@ from pathlib import Path
 import pytest
 
 from loadtest.baselines.layout import render, rounded
-from loadtest.baselines.locking import locked_folder
 from loadtest.baselines.models import BaselineFile, Candidate
 from loadtest.baselines.promotion import promote
 from loadtest.baselines.store import baseline_path, matching_baseline, read_baselines, update_baselines
 from loadtest.errors import ConfigurationError, InfrastructureError
+from loadtest.locks import locked_folder
 from loadtest.planning.models import HostClass
 from tests.baselines.summaries import WHERE, summary
 from tests.gate.run_facts import make_plan

@@ -5,22 +5,21 @@ Components started one by one answer in half the time of `airflow standalone` an
 
 from __future__ import annotations
 
-import contextlib
-import fcntl
 import json
 import os
 import secrets
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import httpx
 
 from loadtest.airflow_api.client import AirflowClient
-from loadtest.errors import ConfigurationError, InfrastructureError
+from loadtest.errors import InfrastructureError
 from loadtest.files import FileModel, write_text
+from loadtest.locks import locked_file
 from loadtest.processes import ProcessIdentity, free_port, stop_group
 from loadtest.settings import Settings
 
@@ -70,7 +69,8 @@ class LocalAirflow:
 
         Raises InfrastructureError with the last words of the component that failed; nothing is left running then.
         """
-        with self._lock():
+        refusal = "Another command is starting Airflow here; wait for it or use `make up`."
+        with locked_file(self.home / "start.lock", wait_s=0, refusal=refusal):
             if running := self.running():
                 return running
             self.stop()
@@ -214,17 +214,6 @@ class LocalAirflow:
             path.touch(mode=0o600)
             path.write_text(base64.urlsafe_b64encode(secrets.token_bytes(32)).decode())
         return path.read_text()
-
-    @contextlib.contextmanager
-    def _lock(self) -> Iterator[None]:
-        """Two `make run` at once must not start two Airflows."""
-        self.home.mkdir(parents=True, exist_ok=True)
-        with (self.home / "start.lock").open("w") as handle:
-            try:
-                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                raise ConfigurationError("Another command is starting Airflow here; wait for it or use `make up`.") from None
-            yield
 
 
 def _healthy(http: httpx.Client) -> bool:

@@ -13,9 +13,8 @@ from pathlib import Path
 import psutil
 
 from loadtest.backend.databases import drop_database
-from loadtest.backend.exclusive import one_at_a_time
 from loadtest.backend.models import BackendState
-from loadtest.backend.state import read_state, write_state
+from loadtest.backend.state import one_at_a_time, read_state, write_state
 from loadtest.errors import InfrastructureError, LoadTestError
 from loadtest.files import AnyPath
 from loadtest.masking import write_masked_log

@@ -6,12 +6,12 @@ from collections.abc import Callable
 from pathlib import Path
 
 from loadtest.baselines.layout import render, rounded
-from loadtest.baselines.locking import locked_folder
 from loadtest.baselines.models import Candidate
 from loadtest.baselines.store import named_path
 from loadtest.errors import ConfigurationError
 from loadtest.files import write_text
 from loadtest.gate.records.verdicts import RegressionReport, Verdict
+from loadtest.locks import locked_folder
 from loadtest.planning.models import Plan
 from loadtest.run_folder import RunFolder
 from loadtest.settings import settings

@@ -7,11 +7,11 @@ from collections.abc import Callable
 from pathlib import Path
 
 from loadtest.baselines.layout import render
-from loadtest.baselines.locking import locked_folder
 from loadtest.baselines.models import LEAST_RUNS, Baseline, BaselineFile
 from loadtest.errors import ConfigurationError, InfrastructureError
 from loadtest.files import write_text
 from loadtest.gate.records.summaries import RunSummary
+from loadtest.locks import locked_folder
 from loadtest.planning.models import HostClass, Plan
 from loadtest.planning.quantities import slug_pattern
 from loadtest.settings import settings

@@ -10,7 +10,7 @@ from upath import UPath
 
 from loadtest.errors import ConfigurationError
 from loadtest.files import is_local
-from loadtest.locks import wait_for_lock
+from loadtest.locks import locked_file
 from loadtest.notifications.policy.models import AlertState
 
 FOLDER = "_alerts"
@@ -25,10 +25,7 @@ def one_writer(path: UPath) -> Iterator[None]:
         yield
         return
     lock_file = Path(str(path)).with_suffix(".lock")
-    lock_file.parent.mkdir(parents=True, exist_ok=True)
-    with lock_file.open("w") as stream:
-        refusal = f"Another notifier has held {lock_file} for {LOCK_WAIT_S:.0f} s."
-        wait_for_lock(stream.fileno(), wait_s=LOCK_WAIT_S, refusal=refusal)
+    with locked_file(lock_file, wait_s=LOCK_WAIT_S, refusal=f"Another notifier has held {lock_file} for {LOCK_WAIT_S:.0f} s."):
         yield
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import fcntl
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -14,6 +13,7 @@ from loadtest.backend.databases import list_orphaned_databases
 from loadtest.errors import LoadTestError
 from loadtest.files import is_local
 from loadtest.load.control.run import ship_left_behind
+from loadtest.locks import is_free
 from loadtest.retention.artifacts import is_link, size_and_age
 from loadtest.retention.models import Deletion, DeletionKind
 from loadtest.settings import Settings
@@ -85,14 +85,6 @@ class ScratchSweep:
         if age > STALE:
             days = f"unchanged for {age.days} days"
             self.deletions.append(Deletion(kind=kind, path=str(path.absolute()), reason=f"{reason}, {days}", size_bytes=size))
-
-
-def is_free(lock: Path) -> bool:
-    """Whether nobody holds the lock of this file now."""
-    with contextlib.suppress(OSError), lock.open("rb") as stream:
-        fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        return True
-    return False
 
 
 def _entries(folder: Path) -> list[Path]:

@@ -19,10 +19,11 @@ from loadtest.backend.databases import drop_database
 from loadtest.errors import LoadTestError
 from loadtest.files import is_local
 from loadtest.load.control.run import find_live_load
+from loadtest.locks import is_free
 from loadtest.retention.artifacts import NOTE, is_link
 from loadtest.retention.models import Deletion, DeletionKind, RetentionNote, SweepPlan, SweepResult
 from loadtest.retention.runs import RunSweep
-from loadtest.retention.scratch import ScratchSweep, is_free
+from loadtest.retention.scratch import ScratchSweep
 from loadtest.run_folder import RunFolder
 from loadtest.settings import settings
 
