@@ -9,6 +9,7 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from upath import UPath
 
 from loadtest.errors import InfrastructureError
 from loadtest.history.acknowledgements import accept
@@ -19,6 +20,7 @@ from loadtest.planning.models import Plan
 from loadtest.retention.models import DeletionKind, RetentionNote
 from loadtest.retention.sweep import carry_out, plan_sweep
 from loadtest.run_folder import RunFolder
+from tests.support.s3 import BUCKET, s3, s3_server  # noqa: F401 (fixtures)
 
 from .conftest import NOW, age
 
@@ -255,11 +257,9 @@ def test_ages_count_from_the_time_given(make_run):
     assert plan_sweep(now=NOW + timedelta(days=61)).deletions != ()
 
 
-def test_runs_in_object_storage_are_swept_and_rebuilt_alike(make_run, installation, monkeypatch):
-    from upath import UPath
-
+def test_runs_in_object_storage_are_swept_and_rebuilt_alike(make_run, installation, monkeypatch, s3):  # noqa: F811
     local = make_run("old", 100, outcome="pass")
-    root = UPath("memory://loadtest-retention-test")
+    root = UPath(f"s3://{BUCKET}/runs")
     remote = RunFolder.of(root, "example", "staging", "medium", "old")
     for path in Path(str(local.path)).rglob("*"):
         if path.is_file():
