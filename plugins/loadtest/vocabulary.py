@@ -47,6 +47,9 @@ class Evidence(StrEnum):
     CONCLUSIVE = "conclusive"
 
 
+# What a finding can be about, so what can be muted: metrics of targets and of comparisons.
+FINDING_METRICS = ("typical_ms", "p50_ms", "p90_ms", "p95_ms", "p99_ms", "mean_ms", "tail_ratio", "error_rate", "rps")
+
 EXIT_CODES = {Outcome.PASS: 0, Outcome.FAIL: 1, Outcome.INVALID: 3, Outcome.INCONCLUSIVE: 4, Outcome.WARN: 5}
 LENIENT = (Outcome.INCONCLUSIVE, Outcome.WARN)  # exit 0 unless --strict
 

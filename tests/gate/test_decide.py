@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from loadtest.analysis.models import RunMetrics, ServerTime
-from loadtest.baselines.candidates import add_run
+from loadtest.baselines.candidates import add_run, objection_to
 from loadtest.baselines.promotion import promote
 from loadtest.baselines.store import baseline_path
 from loadtest.errors import ConfigurationError
@@ -132,6 +132,44 @@ def test_a_muted_regression_is_shown_and_needs_no_confirmation(tmp_path: Path) -
     assert report.suspects == ()
     assert any(finding.muted and finding.suspect for finding in report.findings)
     assert conclude(folder).outcome is Outcome.PASS
+
+
+@pytest.mark.usefixtures("baseline")
+def test_the_verdict_names_a_muted_regression_and_no_baseline_takes_the_run_without_an_objection(tmp_path: Path) -> None:
+    mute = Mute(endpoint="GET /c", reason="known, ticket 12", by="ada", expires=datetime(2126, 12, 24, tzinfo=UTC))
+    folder = run(tmp_path / "runs", 20, slower=2.9, criteria=Criteria(muted=(mute,)))
+    check(folder)
+    verdict = conclude(folder)
+    assert verdict.outcome is Outcome.PASS
+    assert re.search(r"; muted by ada until 2126-12-24: GET /c \S.* \+1\d\d %", verdict.sentence)
+    collected = add_run(folder)
+    assert collected.objections["run-20"].startswith("muted by ada until 2126-12-24: known, ticket 12: GET /c")
+    for extend in (True, False):
+        with pytest.raises(ConfigurationError, match=r"should not become a reference \(run-20: muted by ada"):
+            promote(collected, by="ada", reason="wider", extend=extend)
+
+
+@pytest.mark.usefixtures("baseline")
+def test_a_confirmed_warning_is_objected_to(tmp_path: Path) -> None:
+    folder = run(tmp_path / "runs", 20)
+    check(folder)
+    verdict = conclude(folder)
+    plan = Plan.read(folder.plan)
+    assert objection_to(plan, verdict) == ""
+    warned = tuple(
+        finding.model_copy(update={"outcome": Outcome.WARN}) if finding.endpoint == "GET /c" else finding
+        for finding in verdict.findings
+    )
+    assert objection_to(plan, verdict.model_copy(update={"findings": warned})).startswith("warn: GET /c")
+
+
+@pytest.mark.usefixtures("baseline")
+def test_a_run_is_never_compared_with_itself(tmp_path: Path) -> None:
+    folder = RunFolder.of(tmp_path / "runs", "shop", "staging", "light", "run-3")
+    report = check(folder)
+    assert report.comparison.compared
+    assert report.comparison.baseline_runs == 7
+    assert "This run is part of baseline version 1 and was compared with the other 7 runs of it." in report.comparison.reason
 
 
 @pytest.mark.usefixtures("baseline")

@@ -97,6 +97,33 @@ def test_muting_never_makes_it_worse(
     assert SEVERITY.index(after) >= SEVERITY.index(before)
 
 
+def test_a_muted_doubt_of_an_indicative_run_leaves_it_a_pass() -> None:
+    """The only thing that was judged was undecided, which passes there; hidden, nothing seemed to have been judged."""
+    plan, undecided = make_plan(evidence=Evidence.INDICATIVE), regression("GET /a", Outcome.INCONCLUSIVE)
+    assert judged(undecided, plan=plan).outcome is Outcome.PASS
+    hidden = undecided.model_copy(update={"muted": True})
+    assert judged(hidden, plan=plan).outcome is Outcome.PASS
+    assert judged(hidden, plan=plan).sentence.startswith("pass (indicative): all that was judged is muted; muted: GET /a")
+
+
+def test_the_sentence_names_what_is_muted_by_whom_and_until_when() -> None:
+    until = datetime(2026, 12, 24, tzinfo=UTC)
+    told = {"muted": True, "muted_by": "ada", "muted_until": until, "mute_reason": "muted by ada until 2026-12-24: ticket 12"}
+    slow = regression("GET /x", Outcome.FAIL, 2.2, effect=1.88, **told)
+    calm = regression("GET /a", Outcome.PASS)
+    assert judged(calm, slow).sentence == (
+        "pass: 1 of 1 endpoints proven within 20 % of the baseline; muted by ada until 2026-12-24: GET /x p95 +188 %"
+    )
+    worse = regression("GET /b", Outcome.FAIL, 0.4)
+    assert judged(worse, slow).sentence == "fail: GET /b compared; muted by ada until 2026-12-24: GET /x p95 +188 %"
+    many = [regression(f"GET /{i}", Outcome.FAIL, 2.2, effect=1.0, **told) for i in range(5)]
+    assert judged(calm, slow, *many).sentence.endswith(
+        "muted by ada until 2026-12-24: GET /x p95 +188 %, GET /0 p95 +100 % and 4 more"
+    )
+    undecided = regression("GET /z", Outcome.INCONCLUSIVE, **told)
+    assert "GET /z" not in judged(calm, slow, undecided).sentence
+
+
 @given(st.lists(findings_of_any_kind, max_size=6), findings_of_any_kind, any_evidence)
 def test_a_worse_finding_never_makes_it_better(findings: list[Finding], worse: Finding, evidence: Evidence) -> None:
     if worse.muted or worse.outcome in (Outcome.PASS, Outcome.INCONCLUSIVE):

@@ -32,6 +32,7 @@ def test_a_mute_holds_where_it_was_made_and_until_it_ends(runs, url):
         reason="index rebuild",
         by="ada",
         expires_at=tomorrow(),
+        scenario="example",
         environment="staging",
         database_url=url,
     )
@@ -57,7 +58,13 @@ def test_a_mute_holds_where_it_was_made_and_until_it_ends(runs, url):
     ],
 )
 def test_a_careless_mute_is_refused(runs, url, change, sentence):
-    options = {"endpoint": ENDPOINTS[0], "reason": "index rebuild", "by": "ada", "expires_at": tomorrow()} | change
+    options = {
+        "endpoint": ENDPOINTS[0],
+        "reason": "index rebuild",
+        "by": "ada",
+        "expires_at": tomorrow(),
+        "scenario": "example",
+    } | change
     with pytest.raises(ConfigurationError, match=sentence):
         mute(options.pop("endpoint"), **options, database_url=url)
     assert acknowledgements(database_url=url) == []
@@ -81,7 +88,7 @@ def test_hostile_words_are_kept_as_text(runs, url):
 
 
 def test_they_come_back_after_the_loss_of_the_database(runs, url, tmp_path):
-    gone = mute(ENDPOINTS[0], reason="index rebuild", by="ada", expires_at=tomorrow(), database_url=url)
+    gone = mute(ENDPOINTS[0], reason="index rebuild", by="ada", expires_at=tomorrow(), all_scenarios=True, database_url=url)
     withdraw(gone.id, by="ada", database_url=url)
     accept("failed", reason="new feature", by="grace", database_url=url)
     other = f"sqlite:///{tmp_path}/other.db"

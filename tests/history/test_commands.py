@@ -81,10 +81,11 @@ def test_a_rebuild_tells_what_it_could_not_read(call, failed, installation):
 
 
 def test_people_acknowledge_and_take_back(call, failed):
-    code, out, _ = call("mute", ENDPOINTS[1], "--reason", "index rebuild", "--expires", "14d")
+    code, out, _ = call("mute", ENDPOINTS[1], "--reason", "index rebuild", "--expires", "14d", "--scenario", "example")
     assert code == 0
     assert out.startswith("Muted until")
-    assert call("mute", "all", "--reason", "moving house", "--expires", "2099-01-01")[0] == 2
+    assert f"{ENDPOINTS[1]} (example, every environment, every profile)" in out
+    assert call("mute", "all", "--reason", "moving house", "--expires", "2099-01-01", "--all-scenarios")[0] == 2
     code, _, err = call("mute", ENDPOINTS[1], "--reason", "x y z", "--expires", "soon")
     assert code == 2
     assert "--expires is a time such as 14d" in err
@@ -96,6 +97,29 @@ def test_people_acknowledge_and_take_back(call, failed):
     assert call("withdraw", muted["id"][:8])[0] == 0
     assert "index rebuild" not in call("acknowledgements")[1]
     assert "withdrawn" in call("acknowledgements", "--all")[1]
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        (["--scenario", "example", "--metric", "p95"], "There is no metric 'p95'; did you mean p95_ms?"),
+        (["--scenario", "example", "--metric", "eror_rate"], "did you mean error_rate?"),
+        (["--scenario", "exampel"], "There is no scenario 'exampel'; did you mean 'example'?"),
+        (["--scenario", "example", "--environment", "stagng"], "did you mean 'staging'?"),
+        ([], "--scenario NAME for one, or --all-scenarios for every one"),
+        (["--scenario", "example", "--all-scenarios"], "not both"),
+    ],
+)
+def test_a_mute_that_would_match_nothing_or_everything_by_accident_is_refused(call, failed, options, words):
+    code, _, err = call("mute", ENDPOINTS[1], "--reason", "index rebuild", *options)
+    assert code == 2
+    assert words in err
+    assert json.loads(call("acknowledgements", "--format", "json")[1]) == []
+
+
+def test_an_accepted_level_moves_the_baseline_by_a_command_that_exists(call, failed):
+    out = call("accept", failed, "--reason", "new feature")[1]
+    assert "loadtest baseline collect --scenario example --environment staging --profile" in out
 
 
 def test_retention_shows_first(call, failed):

@@ -125,7 +125,7 @@ def test_the_gate_learns_what_is_muted_for_its_own_profile_only(add, monkeypatch
     add("b", 2)
     expires_at = datetime.now(UTC) + timedelta(days=1)
     for profile in ("medium", "smoke"):
-        mute(ENDPOINTS[0], reason=f"known for {profile}", by="ada", expires_at=expires_at, profile=profile)
+        mute(ENDPOINTS[0], reason=f"known for {profile}", by="ada", expires_at=expires_at, all_scenarios=True, profile=profile)
     known = known_of(plan)
     assert [item.reason for item in known.mutes] == ["known for medium"]
     assert ids(known.earlier) == ["b"]

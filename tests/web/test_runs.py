@@ -6,15 +6,19 @@ import os
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import numpy as np
 import pytest
 from upath import UPath
 
 from loadtest.analysis.models import RunMetrics
+from loadtest.gate.decide import check
+from loadtest.gate.verdict import conclude
 from loadtest.load.models import Progress
-from loadtest.planning.models import Plan, TriggerKind
+from loadtest.planning.models import Criteria, Mute, Plan, Target, TriggerKind
 from loadtest.run_folder import RunFolder
 from loadtest.settings import Settings
-from loadtest.web.runs import TREND_RUNS, overview
+from loadtest.web.runs import TREND_RUNS, Run, overview
+from tests.gate.run_facts import make_plan, write_run
 from tests.support.run_folders import build_run_folder
 
 MEASURED = ("verdict", "load", "metrics", "analysis", "regression_report")
@@ -182,3 +186,17 @@ def test_a_damaged_file_is_named_without_where_it_is(settings):
 
 def test_no_runs_root_is_no_run(settings):
     assert overview(settings, 30) == {"runs": [], "series": []}
+
+
+def test_the_dashboard_says_what_is_muted_by_whom_and_until_when(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LOADTEST_INCLUDE", str(settings.include))
+    mute = Mute(endpoint="GET /b", reason="index is being built", by="ada", expires=datetime(2126, 12, 24, tzinfo=UTC))
+    targets = tuple(Target(endpoint=name, metric="p95_ms", limit=100) for name in ("GET /a", "GET /b"))
+    plan = make_plan(targets=targets, criteria=Criteria(muted=(mute,)))
+    values = np.linspace(10, 30, 400)
+    folder = write_run(settings.runs_root, plan, {"GET /a": values, "GET /b": values * 20})
+    check(folder)
+    conclude(folder)
+    row = Run(folder).as_row()
+    assert row["label"] == "Pass"
+    assert row["sentence"].endswith("; muted by ada until 2126-12-24: GET /b p95 580 ms")

@@ -15,7 +15,9 @@ from loadtest.locks import locked_folder
 from loadtest.planning.models import Plan
 from loadtest.run_folder import RunFolder
 from loadtest.settings import settings
-from loadtest.vocabulary import Outcome
+from loadtest.vocabulary import Criterion, Outcome
+
+REGRESSIONS = (Criterion.REGRESSION, Criterion.GLOBAL, Criterion.DRIFT, Criterion.ERRORS)
 
 
 def candidate_path(scenario: str, environment: str, profile: str) -> Path:
@@ -94,12 +96,19 @@ def leave_out(scenario: str, environment: str, profile: str, run_id: str, why: s
 
 
 def objection_to(plan: Plan, verdict: Verdict) -> str:
-    """Why a run may not become a reference unless a person overrules it; empty if nothing speaks against it."""
+    """Why a run may not become a reference unless a person overrules it; empty if nothing speaks against it.
+
+    A reference that holds a regression, whoever muted or only warned of it, hides the next one.
+    """
     if plan.slowdown:
         return f"it was slowed down on purpose ({plan.slowdown})"
     if verdict.outcome is None or verdict.outcome in (Outcome.FAIL, Outcome.INVALID):
         return verdict.sentence
-    return ""
+    warned = [f for f in verdict.findings if f.counts and f.outcome is Outcome.WARN and f.criterion in REGRESSIONS]
+    if warned:
+        return f"warn: {warned[0].sentence}"
+    muted = [f for f in verdict.findings if f.muted and f.alarms]
+    return f"{muted[0].mute_reason or 'muted'}: {muted[0].sentence}" if muted else ""
 
 
 def _must_fit(plan: Plan, candidate: Candidate) -> None:

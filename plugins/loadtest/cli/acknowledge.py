@@ -25,9 +25,10 @@ def mute(
     reason: ReasonOption,
     metric: Annotated[str | None, typer.Option(help="Only this metric, such as p95_ms; default: all.")] = None,
     expires: Annotated[str, typer.Option(help="How long (14d, 12h) or until which day (2026-12-24).")] = "14d",
-    scenario: Annotated[str | None, typer.Option(help="Only there; default: everywhere.")] = None,
-    environment: Annotated[str | None, typer.Option(help="Only there; default: everywhere.")] = None,
-    profile: Annotated[str | None, typer.Option(help="Only there; default: everywhere.")] = None,
+    scenario: Annotated[str | None, typer.Option(help="The service it is about; or --all-scenarios.")] = None,
+    all_scenarios: Annotated[bool, typer.Option("--all-scenarios", help="It is about every service.")] = False,
+    environment: Annotated[str | None, typer.Option(help="Only there; default: in every environment.")] = None,
+    profile: Annotated[str | None, typer.Option(help="Only there; default: with every profile.")] = None,
     by: ByOption = None,
     output: FormatOption = Format.TEXT,
 ) -> None:
@@ -41,21 +42,27 @@ def mute(
         by=_person(by),
         expires_at=_expiry(expires),
         scenario=scenario,
+        all_scenarios=all_scenarios,
         environment=environment,
         profile=profile,
     )
     until = f"{item.expires_at:%Y-%m-%d %H:%M} UTC" if item.expires_at else ""
-    _say(item, f"Muted until {until}: {item.endpoint or 'all endpoints'}{f' {metric}' if metric else ''}.", output)
+    what = f"{item.endpoint or 'all endpoints'}{f' {metric}' if metric else ''}"
+    where = f"{scenario or 'every scenario'}, {environment or 'every environment'}, {profile or 'every profile'}"
+    _say(item, f"Muted until {until}: {what} ({where}).", output)
 
 
 def accept(run: RunArgument, reason: ReasonOption, by: ByOption = None, output: FormatOption = Format.TEXT) -> None:
     """This run's level is fine: closes the regressions up to it. Does not move the baseline."""
+    from loadtest.baselines.store import collect_command
     from loadtest.history.acknowledgements import accept as record_acceptance
 
     item = record_acceptance(run, reason=reason, by=_person(by))
     words = (
         f"Accepted: regressions of {item.scenario} on {item.environment} ({item.profile}) up to {run} are closed. "
-        f"Later runs are still judged by the old baseline; to move it: loadtest baseline promote {run}"
+        f"Later runs are still judged by the old baseline; to move it: "
+        f"{collect_command(item.scenario or '', item.environment or '', item.profile or '')}"
+        " --fresh --runs 8 --promote --by NAME --reason TEXT"
     )
     _say(item, words, output)
 

@@ -19,8 +19,10 @@ Scenario = Annotated[str, typer.Option(help="What users do.")]
 Environment = Annotated[str, typer.Option(help="Where the load goes.")]
 Profile = Annotated[str, typer.Option(help="How much load.")]
 By = Annotated[str, typer.Option("--by", help="Who accepts it.")]
-Reason = Annotated[str, typer.Option("--reason", help="Why; people will read it in years.")]
-Force = Annotated[bool, typer.Option("--force", help="Accept runs that failed or are invalid; recorded.")]
+Reason = Annotated[str, typer.Option("--reason", help="Why. People will read this years from now.")]
+Force = Annotated[
+    bool, typer.Option("--force", help="Accept runs that failed, warned, hide something muted or are invalid; recorded.")
+]
 Extend = Annotated[bool, typer.Option("--extend", help="Keep the anchor's runs and add these.")]
 
 

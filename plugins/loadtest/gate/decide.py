@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from statistics import median
 
 from loadtest.analysis.models import Analysis, EndpointMetrics, FailureGroup, RunMetrics
-from loadtest.baselines.models import Baseline
+from loadtest.baselines.models import LEAST_RUNS, Baseline
 from loadtest.baselines.store import baseline_path, matching_baseline, refreshing_runs
 from loadtest.errors import ConfigurationError
 from loadtest.gate.advice.commands import overrides_of
@@ -54,7 +54,7 @@ def check(
     baseline file are missing or damaged.
     """
     run = _read(folder)
-    baseline, reason = matching_baseline(run.plan)
+    baseline, reason, itself = _baseline_without(run.plan, confirmations)
     history = baseline.runs if baseline else ()
     findings = judge_validity(run.plan, run.load, run.metrics, _usual(run, history))
     comparison = Comparison(compared=False, reason=reason)
@@ -67,6 +67,7 @@ def check(
         findings += judge_targets(run.plan, run.metrics, bounds, history)
         if baseline is not None:
             comparison, regressions, detectable = _compare(baseline, run, confirmations)
+            comparison = comparison.model_copy(update={"reason": " ".join(filter(None, (comparison.reason, itself)))})
             findings += [*regressions, *(_drift(baseline, run, earlier) if comparison.compared else ())]
         findings += judge_failures(run.plan, run.metrics, _known(history) if comparison.compared else (), _failures(folder))
     muted = apply_mutes(findings, (*run.plan.scenario.criteria.muted, *mutes))
@@ -81,6 +82,20 @@ def check(
     )
     report.write(folder.regression_report)
     return report
+
+
+def _baseline_without(plan: Plan, confirmations: Sequence[RunFolder]) -> tuple[Baseline | None, str, str]:
+    """The matching baseline without the judged runs themselves, or why there is none; and a sentence where runs were left
+    out: compared with itself a run never looks slower."""
+    baseline, reason = matching_baseline(plan)
+    own = {plan.run_id, *(folder.run_id for folder in confirmations)}
+    if baseline is None or own.isdisjoint(run.run_id for run in baseline.runs):
+        return baseline, reason, ""
+    others = tuple(run for run in baseline.runs if run.run_id not in own)
+    itself = f"This run is part of baseline version {baseline.version} and was compared with the other {len(others)} runs of it."
+    if len(others) < LEAST_RUNS:
+        return None, f"without this run, baseline version {baseline.version} has too few runs, so nothing was compared", ""
+    return baseline.model_copy(update={"runs": others}), reason, itself
 
 
 def summarize(folder: RunFolder) -> RunSummary | None:

@@ -18,6 +18,7 @@ from loadtest.gate.advice.recommendations import recommend
 from loadtest.gate.records.findings import Comparison, Coverage, Finding, Recommendation
 from loadtest.gate.records.verdicts import RegressionReport, Verdict
 from loadtest.gate.rules.coverage import cover
+from loadtest.gate.rules.muted import muted_words
 from loadtest.gate.rules.validity import judge_missing_load, judge_validity
 from loadtest.load.models import LoadResult
 from loadtest.planning.models import Plan
@@ -46,20 +47,21 @@ def judge_run(plan: Plan, findings: Sequence[Finding], comparison: Comparison | 
 
     invalid > fail > warn over the findings that count. What remains is a pass if there is proof for enough of what was
     judged (`loadtest.gate.rules.coverage`), else inconclusive; also if nothing was judged at all, or if a suspicion was not
-    settled.
+    settled. What is muted does not count, but the sentence names it.
     """
     ordered = tuple(sorted(findings, key=_severity))
     counted = [finding for finding in ordered if finding.counts]
     outcome = worst([finding.outcome for finding in counted])
     proof = cover(plan, ordered, comparison)
+    hidden = f"; {words}" if (words := muted_words(ordered)) else ""
     if outcome in (Outcome.INVALID, Outcome.FAIL, Outcome.WARN):
         bad = [finding for finding in counted if finding.outcome is outcome]
-        sentence = _bad_sentence(outcome, bad, len(_troubles(counted)))
+        sentence = _bad_sentence(outcome, bad, len(_troubles(counted))) + hidden
         return Judgment(outcome, sentence, _reasons(counted), ordered, proof.coverage)
     outcome = Outcome.PASS if proof.enough else Outcome.INCONCLUSIVE
     reasons = (proof.sentence, *proof.gaps)[:MOST_REASONS]
     note = " (indicative)" if outcome is Outcome.PASS and plan.profile.evidence is Evidence.INDICATIVE else ""
-    return Judgment(outcome, f"{outcome}{note}: {proof.sentence}", reasons, ordered, proof.coverage)
+    return Judgment(outcome, f"{outcome}{note}: {proof.sentence}{hidden}", reasons, ordered, proof.coverage)
 
 
 def conclude(folder: RunFolder, failure: str | None = None) -> Verdict:

@@ -22,7 +22,9 @@ from loadtest.history.database import reading, writing
 from loadtest.history.models import TOTAL, Acknowledgement, AcknowledgementKind, HistoryStatus
 from loadtest.history.tables import AcknowledgementRow, Run, RunMetric
 from loadtest.history.text import clean, clean_name, endpoint_key
+from loadtest.planning.config import known_names, profile_names
 from loadtest.planning.models import Mute
+from loadtest.planning.mutes import require_metric
 from loadtest.settings import settings
 from loadtest.vocabulary import Outcome
 
@@ -39,18 +41,27 @@ def mute(
     expires_at: datetime,
     metric: str | None = None,
     scenario: str | None = None,
+    all_scenarios: bool = False,
     environment: str | None = None,
     profile: str | None = None,
     database_url: str | None = None,
 ) -> Acknowledgement:
     """A known matter: findings about `endpoint` (None: all) and `metric` (None: all) are shown but not counted until
-    `expires_at`. Errors: ConfigurationError for a past or too distant date, an unknown endpoint, no reason."""
+    `expires_at`. It holds for one scenario, or for every one where `all_scenarios` says so. Errors: ConfigurationError for a
+    past or too distant date, an unclear scope, an unknown name (with what is meant, if that is clear), no reason."""
     now = datetime.now(UTC)
     if not now < expires_at <= now + LONGEST_MUTE:
         raise ConfigurationError(
             f"A mute must end within a year and not in the past (got {expires_at:%Y-%m-%d %H:%M}); "
             "give for example --expires 14d."
         )
+    if (scenario is None) is not all_scenarios:
+        raise ConfigurationError(
+            "A mute must say which service it is about: --scenario NAME for one, or --all-scenarios for every one (not both)."
+        )
+    if metric is not None:
+        require_metric(metric)
+    _require_series(scenario, environment, profile, database_url)
     if endpoint is not None:
         _require_endpoint(endpoint, scenario, environment, database_url)
     return _record(
@@ -229,6 +240,25 @@ def _judged_run(run_id: str, database_url: str | None) -> Run:
             raise ConfigurationError(f"Run {run_id} has no verdict (it is {run.status}), so nothing can be said about it.")
         session.expunge(run)
         return run
+
+
+def _require_series(scenario: str | None, environment: str | None, profile: str | None, database_url: str | None) -> None:
+    """Names that no run and no file of the project has would mute nothing."""
+    place, columns = settings(), {"scenario": Run.scenario, "environment": Run.environment, "profile": Run.profile}
+    of_project = {
+        "scenario": known_names(place.scenarios),
+        "environment": known_names(place.environments),
+        "profile": profile_names(place),
+    }
+    for kind, name in (("scenario", scenario), ("environment", environment), ("profile", profile)):
+        if name is None:
+            continue
+        with reading(database_url) as session:
+            known = {*of_project[kind], *session.scalars(select(columns[kind]).distinct())}
+        if known and name not in known:
+            meant = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
+            hint = f"did you mean {meant[0]!r}?" if meant else f"known are: {', '.join(sorted(known))}."
+            raise ConfigurationError(f"There is no {kind} {name!r}; {hint}")
 
 
 def _require_endpoint(endpoint: str, scenario: str | None, environment: str | None, database_url: str | None) -> None:

@@ -24,6 +24,7 @@ from loadtest.planning.models import (
     Scenario,
     Target,
 )
+from loadtest.planning.mutes import require_metric
 from loadtest.planning.problems import got, message_of, problems_of, refusal
 from loadtest.planning.quantities import format_duration, slug_pattern
 from loadtest.settings import BUILTIN_PROFILES, Settings
@@ -211,7 +212,13 @@ def files_digest(folder: Path) -> str:
 
 
 def read_criteria(path: Path) -> Criteria:
-    return _validate(Criteria, read_yaml(path), path) if path.exists() else Criteria()
+    criteria = _validate(Criteria, read_yaml(path), path) if path.exists() else Criteria()
+    for metric in (mute.metric for mute in criteria.muted if mute.metric is not None):
+        try:
+            require_metric(metric)
+        except ConfigurationError as error:
+            raise ConfigurationError(f"{path}, muted: {error}") from None
+    return criteria
 
 
 def read_targets(path: Path) -> list[Target]:

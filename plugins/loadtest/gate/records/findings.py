@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+
 from loadtest.files import Record
 from loadtest.vocabulary import Criterion, Outcome
 
@@ -24,11 +26,18 @@ class Finding(Record):
     suspect: bool = False
     muted: bool = False  # recorded and shown, not counted
     mute_reason: str = ""
+    muted_by: str = ""
+    muted_until: datetime | None = None
     evidence: dict[str, float | int | str | None] = {}
 
     @property
     def counts(self) -> bool:
         return not self.muted
+
+    @property
+    def alarms(self) -> bool:
+        """Whether it says that something is wrong, or may be; a mute changes nothing about that."""
+        return self.outcome in (Outcome.INVALID, Outcome.FAIL, Outcome.WARN) or self.suspect
 
 
 class Comparison(Record):

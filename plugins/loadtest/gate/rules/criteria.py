@@ -65,7 +65,8 @@ def _muted(finding: Finding, mutes: Sequence[Mute], now: datetime) -> Finding:
         mute = max(active, key=lambda each: _aware(each.expires))
         by = f" by {mute.by}" if mute.by else ""
         reason = f"muted{by} until {mute.expires:%Y-%m-%d}: {mute.reason}"
-        return finding.model_copy(update={"muted": True, "mute_reason": reason})
+        told = {"mute_reason": reason, "muted_by": mute.by, "muted_until": _aware(mute.expires)}
+        return finding.model_copy(update={"muted": True, **told})
     if covering:
         mute = max(covering, key=lambda each: _aware(each.expires))
         return finding.model_copy(update={"mute_reason": f"mute expired on {mute.expires:%Y-%m-%d}: {mute.reason}"})
