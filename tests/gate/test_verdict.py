@@ -266,7 +266,8 @@ def test_a_backend_that_answers_500_fails(tmp_path: Path) -> None:
     ("errors", "outcome", "words"),
     [
         ({"GET /b": 400}, Outcome.FAIL, "fail: GET /b never succeeded: all 400 requests failed"),
-        ({"GET /a": 200}, Outcome.WARN, "warn: GET /a: 200 of 400 requests failed (50 %, surely above 1 %)"),
+        ({"GET /a": 200}, Outcome.FAIL, "fail: GET /a: 200 of 400 requests failed (50 %, surely above 5 %)"),
+        ({"GET /a": 12}, Outcome.WARN, "warn: GET /a: 12 of 400 requests failed (3 %, surely above 1 %)"),
     ],
 )
 def test_errors_that_no_target_names_are_no_pass(tmp_path: Path, errors: dict[str, int], outcome: Outcome, words: str) -> None:
@@ -275,6 +276,33 @@ def test_errors_that_no_target_names_are_no_pass(tmp_path: Path, errors: dict[st
     verdict = conclude(folder)
     assert verdict.outcome is outcome
     assert verdict.sentence.startswith(words)
+
+
+@pytest.mark.parametrize("failed", [3, 6, 9])
+def test_an_endpoint_that_only_fails_fails_from_three_requests_on(tmp_path: Path, failed: int) -> None:
+    answers = {"GET /a": latencies(20), "GET /b": latencies(20, n=failed)}
+    folder = write_run(tmp_path, make_plan(targets=TARGETS[:1]), answers, {"GET /b": failed})
+    check(folder)
+    assert conclude(folder).outcome is Outcome.FAIL
+
+
+def test_errors_spread_over_rare_endpoints_fail_together(tmp_path: Path) -> None:
+    answers = {f"GET /{name}": latencies(20, n=2) for name in "abcdefg"}
+    folder = write_run(tmp_path, make_plan(), answers, dict.fromkeys(list(answers)[:6], 2))
+    check(folder)
+    assert conclude(folder).sentence.startswith("fail: 12 of 14 requests failed (86 %, surely above 5 %)")
+
+
+def test_errors_that_a_target_or_the_criteria_allow_do_not_fail(tmp_path: Path) -> None:
+    allowed = (*TARGETS[:1], Target(endpoint="GET /b", metric="error_rate", limit=0.6))
+    answers, errors = {"GET /a": latencies(20), "GET /b": latencies(20)}, {"GET /b": 200}
+    folder = write_run(tmp_path / "target", make_plan(targets=allowed), answers, errors)
+    check(folder)
+    assert conclude(folder).outcome is Outcome.PASS
+    plan = make_plan(targets=TARGETS[:1], criteria=Criteria(most_errors=0.7))
+    folder = write_run(tmp_path / "criteria", plan, answers, errors)
+    check(folder)
+    assert conclude(folder).outcome is Outcome.WARN
 
 
 def test_the_most_frequent_error_is_named(tmp_path: Path) -> None:

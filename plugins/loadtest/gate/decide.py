@@ -78,7 +78,7 @@ def check(
         comparison=comparison,
         findings=muted,
         detectable=detectable,
-        recommendations=recommend(run.plan, muted, comparison, run.metrics, history, overrides_of(run.plan)),
+        recommendations=recommend(run.plan, muted, comparison, run.metrics, history, overrides_of(run.plan), _failures(folder)),
     )
     report.write(folder.regression_report)
     return report

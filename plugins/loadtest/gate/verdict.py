@@ -89,7 +89,7 @@ def conclude(folder: RunFolder, failure: str | None = None) -> Verdict:
         sentence=judgment.sentence,
         reasons=judgment.reasons,
         findings=judgment.findings,
-        recommendations=_next_steps(plan, judgment, report),
+        recommendations=_next_steps(plan, judgment, report, metrics),
         comparison=comparison,
         coverage=judgment.coverage,
         detectable=report.detectable if report else (),
@@ -101,11 +101,13 @@ def conclude(folder: RunFolder, failure: str | None = None) -> Verdict:
     return verdict
 
 
-def _next_steps(plan: Plan, judgment: Judgment, report: RegressionReport | None) -> tuple[Recommendation, ...]:
+def _next_steps(
+    plan: Plan, judgment: Judgment, report: RegressionReport | None, metrics: RunMetrics | None
+) -> tuple[Recommendation, ...]:
     """The gate's, unless the run turned out invalid after it, or never came so far."""
     if report is not None and judgment.outcome is not Outcome.INVALID:
         return report.recommendations
-    return recommend(plan, judgment.findings, Comparison(compared=False), overrides=overrides_of(plan))
+    return recommend(plan, judgment.findings, Comparison(compared=False), metrics, overrides=overrides_of(plan))
 
 
 def not_run(folder: RunFolder, reason: str, *, scenario: str = "", environment: str = "", profile: str = "") -> Verdict:

@@ -195,6 +195,9 @@ class Criteria(Record):
     tolerance: ShareOrPercent | None = Field(default=None, gt=0, le=1, description="None: the profile's")
     least_effect: ShareOrPercent = Field(default=0.05, gt=0, le=1)
     false_alarm_level: float = Field(default=0.003, gt=0, le=0.2, description="adjusted p below which a regression fails")
+    most_errors: ShareOrPercent = Field(
+        default=0.05, gt=0, lt=1, description="error rate surely above this fails, where no target on the error rate judges it"
+    )
     baseline_required: bool = False
     endpoints: dict[str, EndpointCriteria] = {}
     muted: tuple[Mute, ...] = ()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from loadtest.analysis.models import EndpointMetrics, RunMetrics, ServerTime
+from loadtest.analysis.models import EndpointMetrics, FailureGroup, RunMetrics, ServerTime
 from loadtest.gate.advice.recommendations import recommend
 from loadtest.gate.records.findings import Comparison, Finding, Recommendation
 from loadtest.gate.records.summaries import EndpointSummary, RunSummary
@@ -215,11 +215,47 @@ MISSED = Finding(
 
 def test_a_missed_target_without_a_baseline_names_the_slow_part() -> None:
     metrics = make_metrics(measured("GET /a", 40.0, db=(150, 70.0, 30.0)))
-    first, second = advice(MISSED, comparison=NOT_COMPARED, metrics=metrics)
+    (first,) = advice(MISSED, comparison=NOT_COMPARED, metrics=metrics)  # no baseline of a failing run
     assert first.title == "Bring GET /a under its target"
     assert "spend 30.0 ms of 40.0 ms in 'db' on average (50 % of them report it): look at the queries" in first.next_step
-    assert second.title == "Collect a baseline, so that regressions can be judged"
-    assert second.command.endswith("--runs 8 --promote --by NAME --reason TEXT")
+
+
+def test_only_a_healthy_conclusive_run_is_told_to_collect_a_baseline() -> None:
+    (only,) = advice(comparison=NOT_COMPARED)
+    assert only.title == "Collect a baseline, so that regressions can be judged"
+    assert only.command.endswith("--runs 8 --promote --by NAME --reason TEXT")
+    assert advice(comparison=NOT_COMPARED, plan=make_plan(evidence=Evidence.INDICATIVE)) == ()
+    errors = Finding(criterion=Criterion.ERRORS, outcome=Outcome.WARN, sentence="errors 2 %", metric="error_rate")
+    assert not any("baseline" in each.title for each in advice(errors, comparison=NOT_COMPARED))
+
+
+def test_users_that_never_pause_are_told_before_more_workers() -> None:
+    first, second = advice(doubt("generator_saturated"), metrics=make_metrics(make_endpoint("GET /a", 12_000)))
+    assert first.title == "Let the users pause between requests"
+    assert "wait_time = between(1, 2)" in first.next_step
+    assert second.title == "Give the load generator more room"
+    (only,) = advice(doubt("generator_saturated"), metrics=make_metrics(make_endpoint("GET /a", 600)))
+    assert only.title == "Give the load generator more room"
+
+
+@pytest.mark.parametrize("status", [401, 403])
+def test_requests_that_are_turned_away_need_credentials(status: int) -> None:
+    refused = FailureGroup(
+        endpoint="GET /a", cause=f"HTTP {status}", status=status, count=63, first_at=STARTED_AT, last_at=STARTED_AT
+    )
+    first, *_ = recommend(make_plan(), [], NOT_COMPARED, failures=[refused])
+    assert first.title == "Give the requests valid credentials"
+    assert "SCENARIO_" in first.next_step
+    assert first.evidence == "63 of 63 failed requests were answered 401 or 403"
+
+
+def test_a_health_check_that_is_answered_404_means_a_wrong_path() -> None:
+    answered = doubt(
+        "load_missing", "the load never ran: The backend did not become healthy within 30 s: answered 404 (Not Found)"
+    )
+    (only,) = advice(answered, plan=plan_of(FOREIGN))
+    assert only.title == "Correct health_path"
+    assert "does not answer /up with 2xx" in only.next_step
 
 
 def test_the_slow_part_of_a_few_requests_is_not_taken_for_all() -> None:
@@ -279,7 +315,7 @@ def test_open_endpoints_are_named_and_those_that_more_runs_settle() -> None:
 def test_how_many_runs_settle_what_is_open() -> None:
     open_one = slower("GET /a", p95=0.05, outcome=Outcome.INCONCLUSIVE, interval=(-0.15, 0.30))
     (only,) = advice(open_one)
-    assert only.title == "More runs would settle what is open"
+    assert only.title == "More runs would settle the open questions"
     assert only.next_step.startswith("about 3 runs of this build")
     hopeless = slower("GET /a", p95=0.25, outcome=Outcome.INCONCLUSIVE, interval=(0.0, 0.5))
     assert advice(hopeless) == ()

@@ -60,16 +60,17 @@ def test_it_fails_the_run_even_if_its_target_would_allow_it() -> None:
     assert finding.outcome is Outcome.FAIL
 
 
-def test_a_handful_of_failures_is_no_proof() -> None:
-    assert [finding.outcome for finding in judge(FINE, make_endpoint("GET /b", 7, 7))] == [Outcome.WARN]
+def test_three_of_three_are_surely_too_many_and_two_are_no_proof() -> None:
+    for n in (3, 7):
+        assert [finding.outcome for finding in judge(FINE, make_endpoint("GET /b", n, n))] == [Outcome.FAIL]
     assert judge(FINE, make_endpoint("GET /b", 2, 2)) == []
 
 
-def test_many_errors_that_nothing_judges_are_a_warning_that_says_what_to_do() -> None:
+def test_many_errors_that_nothing_allows_fail_and_the_sentence_says_what_to_do() -> None:
     (finding,) = judge(make_endpoint("GET /a", 1000, 490), failures=(failed("GET /a", "HTTP 500", 490),))
-    assert (finding.outcome, finding.endpoint, finding.metric) == (Outcome.WARN, "GET /a", "error_rate")
+    assert (finding.outcome, finding.endpoint, finding.metric) == (Outcome.FAIL, "GET /a", "error_rate")
     assert finding.sentence == (
-        "GET /a: 490 of 1,000 requests failed (49 %, surely above 1 %), mostly 'HTTP 500'; "
+        "GET /a: 490 of 1,000 requests failed (49 %, surely above 5 %), mostly 'HTTP 500'; "
         "fix it, or set an error_rate target for what is expected"
     )
     assert finding.interval[0] < 0.49 < finding.interval[1]
@@ -99,9 +100,16 @@ def test_a_baseline_that_failed_too_hides_nothing() -> None:
 def test_what_is_told_of_an_endpoint_is_not_told_again_of_all() -> None:
     findings = judge(make_endpoint("GET /a", 100), make_endpoint("GET /b", 100, 50), make_endpoint("GET /c", 100, 100))
     assert [(finding.endpoint, finding.outcome) for finding in findings] == [
-        ("GET /b", Outcome.WARN),
+        ("GET /b", Outcome.FAIL),
         ("GET /c", Outcome.FAIL),
     ]
+
+
+def test_errors_between_one_and_five_percent_are_a_warning_also_beside_a_baseline_that_knows_them() -> None:
+    (finding,) = judge(FINE, make_endpoint("GET /b", 1000, 40))
+    assert (finding.outcome, finding.reference) == (Outcome.WARN, 0.01)
+    (finding,) = judge(FINE, make_endpoint("GET /b", 1000, 300), compared=("GET /b",))
+    assert (finding.outcome, finding.reference) == (Outcome.FAIL, 0.05)
 
 
 def test_no_mute_hides_that_nothing_succeeded() -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from loadtest.analysis.models import EndpointMetrics, RunMetrics
+from loadtest.analysis.models import EndpointMetrics, FailureGroup, RunMetrics
 from loadtest.gate.records.findings import Comparison, Finding
 from loadtest.gate.records.summaries import RunSummary
 from loadtest.planning.models import Plan
@@ -20,9 +20,20 @@ class Facts:
     metrics: RunMetrics | None
     baseline: Sequence[RunSummary]
     overrides: str
+    failures: Sequence[FailureGroup] = ()
 
     def having(self, criterion: Criterion, *outcomes: Outcome) -> list[Finding]:
         return [f for f in self.counted if f.criterion is criterion and f.outcome in outcomes]
+
+    @property
+    def refused(self) -> int:
+        """Requests that were answered 401 or 403."""
+        return sum(group.count for group in self.failures if group.status in (401, 403))
+
+    @property
+    def requests_per_user_s(self) -> float:
+        """How many requests a second each user sent; 0 where there are no users (open loop) or nothing was measured."""
+        return self.metrics.total.rps / self.metrics.users if self.metrics and self.metrics.users else 0.0
 
     @property
     def run_command(self) -> str:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from loadtest.analysis.models import RunMetrics
+from loadtest.analysis.models import FailureGroup, RunMetrics
 from loadtest.gate.advice.recommendation_facts import Facts
 from loadtest.gate.advice.recommendations_open import baseline_next, settle_coverage, settle_suspicion, settle_targets
 from loadtest.gate.advice.recommendations_server import missed_targets, server_side
@@ -17,10 +17,11 @@ from loadtest.gate.records.findings import Comparison, Finding, Recommendation
 from loadtest.gate.records.summaries import RunSummary
 from loadtest.planning.models import Plan
 from loadtest.vocabulary import Criterion, Outcome
-from loadtest.wording import change, listing, percent, subject
+from loadtest.wording import change, listing, percent, plural, subject
 
 MOST = 6
 WRITES = ("POST", "PUT", "PATCH", "DELETE")
+REFUSED_SHARE = 0.5  # of the failures
 TAIL_FACTOR = 2.0  # p95 rose at least this many times as much as typical latency: some requests, not all
 
 
@@ -31,12 +32,14 @@ def recommend(
     metrics: RunMetrics | None = None,
     baseline: Sequence[RunSummary] = (),
     overrides: str = "",
+    failures: Sequence[FailureGroup] = (),
 ) -> tuple[Recommendation, ...]:
     """At most six recommendations, most urgent first, each with its evidence and next step. Works without a baseline.
 
+    `failures`: of the analysis, by cause.
     `overrides`: options that the suggested commands need to repeat this plan, see `loadtest.gate.advice.commands`.
     """
-    facts = Facts(plan, tuple(f for f in findings if f.counts), comparison, metrics, baseline, overrides)
+    facts = Facts(plan, tuple(f for f in findings if f.counts), comparison, metrics, baseline, overrides, tuple(failures))
     if any(f.outcome is Outcome.INVALID for f in facts.counted):
         return tuple(repair_measurement(facts))[:MOST]
     return tuple(recommendation for rule in _RULES for recommendation in rule(facts))[:MOST]
@@ -52,6 +55,18 @@ def _errors_first(facts: Facts) -> Iterator[Recommendation]:
             title="Look at the errors first",
             evidence=f"{errors[0].sentence}{where}",
             next_step="read the failures by cause in the report; latencies of a failing service say little",
+        )
+
+
+def _not_authorized(facts: Facts) -> Iterator[Recommendation]:
+    """A load that is turned away measures the door."""
+    failed = sum(group.count for group in facts.failures)
+    if failed and facts.refused >= REFUSED_SHARE * failed:
+        yield Recommendation(
+            title="Give the requests valid credentials",
+            evidence=f"{facts.refused:,} of {plural(failed, 'failed request')} were answered 401 or 403",
+            next_step="set the token or password in this run's environment and read it in the scenario with os.environ; "
+            "only variables whose names begin with SCENARIO_ reach the scenario",
         )
 
 
@@ -129,6 +144,7 @@ def _unanswered(facts: Facts) -> Iterator[Recommendation]:
 
 _RULES = (
     _unanswered,
+    _not_authorized,
     _errors_first,
     _where_slower,
     server_side,

@@ -67,7 +67,7 @@ def settle_coverage(facts: Facts) -> Iterator[Recommendation]:
         names = sorted({subject(finding.endpoint) for finding in open_ones})
         settled = f" for {listing(sorted(needed))}" if len(needed) < len(names) else ""
         yield Recommendation(
-            title="More runs would settle what is open",
+            title="More runs would settle the open questions",
             evidence=f"{plural(len(names), 'endpoint')} cannot be proven within {percent(facts.plan.profile.tolerance)}: "
             f"{listing(names)}",
             next_step=f"about {plural(runs, 'run')} of this build, or a baseline of more runs, would be enough{settled}",
@@ -79,12 +79,12 @@ def baseline_next(facts: Facts) -> Iterator[Recommendation]:
     plan, comparison = facts.plan, facts.comparison
     command = collect_command(plan.scenario.name, plan.environment.name, plan.profile.name) + facts.overrides
     if not comparison.compared:
-        if "stopped early" in comparison.reason:
+        if "stopped early" in comparison.reason or not _is_a_reference(facts):
             return
         yield Recommendation(
             title="Collect a baseline, so that regressions can be judged",
             evidence=comparison.reason,
-            next_step=f"{FULL_RUNS} runs of a build you trust, best on different days; until then only targets are judged",
+            next_step=f"{FULL_RUNS} runs of a known-good build, ideally on different days; until then only targets are judged",
             command=f"{command} --runs {FULL_RUNS} --promote --by NAME --reason TEXT",
         )
     elif "at most a warning" in comparison.reason:
@@ -95,6 +95,13 @@ def baseline_next(facts: Facts) -> Iterator[Recommendation]:
             next_step="add runs of other builds and other hours, then promote them as the next version",
             command=f"{command} --runs {more} --extend",
         )
+
+
+def _is_a_reference(facts: Facts) -> bool:
+    """A baseline of a service that fails, or of a handful of requests, would be a reference for nothing."""
+    indicative = facts.plan.profile.evidence is Evidence.INDICATIVE
+    failing = any(f.outcome is Outcome.FAIL or (f.outcome is Outcome.WARN and f.metric == "error_rate") for f in facts.counted)
+    return not indicative and not failing
 
 
 def _round_up(seconds: float) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
 
 from loadtest.gate.advice.recommendation_facts import Facts
@@ -39,8 +40,9 @@ def _read_task_log(plan: Plan) -> str:
     return f"no load was sent: remove the cause, then run again{where}"
 
 
+OVERLOAD_RULES = ("generator_saturated", "loop_overshoot")
 _REPAIRS: dict[tuple[str, ...], tuple[str, str | Callable[[Plan], str]]] = {
-    ("generator_saturated", "loop_overshoot"): (
+    OVERLOAD_RULES: (
         "Give the load generator more room",
         "let the profile use more workers (workers: auto), or fewer users, and keep other work off the host",
     ),
@@ -63,6 +65,13 @@ _REPAIRS: dict[tuple[str, ...], tuple[str, str | Callable[[Plan], str]]] = {
     ("generator_unobserved",): (
         "Let the load generator observe itself",
         "run it where /proc/self/schedstat exists (Linux), for at least a few seconds of steady load",
+    ),
+    ("wrong_health_path",): (
+        "Correct health_path",
+        lambda plan: (
+            f"the service is up but does not answer {plan.environment.health_path} with 2xx: set health_path of environment "
+            f"{plan.environment.name!r} to a path that does"
+        ),
     ),
     ("never_healthy",): ("Find out why the backend was not healthy", _start_backend),
     ("backend_unhealthy", "health_unobserved"): ("Find out why the backend was not healthy", _read_backend_log),
@@ -91,7 +100,25 @@ _REPAIRS: dict[tuple[str, ...], tuple[str, str | Callable[[Plan], str]]] = {
 }
 
 
+WITHOUT_PAUSE_RPS = 5.0  # requests a second that no user sends who waits between them
+CLIENT_ERROR = re.compile(r"\banswered 4\d\d\b|\blast response: 4\d\d\b")
+
+
+def _pause_first(facts: Facts) -> Iterator[Recommendation]:
+    """The usual cause of a saturated generator, and the cheapest to mend."""
+    saturated = [f.sentence for f in facts.counted if f.outcome is Outcome.INVALID and _rule(f) in OVERLOAD_RULES]
+    if saturated and facts.requests_per_user_s >= WITHOUT_PAUSE_RPS:
+        yield Recommendation(
+            title="Let the users pause between requests",
+            evidence=f"each user sent {facts.requests_per_user_s:.0f} requests a second; {saturated[0]}",
+            next_step="give the user class wait_time = between(1, 2), as a person reads before the next click; more workers only "
+            "if the load is meant to be without pauses",
+            command=facts.run_command,
+        )
+
+
 def repair_measurement(facts: Facts) -> Iterator[Recommendation]:
+    yield from _pause_first(facts)
     invalid = [f for f in facts.counted if f.outcome is Outcome.INVALID]
     for rules, (title, step) in _REPAIRS.items():
         evidence = [f.sentence for f in invalid if _rule(f) in rules]
@@ -103,4 +130,6 @@ def repair_measurement(facts: Facts) -> Iterator[Recommendation]:
 def _rule(finding: Finding) -> str:
     """The finding's rule; of a load that never ran, whether that was because the backend was never healthy."""
     rule = str(finding.evidence.get("rule", ""))
+    if rule in ("load_missing", "backend_unhealthy") and CLIENT_ERROR.search(finding.sentence):
+        return "wrong_health_path"
     return "never_healthy" if rule == "load_missing" and "healthy" in finding.sentence else rule

@@ -1,9 +1,10 @@
 """Does the service fail, whatever its targets say and with or without a baseline?
 
-An endpoint that never succeeds fails the run. Errors that are surely more than 1 % of what nothing else judges are a `warn`:
-a target on the error rate judges its endpoint, or all of them together; a baseline judges the endpoints it knows, but a
-baseline may have been failing itself, so all endpoints without a target of their own are looked at together once more.
-What a scenario calls a success (an expected 404) is none of these.
+An endpoint that never succeeds fails the run. So do errors that are surely (exact binomial bound) more than 5 % of an endpoint's
+requests or of all, unless a target allows them; criteria.yaml may say another share (`most_errors`). Errors that are surely more
+than 1 % of what nothing else judges are a `warn`: a target on the error rate judges its endpoint, or all of them together; a
+baseline judges the endpoints it knows, but a baseline may have been failing itself, so all endpoints without a target of their
+own are looked at together once more. What a scenario calls a success (an expected 404) is none of these.
 """
 
 from __future__ import annotations
@@ -34,6 +35,14 @@ def judge_failures(
         return [_never_succeeded(None, total.n, f"every one of {plural(total.n, 'request')} failed", failures)]
     limits = {target.endpoint: target.limit for target in plan.scenario.targets if target.metric == "error_rate"}
     allowed = max(MOST_ERRORS, limits.get(None, 0.0))  # an endpoint may fail as often as all of them together may
+    fatal = max(plan.scenario.criteria.most_errors, allowed)
+
+    def broken(row: EndpointMetrics, *, compared: bool) -> float | None:
+        """The limit that an endpoint's errors are surely above; what is below the fatal one is the baseline's to judge."""
+        if _surely_above(fatal, row.n, row.errors):
+            return fatal
+        return allowed if not compared and _surely_above(allowed, row.n, row.errors) else None
+
     findings, rest = [], []
     for row in metrics.endpoints:
         if row.errors == row.n >= LEAST_TO_FAIL:
@@ -41,13 +50,14 @@ def judge_failures(
             findings.append(_never_succeeded(row.endpoint, row.n, sentence, failures))
         elif row.endpoint in limits:
             continue
-        elif row.endpoint not in compared and _surely_above(allowed, row.n, row.errors):
-            findings.append(_many_errors(row.endpoint, row.n, row.errors, allowed, failures))
+        elif (limit := broken(row, compared=row.endpoint in compared)) is not None:
+            findings.append(_many_errors(row.endpoint, row.n, row.errors, limit, failures, fails=limit == fatal))
         else:
             rest.append(row)
     n, errors = sum(row.n for row in rest), sum(row.errors for row in rest)
     if None not in limits and _surely_above(MOST_ERRORS, n, errors):
-        findings.append(_many_errors(None, n, errors, MOST_ERRORS, failures, _worst(rest)))
+        fails = _surely_above(fatal, n, errors)
+        findings.append(_many_errors(None, n, errors, fatal if fails else MOST_ERRORS, failures, _worst(rest), fails=fails))
     return findings
 
 
@@ -74,7 +84,7 @@ def _never_succeeded(endpoint: str | None, n: int, sentence: str, failures: Sequ
 
 
 def _many_errors(
-    endpoint: str | None, n: int, errors: int, allowed: float, failures: Sequence[FailureGroup], where: str = ""
+    endpoint: str | None, n: int, errors: int, allowed: float, failures: Sequence[FailureGroup], where: str = "", *, fails: bool
 ) -> Finding:
     bounds = error_rate_bounds(errors, n)
     counts = f"{errors:,} of {plural(n, 'request')} failed ({percent(errors / n)}, surely above {percent(allowed)})"
@@ -82,7 +92,7 @@ def _many_errors(
     advice = "fix it, or set an error_rate target for what is expected"
     return Finding(
         criterion=Criterion.ERRORS,
-        outcome=Outcome.WARN,
+        outcome=Outcome.FAIL if fails else Outcome.WARN,
         sentence=f"{subject}{counts}{where}{_cause(endpoint, failures)}; {advice}",
         endpoint=endpoint,
         metric="error_rate",

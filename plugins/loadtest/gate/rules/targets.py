@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from loadtest.analysis.models import EndpointMetrics, RunMetrics
 from loadtest.gate.records.findings import Finding
 from loadtest.gate.records.summaries import RunSummary
-from loadtest.gate.rules.failures import LEAST_TO_FAIL
+from loadtest.gate.rules.failures import LEAST_ERRORS
 from loadtest.gate.statistics.bounds import Bounds, RunSpread, error_rate_bounds, rate_bounds, run_spread, widen
 from loadtest.planning.models import Plan, Target
 from loadtest.vocabulary import Criterion, Evidence, Outcome
@@ -146,12 +146,12 @@ def _no_success(target: Target, measured: EndpointMetrics) -> Finding:
     """A latency target of an endpoint that only ever failed: no latency, so no proof; nothing indicative about it."""
     return Finding(
         criterion=Criterion.TARGET,
-        outcome=Outcome.FAIL if measured.n >= LEAST_TO_FAIL else Outcome.WARN,
+        outcome=Outcome.FAIL if measured.n >= LEAST_ERRORS else Outcome.WARN,
         sentence=f"{subject(target.endpoint)} never succeeded ({plural(measured.n, 'request')}, all failed), so its target "
         f"({metric_label(target.metric)} {quantity(target.metric, target.limit)}) is not met",
         endpoint=target.endpoint,
         metric=target.metric,
         reference=target.limit,
         n=0,
-        evidence={"certainty": "surely_beyond" if measured.n >= LEAST_TO_FAIL else "beyond", "errors": measured.errors},
+        evidence={"certainty": "surely_beyond" if measured.n >= LEAST_ERRORS else "beyond", "errors": measured.errors},
     )
