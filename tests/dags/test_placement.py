@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -24,3 +25,13 @@ def test_what_shares_a_host_has_a_queue_of_its_own(airflow_home: Path, monkeypat
         queues = {task.task_id.split(".")[-1]: task.queue for task in dags[dag_id].tasks}
         assert {task for task, queue in queues.items() if queue == "loadgen"} == together
         assert set(queues.values()) == {"loadgen", "default"}
+
+
+def test_schedules_run_from_the_start(airflow_home: Path) -> None:
+    from airflow.dag_processing.dagbag import DagBag
+
+    for dag in DagBag(str(ROOT / "dags")).dags.values():
+        assert dag.is_paused_upon_creation is False
+        if dag.dag_id != "load_test_baseline":
+            assert dag.timetable._run_immediately == timedelta(0), "an unpaused DAG must not fire at once"
+            assert dag.start_date is None

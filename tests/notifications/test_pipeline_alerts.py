@@ -9,6 +9,7 @@ from types import SimpleNamespace
 import pytest
 
 from loadtest.history.watch import ScheduledRun
+from loadtest.notifications.daily_check import check_schedules
 from loadtest.notifications.pipeline_alerts import PipelineAlerts, check_weekly_run, task_failed
 from loadtest.notifications.policy.retrying import DeliveryError
 from loadtest.notifications.slack.delivery import SlackBot
@@ -100,3 +101,20 @@ def test_the_callback_speaks_of_tasks_that_failed_and_not_of_verdicts() -> None:
     assert problem.sentence == "connection refused" and "check_health failed" in problem.title
     context["ti"].task_id = "run_state"
     assert problem_of(context) is None
+
+
+def test_a_schedule_that_stands_still_is_told_once_and_its_end_too(alerts: PipelineAlerts, slack: SlackStub) -> None:
+    paused = {"load_test": True, "load_test_trends": False}
+
+    def get_dag(dag_id: str) -> object:
+        return SimpleNamespace(is_paused=paused[dag_id])  # of retention it knows nothing
+
+    first, second = check_schedules(alerts, get_dag), check_schedules(alerts, get_dag)
+    assert first == second == [
+        "The DAG load_test is paused, so its schedule stands still; unpause it in Airflow.",
+        "Airflow does not know the DAG load_test_retention (KeyError); see its import errors.",
+    ]
+    assert len(slack.messages) == 2
+    paused |= {"load_test": False, "load_test_retention": False}
+    assert check_schedules(alerts, get_dag) == []
+    assert len(slack.messages) == 4

@@ -62,6 +62,7 @@ with DAG(
     description="Load test of a backend: plan, load, verdict, report",
     schedule=CronTriggerTimetable("0 2 * * MON", timezone="UTC", run_immediately=timedelta(0)),
     catchup=False,
+    is_paused_upon_creation=False,  # nothing fires before its next time
     max_active_runs=1,
     params=run_params(),
     tags=["load test"],

@@ -32,6 +32,7 @@ with DAG(
     description="Collect and accept a baseline",
     schedule=None,
     catchup=False,
+    is_paused_upon_creation=False,
     max_active_runs=1,
     params={
         "runs": Param(8, type="integer", minimum=3, maximum=50, title="Runs", section="Baseline"),

@@ -14,6 +14,7 @@ with DAG(
     description="Removes bulky artifacts past their environment's days (90 by default)",
     schedule=CronTriggerTimetable("0 4 * * *", timezone="UTC", run_immediately=timedelta(0)),
     catchup=False,
+    is_paused_upon_creation=False,  # nothing fires before its next time
     max_active_runs=1,
     tags=["load test"],
     doc_md="First a dry run into the log, then the deletions. See `docs/operations.md`; by hand: `loadtest retention`.",

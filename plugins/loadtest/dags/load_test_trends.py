@@ -14,6 +14,7 @@ with DAG(
     description="Slopes, change points and the health of the pipeline itself",
     schedule=CronTriggerTimetable("0 6 1 * *", timezone="UTC", run_immediately=timedelta(0)),
     catchup=False,
+    is_paused_upon_creation=False,  # nothing fires before its next time
     max_active_runs=1,
     params={
         "weeks": Param(26, type="integer", minimum=1, maximum=520, title="Weeks", description_md="How far to look back.")

@@ -14,6 +14,7 @@ with DAG(
     description="Did the weekly load test start and end?",
     schedule=CronTriggerTimetable("0 8 * * *", timezone="UTC", run_immediately=timedelta(0)),
     catchup=False,
+    is_paused_upon_creation=False,  # nothing fires before its next time
     max_active_runs=1,
     tags=["load test"],
     doc_md="Tells Slack what is missing and pings `LOADTEST_HEARTBEAT_URL`, so that an outside watchdog notices when "

@@ -6,16 +6,18 @@ in it can tell: for that, `LOADTEST_HEARTBEAT_URL` names an outside watchdog tha
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 
 from loadtest.history.watch import ScheduledRun, last_due, send_heartbeat
 from loadtest.notifications.airflow_connections import connected
-from loadtest.notifications.pipeline_alerts import PipelineAlerts, check_weekly_run
+from loadtest.notifications.pipeline_alerts import PipelineAlerts, Problem, check_weekly_run
 from loadtest.notifications.policy.retrying import DeliveryError
 from loadtest.settings import settings
 
 DAG_ID = "load_test"
+SCHEDULED = (DAG_ID, "load_test_trends", "load_test_retention")
 ENDED = ("success", "failed")
 STATES = (*ENDED, "running", "queued")
 
@@ -37,7 +39,30 @@ def check_pipeline(task_instance: Any, *, now: datetime | None = None) -> str:
         run_id = f"scheduled for {due:%Y-%m-%d %H:%M} UTC"
         runs.append(ScheduledRun(run_id=run_id, started_at=due, state=state, finished_at=now if state in ENDED else None))
     channels, _ = connected()
-    sentence = check_weekly_run(PipelineAlerts(settings().runs_root, channels.slack), runs, dag_id=DAG_ID, now=now)
+    alerts = PipelineAlerts(settings().runs_root, channels.slack)
+    standing = check_schedules(alerts, task_instance.get_dag)
+    sentence = " ".join((*standing, check_weekly_run(alerts, runs, dag_id=DAG_ID, now=now)))
     if problem := send_heartbeat():
         raise DeliveryError(problem, again=True)
     return sentence
+
+
+def check_schedules(alerts: PipelineAlerts, get_dag: Callable[[str], Any]) -> list[str]:
+    """Tell of DAGs with a schedule that stand still because they are paused, or that Airflow does not know; a sentence each.
+
+    `get_dag`: what Airflow knows of a DAG, with `is_paused`; raises where it knows none.
+    """
+    problems = []
+    for dag_id in SCHEDULED:
+        try:
+            paused = bool(get_dag(dag_id).is_paused)
+            problem = f"The DAG {dag_id} is paused, so its schedule stands still; unpause it in Airflow." if paused else ""
+        except Exception as error:  # whatever Airflow raises: it has no DAG to show
+            problem = f"Airflow does not know the DAG {dag_id} ({type(error).__name__}); see its import errors."
+        key = f"schedule/{dag_id}"
+        if problem:
+            problems.append(problem)
+            alerts.report(Problem(key, "A schedule stands still", problem))
+        else:
+            alerts.resolve(key, f"The DAG {dag_id} is scheduled again.")
+    return problems
