@@ -14,15 +14,17 @@ from upath import UPath
 
 import loadtest.storage  # noqa: F401 (makes object storage behave as folders do)
 from loadtest.errors import ConfigurationError
+from loadtest.masking import mask_known_bytes
 
 AnyPath = Path | UPath
 
 
 def write_bytes(path: AnyPath, data: bytes) -> None:
-    """Write `data` so that a reader sees the old file or the whole new one, never a part.
+    """Write `data` so that a reader sees the old file or the whole new one, never a part, and no secret that is known.
 
     Local paths go through a temporary file, fsync and rename; object storage puts are atomic by themselves.
     """
+    data = mask_known_bytes(data)
     if not is_local(path):
         path.write_bytes(data)
         return
@@ -46,6 +48,16 @@ def write_bytes(path: AnyPath, data: bytes) -> None:
 
 def write_text(path: AnyPath, text: str) -> None:
     write_bytes(path, text.encode("utf-8", errors="replace"))
+
+
+def private_folder(path: Path) -> Path:
+    """A folder of ours (`.loadtest`, `.airflow`), made if need be, for nobody but its owner: it holds passwords, or what users
+    type. One that somebody else named and made keeps its rights."""
+    if not path.exists():
+        path.mkdir(parents=True, mode=0o700, exist_ok=True)
+    elif path.name.startswith(".") and path.stat().st_uid == os.getuid():
+        path.chmod(0o700)
+    return path
 
 
 def is_local(path: AnyPath) -> bool:

@@ -1,17 +1,22 @@
-"""Secrets out of text that is about to be kept: logs of backends and of Locust, error messages.
+"""Secrets out of everything that is about to be kept.
 
-Masks by form, not by knowledge: headers that carry credentials, `password=` and its kin in any common notation, credentials
-in URLs, tokens that can be told by their shape. Every pattern is linear in the length of the text; possessive
-quantifiers (`*+`) keep a mask that is there from being masked again.
+By knowledge: the values of this process's variables that are secrets, in any spelling that they take in a file. Nothing is
+written below the runs root without that (`loadtest.files.write_bytes`), and Locust's processes mask before they record.
+By form, where a text comes from outside (logs, errors): headers that carry credentials, `password=` and its kin in any common
+notation, credentials in URLs, tokens that can be told by their shape. Every pattern is linear in the length of the text;
+possessive quantifiers (`*+`) keep a mask that is there from being masked again.
 """
 
 from __future__ import annotations
 
+import base64
+import html
+import json
 import os
 import re
-from pathlib import Path
-
-from loadtest.files import AnyPath, write_bytes
+from collections.abc import Iterable, Iterator
+from functools import lru_cache
+from urllib.parse import quote, quote_plus, unquote, urlsplit
 
 MASK = "***"
 
@@ -47,44 +52,91 @@ _PATTERNS: tuple[tuple[re.Pattern[str], str], ...] = (
 )
 
 
+# Variables whose values are secrets, by their names; those of a scenario are, whatever their names.
+_SECRET_VARIABLE = re.compile(r"(?i)pass|pwd|secret|token|credential|private|dsn|_key(?:$|_)|^AIRFLOW_CONN_|webhook")
+_OF_SCENARIO = "SCENARIO_"
+_LEAST, _LEAST_OF_SCENARIO = 6, 8  # characters: what is shorter stands in any text
+# A plain word or a number may be a password; masked wherever it stands it would take endpoints and figures along.
+_EVERYDAY = re.compile(r"[A-Za-z]{0,11}|[0-9.]{0,11}|/[\w./-]*|https?://[^@\s]*")
+
+
 def mask_secrets(text: str) -> str:
-    """`text` with everything that looks like a secret replaced by `***`; masking twice changes nothing more."""
+    """`text` without known secrets and everything that looks like one; masking twice changes nothing more."""
+    text = mask_known(text)
     for pattern, replacement in _PATTERNS:
         text = pattern.sub(replacement, text)
     return text
 
 
-def write_masked_log(source: Path, target: AnyPath, *, limit_bytes: int = 1_000_000) -> None:
-    """Copy the log file `source` to `target`, masked, whole lines only, at most about `limit_bytes`: its beginning and its end.
-
-    A line that is cut is left out, for a secret cut in two could not be recognized.
-    """
-    size = source.stat().st_size
-    with source.open("rb") as stream:
-        if size <= limit_bytes:
-            text = _decode(stream.read(limit_bytes))
-        else:
-            half = limit_bytes // 2
-            head = stream.read(half).rpartition(b"\n")[0]
-            stream.seek(-half, os.SEEK_END)
-            tail = stream.read(half).partition(b"\n")[2]
-            left_out = size - len(head) - len(tail)
-            text = f"{_decode(head)}\n[... {left_out} bytes left out ...]\n{_decode(tail)}"
-    write_bytes(target, mask_secrets(text).encode("utf-8", errors="replace"))
+def mask_known(text: str) -> str:
+    """`text` without the values of this process's secret variables."""
+    pattern = _pattern_of(tuple(os.environ.items()))
+    return pattern.sub(MASK, text) if pattern else text
 
 
-def last_line(log: Path, *, limit: int = 300) -> str:
-    """The last line of a log that is not blank, masked and shortened; empty where there is none."""
+def mask_known_bytes(data: bytes) -> bytes:
+    """The same for a file; what is no text is left as it is."""
+    pattern = _pattern_of(tuple(os.environ.items()))
+    if pattern is None:
+        return data
     try:
-        with log.open("rb") as stream:
-            stream.seek(max(log.stat().st_size - 65_536, 0))
-            lines = _decode(stream.read()).splitlines()
-    except OSError:
+        return pattern.sub(MASK, data.decode()).encode()
+    except UnicodeDecodeError:
+        return data
+
+
+def known_secrets() -> tuple[str, ...]:
+    """The values themselves, the longest first. Never write them anywhere."""
+    return tuple(sorted(set(_values(os.environ.items())), key=lambda value: (-len(value), value)))
+
+
+def is_secret_variable(name: str) -> bool:
+    return _SECRET_VARIABLE.search(name) is not None
+
+
+@lru_cache(maxsize=4)
+def _pattern_of(variables: tuple[tuple[str, str], ...]) -> re.Pattern[str] | None:
+    spellings = {spelling for value in set(_values(variables)) for spelling in _spellings(value)}
+    longest_first = sorted(spellings, key=lambda spelling: (-len(spelling), spelling))
+    return re.compile("|".join(map(re.escape, longest_first))) if longest_first else None
+
+
+def _values(variables: Iterable[tuple[str, str]]) -> Iterator[str]:
+    for name, value in variables:
+        of_scenario = name.startswith(_OF_SCENARIO)
+        parts = {value, *value.splitlines()} if of_scenario or is_secret_variable(name) else set()
+        if "://" in value and "@" in value:
+            parts.add(_password_of(value))
+        if value.startswith("{"):
+            parts.update(_secrets_of_json(value))
+        least = _LEAST if is_secret_variable(name) else _LEAST_OF_SCENARIO
+        yield from (part for part in parts if len(part) >= least and not _EVERYDAY.fullmatch(part) and "-----" not in part)
+
+
+def _password_of(url: str) -> str:
+    try:
+        return unquote(urlsplit(url).password or "")
+    except ValueError:
         return ""
-    line = next((line.strip() for line in reversed(lines) if line.strip()), "")
-    masked = mask_secrets(line)
-    return masked if len(masked) <= limit else masked[: limit - 1] + "…"
 
 
-def _decode(data: bytes) -> str:
-    return data.decode("utf-8", errors="replace")
+def _secrets_of_json(text: str) -> Iterator[str]:
+    """Values under secret names, as a connection in JSON has them."""
+    try:
+        waiting = [json.loads(text)]
+    except ValueError:
+        return
+    while waiting:
+        value = waiting.pop()
+        for key, inner in value.items() if isinstance(value, dict) else ():
+            if isinstance(inner, dict):
+                waiting.append(inner)
+            elif isinstance(inner, str) and is_secret_variable(key):
+                yield inner
+
+
+def _spellings(value: str) -> Iterator[str]:
+    """As it is, in a URL, in JSON, in HTML, and alone in base64."""
+    yield from (value, quote(value, safe=""), quote(value), quote_plus(value))
+    yield from (json.dumps(value)[1:-1], json.dumps(value, ensure_ascii=False)[1:-1], html.escape(value))
+    yield base64.b64encode(value.encode()).decode().rstrip("=")

@@ -10,7 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from loadtest.masking import last_line, mask_secrets, write_masked_log
+from loadtest.backend.logs import last_line, write_masked_log
+from loadtest.masking import mask_secrets
 
 SECRET = "s3cr3t-Value.42"
 JWT = jwt.encode({"sub": "ada"}, "k" * 32, algorithm="HS256")

@@ -18,7 +18,7 @@ import httpx
 
 from loadtest.airflow_api.client import AirflowClient
 from loadtest.errors import InfrastructureError
-from loadtest.files import FileModel, write_text
+from loadtest.files import FileModel, private_folder, write_text
 from loadtest.locks import locked_file
 from loadtest.processes import ProcessIdentity, free_port, stop_group
 from loadtest.settings import Settings
@@ -70,6 +70,7 @@ class LocalAirflow:
         Raises InfrastructureError with the last words of the component that failed; nothing is left running then.
         """
         refusal = "Another command is starting Airflow here; wait for it or use `make up`."
+        private_folder(self.home)
         with locked_file(self.home / "start.lock", wait_s=0, refusal=refusal):
             if running := self.running():
                 return running
@@ -152,7 +153,7 @@ class LocalAirflow:
         wanted = version("apache-airflow")
         if stamp.exists() and stamp.read_text() == wanted and (self.home / "airflow.db").exists():
             return
-        self.home.mkdir(parents=True, exist_ok=True)
+        private_folder(self.home)
         say("preparing Airflow's database")
         done = subprocess.run(
             [sys.executable, "-m", "airflow", "db", "migrate"],

@@ -12,11 +12,12 @@ from typing import Self
 import httpx
 from tenacity import RetryCallState, Retrying, retry_if_result, stop_after_delay, wait_exponential
 
+from loadtest.backend.logs import last_line
 from loadtest.backend.models import BackendState, HealthReport
 from loadtest.backend.stop import require_this_host
 from loadtest.errors import ConfigurationError, InfrastructureError
 from loadtest.load.models import HealthFacts
-from loadtest.masking import last_line, mask_secrets
+from loadtest.masking import mask_secrets
 from loadtest.planning.models import Plan
 from loadtest.processes import ProcessIdentity
 from loadtest.run_folder import RunFolder

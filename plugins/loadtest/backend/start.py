@@ -18,11 +18,11 @@ from urllib.parse import urlsplit
 import psutil
 
 from loadtest.backend.databases import DATABASE_MARK, create_database, database_url
+from loadtest.backend.logs import last_line
 from loadtest.backend.models import BackendState, DatabaseRef
 from loadtest.backend.state import one_at_a_time, write_state
 from loadtest.backend.stop import RUN_MARK, clean_up, require_this_host, run_mark
 from loadtest.errors import ConfigurationError, InfrastructureError
-from loadtest.masking import last_line
 from loadtest.planning.fleet import advertised_host
 from loadtest.planning.models import BackendCommand, Plan
 from loadtest.processes import ProcessIdentity

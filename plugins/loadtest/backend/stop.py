@@ -13,11 +13,11 @@ from pathlib import Path
 import psutil
 
 from loadtest.backend.databases import drop_database
+from loadtest.backend.logs import write_masked_log
 from loadtest.backend.models import BackendState
 from loadtest.backend.state import one_at_a_time, read_state, write_state
 from loadtest.errors import InfrastructureError, LoadTestError
 from loadtest.files import AnyPath
-from loadtest.masking import write_masked_log
 from loadtest.processes import ProcessIdentity, stop_group
 from loadtest.run_folder import RunFolder
 

@@ -14,6 +14,7 @@ from upath import UPath
 from loadtest.backend.health import BackendDiedError
 from loadtest.errors import InfrastructureError, LoadTestError
 from loadtest.files import write_text
+from loadtest.masking import known_secrets, mask_secrets
 from loadtest.run_folder import RunFolder
 
 if TYPE_CHECKING:
@@ -50,6 +51,7 @@ class StageOperator(BaseOperator):
     def execute(self, context: Context) -> Any:
         if self.run_folder in ("", "None"):
             raise AirflowFailException("There is no run folder: the request could not even be read; see the first task.")
+        hide_secrets_from_logs()
         folder = RunFolder(UPath(self.run_folder))
         failures = StageFailures(folder)
         try:
@@ -65,16 +67,25 @@ class StageOperator(BaseOperator):
         except Exception as error:
             failures.keep(self.task_id, f"{type(error).__name__}: {error}")
             self.log.exception("This is a defect of loadtest; please report it with this log.")
-            raise AirflowFailException(f"{type(error).__name__}: {error}") from error
+            raise AirflowFailException(mask_secrets(f"{type(error).__name__}: {error}")) from None
         failures.forget(self.task_id)
         return result
+
+
+def hide_secrets_from_logs() -> None:
+    """Airflow masks in its own logs what it is told: tracebacks show lines and values of whoever failed."""
+    from airflow.sdk.log import mask_secret
+
+    for value in known_secrets():
+        mask_secret(value)
 
 
 def translated(error: LoadTestError) -> AirflowException:
     """Infrastructure errors may be retried, but not a backend that died: asking it again would only take longer.
     Everything else is a person's business and fails at once."""
     may_pass = isinstance(error, InfrastructureError) and not isinstance(error, BackendDiedError)
-    return AirflowException(str(error)) if may_pass else AirflowFailException(str(error))
+    sentence = mask_secrets(str(error))
+    return AirflowException(sentence) if may_pass else AirflowFailException(sentence)
 
 
 class StageFailures:
@@ -85,7 +96,7 @@ class StageFailures:
 
     def keep(self, stage: str, sentence: str) -> None:
         with contextlib.suppress(OSError):  # the storage itself may be what failed
-            write_text(self._file(stage), json.dumps({"stage": stage, "sentence": sentence[:2000]}) + "\n")
+            write_text(self._file(stage), json.dumps({"stage": stage, "sentence": mask_secrets(sentence)[:2000]}) + "\n")
 
     def forget(self, stage: str) -> None:
         if self._file(stage).exists():

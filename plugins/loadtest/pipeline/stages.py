@@ -15,7 +15,7 @@ from loadtest.backend.models import BackendState
 from loadtest.backend.start import start_backend
 from loadtest.backend.stop import stop_backend
 from loadtest.errors import ConfigurationError, InfrastructureError, LoadTestError, NotRunError
-from loadtest.files import write_text
+from loadtest.files import private_folder, write_text
 from loadtest.gate.records.verdicts import RegressionReport, Verdict
 from loadtest.load.models import LoadResult, Progress
 from loadtest.pipeline.publishing import publish
@@ -54,6 +54,7 @@ def open_run(
     request: Request, settings: Settings, *, url_of_connection: ConnectionLookup = lambda _: None
 ) -> tuple[Plan, RunFolder]:
     """Resolve a request and write its plan; a refused one is kept under `_refused/` and raises ConfigurationError."""
+    private_folder(settings.scratch)
     plan = resolve(request, settings, url_of_connection=url_of_connection)
     folder = RunFolder.of(settings.runs_root, plan.scenario.name, plan.environment.name, plan.profile.name, plan.run_id)
     if folder.verdict.exists():

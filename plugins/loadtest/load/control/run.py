@@ -36,6 +36,7 @@ from loadtest.load.job import (
 )
 from loadtest.load.locust_command import master_port
 from loadtest.load.models import LoadResult, Progress
+from loadtest.masking import is_secret_variable
 from loadtest.planning.fleet import master_bind
 from loadtest.planning.models import Plan
 from loadtest.processes import ProcessIdentity, stop_group
@@ -45,6 +46,7 @@ from loadtest.settings import settings
 log = logging.getLogger(__name__)
 
 POLL_S = 0.25
+FOR_SUPERVISOR = ("LOADTEST_", "SCENARIO_", "AWS_", "GOOGLE_", "AZURE_", "FSSPEC_")  # secrets that it needs
 STOP_GRACE_S = STOP_AFTER_S + 30.0  # a stopped load converts what it has
 
 
@@ -120,6 +122,7 @@ def _spawn_supervisor(scratch: Scratch) -> subprocess.Popen[bytes]:
         with scratch.supervisor_log.open("ab") as log:
             return subprocess.Popen(
                 [sys.executable, "-m", "loadtest.load.supervision.supervisor", str(scratch.path)],
+                env=_environment(),
                 stdin=subprocess.PIPE,
                 stdout=subprocess.DEVNULL,
                 stderr=log,
@@ -127,6 +130,16 @@ def _spawn_supervisor(scratch: Scratch) -> subprocess.Popen[bytes]:
             )
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+def _environment() -> dict[str, str]:
+    """What the supervisor needs, the way to the storage included. Not the keys of Airflow: a scenario's Locust file is code
+    that the supervisor starts, and may read the environment of the processes above it."""
+    return {
+        name: value
+        for name, value in os.environ.items()
+        if not name.startswith("AIRFLOW") and (not is_secret_variable(name) or name.startswith(FOR_SUPERVISOR))
+    }
 
 
 def _confirm_start(process: subprocess.Popen[bytes]) -> None:

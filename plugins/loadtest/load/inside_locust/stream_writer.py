@@ -8,6 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from loadtest.load import streams
+from loadtest.masking import mask_known, mask_secrets
 
 
 class NameTable:
@@ -24,7 +25,8 @@ class NameTable:
             number = self._ids.get(name)
         if number is None:
             number = self._ids[name] = len(self._ids)
-            self._lines.append(json.dumps({"kind": self._kind, "id": number, "name": name}))
+            mask = mask_secrets if self._kind == "error" else mask_known
+            self._lines.append(json.dumps({"kind": self._kind, "id": number, "name": mask(name)}))
         return number
 
 

@@ -9,6 +9,7 @@ from types import TracebackType
 
 import loadtest
 from loadtest.load.inside_locust.recorder import describe_error
+from loadtest.masking import mask_secrets
 
 NOT_THE_SCENARIO_S = (
     *(sysconfig.get_path(name) for name in ("stdlib", "purelib", "platlib")),
@@ -29,4 +30,4 @@ class TaskErrors:
         frames = traceback.extract_tb(tb)
         place = next((frame for frame in reversed(frames) if not frame.filename.startswith(NOT_THE_SCENARIO_S)), None)
         where = f", {Path(place.filename).name} line {place.lineno}" if place else ""
-        return {"error": describe_error(exception, 0) + where, "in_on_start": any(frame.name == "on_start" for frame in frames)}
+        return {"error": mask_secrets(describe_error(exception, 0)) + where, "in_on_start": any(frame.name == "on_start" for frame in frames)}

@@ -89,6 +89,9 @@ def place(source: Path, target: UPath) -> None:
     if isinstance(target, StoredPath):
         target.upload(source)
         return
+    if not is_local(target):  # a storage of another kind
+        target.write_bytes(source.read_bytes())
+        return
     local = Path(str(target))
     local.parent.mkdir(parents=True, exist_ok=True)
     temporary = local.with_name(f".{local.name}.{os.getpid()}")
