@@ -1,4 +1,4 @@
-"""Collecting K usable runs: invalid ones are repeated, failed ones keep their objection."""
+"""Collecting K usable runs: invalid and failed ones are repeated."""
 
 from __future__ import annotations
 
@@ -28,9 +28,15 @@ def test_until_enough_runs_are_usable(tmp_path: Path) -> None:
     assert waits == [1800, 1800, 1800]
 
 
-def test_a_failed_run_counts_but_somebody_must_overrule_it(tmp_path: Path) -> None:
+def test_a_failed_run_is_replaced_and_left_out(tmp_path: Path) -> None:
+    candidate = collect(lambda number: judged_run(tmp_path, number, **({"p50_ms": 400} if number == 1 else {})), runs=2)
+    assert [run.run_id for run in candidate.runs] == ["run-2", "run-3"]
+    assert candidate.objections == {} and candidate.left_out["run-1"].startswith("replaced: fail")
+
+
+def test_where_all_runs_fail_they_stay_and_somebody_must_overrule_it(tmp_path: Path) -> None:
     candidate = collect(lambda number: judged_run(tmp_path, number, p50_ms=400), runs=2)
-    assert set(candidate.objections) == {"run-1", "run-2"}
+    assert set(candidate.objections) == {"run-1", "run-2", "run-3", "run-4"}
 
 
 def test_too_many_invalid_runs_end_it_and_keep_the_good_ones(tmp_path: Path) -> None:

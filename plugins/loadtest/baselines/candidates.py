@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from pathlib import Path
 
 from loadtest.baselines.layout import render, rounded
 from loadtest.baselines.models import Candidate
-from loadtest.baselines.store import named_path
+from loadtest.baselines.store import named_path, one_writer
 from loadtest.errors import ConfigurationError
-from loadtest.files import write_text
+from loadtest.files import AnyPath, write_text
 from loadtest.gate.records.verdicts import RegressionReport, Verdict
-from loadtest.locks import locked_folder
 from loadtest.planning.models import Plan
 from loadtest.run_folder import RunFolder
 from loadtest.settings import settings
@@ -20,8 +18,9 @@ from loadtest.vocabulary import Criterion, Outcome
 REGRESSIONS = (Criterion.REGRESSION, Criterion.GLOBAL, Criterion.DRIFT, Criterion.ERRORS)
 
 
-def candidate_path(scenario: str, environment: str, profile: str) -> Path:
-    return named_path(settings().scratch / "candidates", scenario, environment, profile)
+def candidate_path(scenario: str, environment: str, profile: str) -> AnyPath:
+    """On the runs root: who accepts a candidate may be on another host than who collected it."""
+    return named_path(settings().runs_root / "_candidates", scenario, environment, profile)
 
 
 def read_candidate(scenario: str, environment: str, profile: str) -> Candidate:
@@ -35,7 +34,7 @@ def read_candidate(scenario: str, environment: str, profile: str) -> Candidate:
 def discard_candidate(scenario: str, environment: str, profile: str) -> None:
     """Forget what was collected; the run folders stay."""
     path = candidate_path(scenario, environment, profile)
-    with locked_folder(path.parent):
+    with one_writer(path):
         path.unlink(missing_ok=True)
 
 
@@ -43,7 +42,7 @@ def settle_candidate(accepted: Candidate) -> None:
     """Take accepted runs out; a run that somebody added meanwhile stays for the next version."""
     where = (accepted.scenario, accepted.environment, accepted.profile)
     path, taken = candidate_path(*where), {run.run_id for run in accepted.runs}
-    with locked_folder(path.parent):
+    with one_writer(path):
         now = read_candidate(*where)
         rest = tuple(run for run in now.runs if run.run_id not in taken)
         if not rest:
@@ -95,6 +94,12 @@ def leave_out(scenario: str, environment: str, profile: str, run_id: str, why: s
     return _update(scenario, environment, profile, change)
 
 
+def without_objections(candidate: Candidate) -> Candidate:
+    """The candidate's runs that nothing speaks against."""
+    good = tuple(run for run in candidate.runs if run.run_id not in candidate.objections)
+    return candidate.model_copy(update={"runs": good, "objections": {}, "left_out": candidate.left_out | candidate.objections})
+
+
 def objection_to(plan: Plan, verdict: Verdict) -> str:
     """Why a run may not become a reference unless a person overrules it; empty if nothing speaks against it.
 
@@ -123,7 +128,7 @@ def _must_fit(plan: Plan, candidate: Candidate) -> None:
 
 def _update(scenario: str, environment: str, profile: str, change: Callable[[Candidate], Candidate]) -> Candidate:
     path = candidate_path(scenario, environment, profile)
-    with locked_folder(path.parent):
+    with one_writer(path):
         changed = change(read_candidate(scenario, environment, profile))
         write_text(path, render(changed))
     return changed

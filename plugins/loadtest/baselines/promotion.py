@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
-from loadtest.baselines.candidates import objection_to, settle_candidate
+from loadtest.baselines.candidates import objection_to, read_candidate, settle_candidate, without_objections
 from loadtest.baselines.layout import rounded
 from loadtest.baselines.models import FULL_RUNS, LEAST_RUNS, MOST_REFRESH, Baseline, BaselineFile, Candidate, Provenance
 from loadtest.baselines.store import update_baselines
@@ -50,6 +50,28 @@ def promote(candidate: Candidate, *, by: str, reason: str, force: bool = False, 
     accepted = update_baselines(candidate.scenario, candidate.environment, candidate.profile, change).versions[-1]
     settle_candidate(candidate)
     return accepted
+
+
+def promote_answered(
+    scenario: str, environment: str, profile: str, *, by: str, reason: str, overrule: bool
+) -> tuple[Baseline | None, list[str]]:
+    """Accept the candidate as a person answered in a form, and notes on what was done differently from what they may expect.
+
+    Objections are overruled only with a reason; else the runs without one are accepted. None when there is none of them: what
+    a person said yes to must not end in an error.
+    """
+    candidate, notes = read_candidate(scenario, environment, profile), []
+    signed = len(reason.strip()) >= LEAST_REASON
+    if not signed:
+        reason = f"accepted in a form by {by}, who gave no reason"
+    if candidate.objections and not (overrule and signed):
+        if overrule:
+            notes.append("Objections can be overruled only with a reason, and none was given: the other runs were accepted.")
+        notes += [f"Run {run_id} was left out: {why}" for run_id, why in candidate.objections.items()]
+        candidate = without_objections(candidate)
+    if not candidate.runs:
+        return None, [*notes, "No run is left to accept, so the baseline is as it was."]
+    return promote(candidate, by=by, reason=reason, force=overrule), notes
 
 
 def rollback(scenario: str, environment: str, profile: str, version: int, *, by: str, reason: str) -> Baseline:

@@ -1,28 +1,56 @@
-"""Where baselines are: read, matched with a plan, and replaced one writer at a time."""
+"""Where baselines are: read, matched with a plan, and replaced one writer at a time.
+
+Two places: `include/baselines/` in git, which is reviewed, and a store that a deployment can write (LOADTEST_BASELINES; else
+`_baselines/` of the runs root where include/ is read-only). Of the two files the one with more versions counts.
+"""
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from pathlib import Path
+
+from upath import UPath
 
 from loadtest.baselines.layout import render
 from loadtest.baselines.models import LEAST_RUNS, Baseline, BaselineFile
 from loadtest.errors import ConfigurationError, InfrastructureError
-from loadtest.files import write_text
+from loadtest.files import AnyPath, is_local, write_text
 from loadtest.gate.records.summaries import RunSummary
 from loadtest.locks import locked_folder
 from loadtest.planning.models import HostClass, Plan
 from loadtest.planning.quantities import slug_pattern
 from loadtest.settings import settings
 
-
-def baseline_path(scenario: str, environment: str, profile: str) -> Path:
-    """Raises ConfigurationError for names that cannot be part of a path."""
-    return named_path(settings().baselines, scenario, environment, profile)
+STORE = "_baselines"
 
 
-def named_path(root: Path, scenario: str, environment: str, profile: str) -> Path:
+def baseline_path(scenario: str, environment: str, profile: str) -> AnyPath:
+    """Where the next version is written. Raises ConfigurationError for names that cannot be part of a path."""
+    return named_path(baseline_store(), scenario, environment, profile)
+
+
+def reviewed_path(scenario: str, environment: str, profile: str) -> Path:
+    """The file in git."""
+    return Path(str(named_path(settings().baselines, scenario, environment, profile)))
+
+
+def baseline_store() -> AnyPath:
+    """The folder of accepted baselines: LOADTEST_BASELINES, else include/baselines, else a folder of the runs root."""
+    if chosen := os.environ.get("LOADTEST_BASELINES"):
+        return UPath(chosen)
+    reviewed = settings().baselines
+    return reviewed if _can_be_written(reviewed) else settings().runs_root / STORE
+
+
+def _can_be_written(folder: Path) -> bool:
+    there = next(path for path in (folder, *folder.absolute().parents) if path.exists())
+    return os.access(there, os.W_OK)
+
+
+def named_path(root: AnyPath, scenario: str, environment: str, profile: str) -> AnyPath:
     """`<root>/<scenario>/<environment>-<profile>.json`; no path is built from bad input."""
     for kind, name in (("scenario", scenario), ("environment", environment), ("profile", profile)):
         if not re.fullmatch(slug_pattern, name):
@@ -31,14 +59,17 @@ def named_path(root: Path, scenario: str, environment: str, profile: str) -> Pat
 
 
 def read_baselines(scenario: str, environment: str, profile: str) -> BaselineFile:
-    """The file, or an empty one where there is none. Raises ConfigurationError with one sentence for a file that is
-    half-written, edited into something invalid, about something else, or of a later schema version."""
-    path = baseline_path(scenario, environment, profile)
-    if not path.exists():
-        return BaselineFile(scenario=scenario, environment=environment, profile=profile)
+    """The file with most versions of those in the store and in git, or an empty one. Raises ConfigurationError with one sentence
+    for a file that is half-written, edited into something invalid, about something else, or of a later schema version."""
+    where = (scenario, environment, profile)
+    found = [_read(path, where) for path in dict.fromkeys((baseline_path(*where), reviewed_path(*where))) if path.exists()]
+    empty = BaselineFile(scenario=scenario, environment=environment, profile=profile)
+    return max(found, key=lambda file: len(file.versions), default=empty)  # the store's where both have as many
+
+
+def _read(path: AnyPath, where: tuple[str, str, str]) -> BaselineFile:
     file = BaselineFile.read(path)
-    expected = (scenario, environment, profile)
-    if (file.scenario, file.environment, file.profile) != expected:
+    if (file.scenario, file.environment, file.profile) != where:
         raise ConfigurationError(
             f"{path} says that it is about {file.scenario} on {file.environment}, {file.profile}, which does not fit its name; "
             "restore it from version control."
@@ -55,7 +86,7 @@ def update_baselines(
     """
     path = baseline_path(scenario, environment, profile)
     try:
-        with locked_folder(path.parent):
+        with one_writer(path):
             changed = change(read_baselines(scenario, environment, profile))
             # what is written must be readable: validate the whole before the old file is replaced
             text = render(BaselineFile.model_validate(changed.model_dump()))
@@ -63,6 +94,11 @@ def update_baselines(
             return changed
     except OSError as error:
         raise InfrastructureError(f"{path} could not be written: {error.strerror or error}; nothing was changed.") from error
+
+
+def one_writer(path: AnyPath) -> AbstractContextManager[None]:
+    """Keep other writers of the file at `path` out. Object storage has no locks: there, those of this host."""
+    return locked_folder(Path(str(path.parent)) if is_local(path) else settings().scratch / "locks" / "baselines")
 
 
 def matching_baseline(plan: Plan) -> tuple[Baseline | None, str]:

@@ -24,7 +24,8 @@ def propose(
     """
     from github import Auth
 
-    from loadtest.baselines.store import baseline_path, read_baselines
+    from loadtest.baselines.layout import render
+    from loadtest.baselines.store import read_baselines, reviewed_path
     from loadtest.notifications.github.baseline import propose_baseline
     from loadtest.notifications.github.delivery import connect
     from loadtest.settings import settings
@@ -35,10 +36,11 @@ def propose(
             "GitHub wants a login; set LOADTEST_GITHUB_TOKEN to a token that may write contents and pull requests."
         )
     name = f"{scenario}/{environment}/{profile}"
-    anchor = read_baselines(scenario, environment, profile).anchor
+    file = read_baselines(scenario, environment, profile)
+    anchor = file.anchor
     if anchor is None:
         raise ConfigurationError(f"There is no accepted baseline of {name} to propose; next: loadtest baseline promote.")
-    path = baseline_path(scenario, environment, profile)
+    path = reviewed_path(scenario, environment, profile)
     if not path.is_relative_to(settings().home):
         raise ConfigurationError(
             f"{path} is outside of the project {settings().home}, so its place in the repository is not known."
@@ -47,7 +49,7 @@ def propose(
         connect(Auth.Token(token), os.environ.get("LOADTEST_GITHUB_API_URL") or None),
         repository,
         path="/".join(part for part in (folder.strip("/"), path.relative_to(settings().home).as_posix()) if part),
-        content=path.read_text(encoding="utf-8"),
+        content=render(file),
         name=name,
         by=anchor.provenance.accepted_by,
         reason=anchor.provenance.reason,

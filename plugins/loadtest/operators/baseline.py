@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
-from airflow.providers.standard.operators.hitl import ApprovalOperator
+from airflow.providers.standard.operators.hitl import ApprovalOperator, HITLOperator
 from airflow.sdk import Param
 from airflow.sdk.exceptions import AirflowFailException
 from upath import UPath
@@ -59,7 +59,10 @@ class CollectBaselineOperator(StageOperator):
 
 
 class AcceptBaselineOperator(ApprovalOperator):
-    """Asks a person to accept the candidate, with a reason; rejected or unanswered, the candidate stays as it is."""
+    """Asks a person to accept the candidate: the runs that nothing speaks against, or all of them, with a reason. Rejected or
+    unanswered, the candidate stays as it is."""
+
+    OVERRULE = "Approve and overrule objections"
 
     template_fields = ("run_folder",)
 
@@ -67,6 +70,7 @@ class AcceptBaselineOperator(ApprovalOperator):
         reason = Param("", type="string", title="Reason", description="Why these runs may be the reference from now on.")
         kwargs["params"] = {"reason": reason}  # instead of the DAG's, which Airflow hands to every operator
         super().__init__(subject="Accept this baseline", defaults=self.REJECT, **kwargs)
+        self.options = [self.APPROVE, self.OVERRULE, self.REJECT]
         self.run_folder = run_folder
         self.response_timeout = self.response_timeout or timedelta(days=7)
 
@@ -80,8 +84,14 @@ class AcceptBaselineOperator(ApprovalOperator):
         lines += [f"* {run.run_id}, {run.started_at:%Y-%m-%d %H:%M}, commit {(run.commit or '-')[:12]}" for run in candidate.runs]
         lines += [f"* **objection** to {run_id}: {why}" for run_id, why in candidate.objections.items()]
         self.subject = f"Accept a baseline of {len(candidate.runs)} runs for {' / '.join(where)}"
+        lines += ["", f"*{self.APPROVE}*: the runs without objection. *{self.OVERRULE}*: all of them; give a reason."]
         self.body = "\n".join(lines)
         return super().execute(context)
+
+    def execute_complete(self, context: Context, event: dict[str, Any]) -> Any:
+        if self.OVERRULE in (event.get("chosen_options") or ()):
+            return HITLOperator.execute_complete(self, context, event)  # whatever is no plain approval would skip what follows
+        return super().execute_complete(context, event)
 
 
 class PromoteBaselineOperator(StageOperator):
@@ -95,8 +105,7 @@ class PromoteBaselineOperator(StageOperator):
         self.accepted_by_task = accepted_by_task
 
     def run_stage(self, folder: RunFolder, context: Context) -> dict[str, Any]:
-        from loadtest.baselines.candidates import read_candidate
-        from loadtest.baselines.promotion import promote
+        from loadtest.baselines.promotion import promote_answered
         from loadtest.baselines.store import baseline_path
 
         answer = context["ti"].xcom_pull(task_ids=self.accepted_by_task)
@@ -105,7 +114,12 @@ class PromoteBaselineOperator(StageOperator):
         plan = Plan.read(folder.plan)
         where = (plan.scenario.name, plan.environment.name, plan.profile.name)
         person = (answer.get("responded_by_user") or {}).get("name") or "unknown"
-        accepted = promote(read_candidate(*where), by=person, reason=(answer.get("params_input") or {}).get("reason", ""))
-        path = baseline_path(*where)
-        self.log.info("Version %s is the anchor now; commit %s", accepted.version, path)
-        return {"version": accepted.version, "path": str(path)}
+        reason = (answer.get("params_input") or {}).get("reason") or ""
+        overrule = AcceptBaselineOperator.OVERRULE in (answer.get("chosen_options") or ())
+        accepted, notes = promote_answered(*where, by=person, reason=reason, overrule=overrule)
+        for note in notes:
+            self.log.warning("%s", note)
+        if accepted is None:
+            return {"version": None, "notes": notes}
+        self.log.info("Version %s is the anchor now; bring it into git with: loadtest baseline propose", accepted.version)
+        return {"version": accepted.version, "path": str(baseline_path(*where))}

@@ -49,8 +49,8 @@ def is_link(path: AnyPath) -> bool:
 
 def size_and_age(path: AnyPath) -> tuple[int, float]:
     """Bytes in a file or below a folder, and the newest modification time there (seconds since the epoch; 0: nothing)."""
-    if isinstance(path, StoredPath):
-        return _remote_size_and_age(path)
+    if not is_local(path):
+        return _remote_size_and_age(UPath(path))
     size, newest = 0, 0.0
     for status in _statuses(Path(str(path))):
         size += status.st_blocks * 512  # what becomes free, which for sparse files is less than their length
@@ -71,8 +71,8 @@ def _statuses(path: Path) -> Iterator[os.stat_result]:
                 yield entry.stat(follow_symlinks=False)
 
 
-def _remote_size_and_age(path: StoredPath) -> tuple[int, float]:
-    files = path.files_below()
+def _remote_size_and_age(path: UPath) -> tuple[int, float]:
+    files = path.files_below() if isinstance(path, StoredPath) else path.fs.find(path.path, detail=True)
     if not files and path.exists():  # a file itself
         status = path.stat()
         return int(status.st_size), float(status.st_mtime)

@@ -30,4 +30,5 @@ class TaskErrors:
         frames = traceback.extract_tb(tb)
         place = next((frame for frame in reversed(frames) if not frame.filename.startswith(NOT_THE_SCENARIO_S)), None)
         where = f", {Path(place.filename).name} line {place.lineno}" if place else ""
-        return {"error": mask_secrets(describe_error(exception, 0)) + where, "in_on_start": any(frame.name == "on_start" for frame in frames)}
+        error = mask_secrets(describe_error(exception, 0))
+        return {"error": error + where, "in_on_start": any(frame.name == "on_start" for frame in frames)}
