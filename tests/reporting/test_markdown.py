@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from markdown_it import MarkdownIt
 
 from loadtest.reporting.markdown import MOST_ENDPOINTS, render_summary
+from loadtest.vocabulary import Outcome
 
 PARSER = MarkdownIt("commonmark", {"html": True}).enable(["table", "strikethrough"])
 
@@ -69,3 +72,15 @@ def test_very_many_endpoints_are_cut_worst_kept(view_of):
 def test_a_run_without_files_has_a_summary(view_of):
     text = render_summary(view_of(without=("plan", "load", "metrics", "analysis", "regression_report", "verdict")))
     assert "No verdict" in text
+
+
+def test_what_is_undecided_is_one_line_that_opens(view_of):
+    view = view_of(outcome="fail")
+    undecided = tuple(
+        replace(view.findings[0], sentence=f"GET /{n}: too few requests", outcome=Outcome.INCONCLUSIVE) for n in range(36)
+    )
+    text = render_summary(replace(view, undecided=undecided))
+    assert "<details><summary>36 undecided: too little evidence either way</summary>\n\n- ? **Inconclusive**" in text
+    before, after = text.split("<details><summary>36 undecided")
+    assert "too few requests" not in before
+    assert "16 more in verdict.json." in after

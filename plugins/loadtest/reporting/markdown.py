@@ -42,10 +42,17 @@ def _steps(view: ReportView) -> str:
 
 
 def _findings(view: ReportView) -> str:
-    if not view.findings:
-        return "\n".join(f"- {markdown(reason)}" for reason in view.reasons)
-    lines = ["### Findings", ""] + [_finding(item) for item in view.findings[:MOST_FINDINGS]]
-    return "\n".join(lines) + _more(len(view.findings) - MOST_FINDINGS, "verdict.json")
+    parts = []
+    if view.findings:
+        lines = ["### Findings", ""] + [_finding(item) for item in view.findings[:MOST_FINDINGS]]
+        parts.append("\n".join(lines) + _more(len(view.findings) - MOST_FINDINGS, "verdict.json"))
+    elif not view.undecided:
+        parts.append("\n".join(f"- {markdown(reason)}" for reason in view.reasons))
+    if view.undecided:
+        summary = f"<details><summary>{len(view.undecided):,} undecided: too little evidence either way</summary>"
+        listed = "\n".join(_finding(item) for item in view.undecided[:MOST_FINDINGS])
+        parts += [summary, listed + _more(len(view.undecided) - MOST_FINDINGS, "verdict.json"), "</details>"]
+    return "\n\n".join(parts)
 
 
 def _finding(item: FindingView) -> str:

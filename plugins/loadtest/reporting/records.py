@@ -119,6 +119,7 @@ class ReportView:
     coverage: str
     comparison: str
     findings: tuple[FindingView, ...]  # not passed, worst first; muted ones last
+    undecided: tuple[FindingView, ...]  # too little evidence either way; one line that opens
     passed: tuple[FindingView, ...]
     endpoints: tuple[EndpointRow, ...]
     total: EndpointRow | None

@@ -45,7 +45,8 @@ def build_view(files: RunFiles) -> ReportView:
         if verdict and verdict.coverage
         else "",
         comparison=wording.sentence(_unless_said(facts.comparison_sentence(files), plain(verdict.sentence) if verdict else "")),
-        findings=tuple(view for view in findings if view.outcome is not Outcome.PASS or view.muted),
+        findings=tuple(view for view in findings if view.muted or view.outcome not in (Outcome.PASS, Outcome.INCONCLUSIVE)),
+        undecided=tuple(view for view in findings if view.outcome is Outcome.INCONCLUSIVE and not view.muted),
         passed=tuple(view for view in findings if view.outcome is Outcome.PASS and not view.muted),
         endpoints=tuple(_endpoint_rows(files)),
         total=_total_row(files),
