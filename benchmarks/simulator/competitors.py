@@ -5,9 +5,7 @@
 - `mann_whitney`: requests of the run against those of the last baseline run, one-sided, Bonferroni over endpoints at 5 %,
   and at least +5 % on the median;
 - `bootstrap`: the run's p95 against the last baseline run's by a bootstrap of requests, one-sided, Bonferroni at 5 %,
-  and at least +5 %;
-- `oracle`: knows the true locations, the true noise of each endpoint and the host factor of the run, and lacks nothing
-  but luck. It has no usual limit; its limit is set so that it flags 1 % of unchanged runs.
+  and at least +5 %.
 """
 
 from __future__ import annotations
@@ -58,34 +56,6 @@ def bootstrap(trial: Trial, pool: Pool, generator: np.random.Generator) -> np.nd
         ratio = _resampled_p95(now, generator) - _resampled_p95(before, generator)
         flags[index] = np.mean(ratio <= 0) < 0.05 / len(ENDPOINTS) and np.median(ratio) >= LEAST_EFFECT
     return flags
-
-
-def oracle(trial: Trial, truth: tuple[np.ndarray, np.ndarray]) -> np.ndarray:
-    """Largest standardized difference of mean log latency, p95 and tail to the truth; `truth` from `true_values`."""
-    host = trial.effects[len(trial.baseline)].host
-    run = trial.candidates[0]
-    typical, p95 = _field(run, "lm") - host, _field(run, "log_p95") - host
-    tail = _field(run, "sh")
-    (location, within), shift_sd, tail_sd = truth, trial.world.endpoint_sd, trial.world.tail_sd
-    spread = np.sqrt(
-        within
-        + np.array([shift_sd**2 + (TAIL_SHARE * tail_sd) ** 2, shift_sd**2 + tail_sd**2, ((1 - TAIL_SHARE) * tail_sd) ** 2])
-    )
-    z = (np.array([typical, p95, tail]) - location) / spread
-    return np.where(np.isfinite(z).any(axis=0), np.max(np.where(np.isfinite(z), z, -np.inf), axis=0), np.nan)
-
-
-def true_values(pool: Pool) -> tuple[np.ndarray, np.ndarray]:
-    """Location and variance of lm, log p95 and sh over the pool's runs: 3 x endpoints each."""
-    place = {name: index for index, name in enumerate(ENDPOINTS)}
-    seen = np.full((len(pool.summaries), 3, len(ENDPOINTS)), np.nan)
-    for row, summaries in enumerate(pool.summaries):
-        for summary in summaries:
-            if summary.sh is not None:
-                seen[row, :, place[summary.endpoint]] = summary.lm, summary.log_p95, summary.sh
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", RuntimeWarning)
-        return np.nanmean(seen, axis=0), np.nanvar(seen, axis=0)
 
 
 def requests_of(trial: Trial, pool: Pool, number: int) -> list[np.ndarray]:

@@ -1,15 +1,19 @@
-"""What the simulated world is like. All spreads are on the log scale (0.05 = about 5 %).
+"""What the simulated worlds are like. All spreads are on the log scale (0.05 = about 5 %).
 
 Between runs:
-- `host_sd`: what all endpoints of a run share (CPU frequency, neighbors on the hypervisor, the hour), Student t, 5 df;
+- `host_sd`: what all endpoints of a run share (CPU frequency, neighbors on the hypervisor, the hour), Student t, 5 df, half of
+  it by session; `week_sd` more by session; a rare busy neighbor; endpoints follow the host to different degrees;
 - `endpoint_sd`: what one endpoint of one run has alone, Student t with 4 df (heavy tails: an outlier now and then);
-  endpoints differ in nature: each one's sd is multiplied by exp(N(0, `heterogeneity`));
+  endpoints differ in nature: each one's sd is multiplied by exp(N(0, `heterogeneity`)); a part may be common to a group of
+  endpoints (one table, one cache);
 - `tail_sd`: the same for the slowest tenth of requests only;
 - `session_share`: part of the endpoint and tail variance that consecutive runs of one build have in common (code
   layout, data, cache state): averaging confirmation runs does not remove it. Baselines span 4 sessions of 2 runs.
 Within a run:
 - lognormal latencies, a slow mode (2 % of requests, 3 to 6 times slower), an autocorrelated load (10 s memory) common to
-  the endpoints, and noisy neighbors: slow phases of 1-6 % of the run in which everything takes 1.3 to 2 times as long.
+  the endpoints, and noisy neighbors: slow phases of 1-6 % of the run in which everything takes 1.3 to 2 times as long;
+- garbage collection that stops everything for a while, more often in some runs than in others; caches that miss, with a
+  hit rate of its own in each run; a clock that ticks.
 """
 
 from __future__ import annotations
@@ -56,13 +60,34 @@ class ProfileShape:
 
 @dataclass(frozen=True)
 class Noise:
-    """Noise that does not depend on the profile."""
+    """One world: noise that does not depend on the profile. `*_scale` multiplies the profile's spreads."""
 
     heterogeneity: float = 0.35
     session_share: float = 0.2
+    endpoint_scale: float = 1.0
+    tail_scale: float = 1.0
+    group_share: float = 0.0  # of an endpoint's variance, common to every third endpoint
+    week_sd: float = 0.0
+    neighbor_chance: float = 0.0  # of a run next to a neighbor that makes it 8 to 25 % slower
+    response_sd: float = 0.0  # how differently endpoints follow the host
+    probe_follows: float = 1.0
+    probe_sd: float = 0.01
     slow_phase_chance: float = 0.3
     load_sd: float = 0.10
     load_memory_s: float = 10.0
+    collections: bool = False
+    cache_spread: float = 0.0  # of the logit of a run's hit rate; 0: no caches
+    tick_ms: float = 0.0
+
+
+WORLDS = {
+    "laboratory": Noise(),
+    "uneven": Noise(heterogeneity=0.55, endpoint_scale=1.15, session_share=0.45, group_share=0.4, response_sd=0.2, probe_sd=0.02),
+    "collector": Noise(collections=True, slow_phase_chance=0.6, neighbor_chance=0.12, tail_scale=1.3, session_share=0.3),
+    "caches": Noise(cache_spread=0.12, endpoint_scale=0.8, session_share=0.1),
+    "ticks": Noise(tick_ms=1.0, endpoint_scale=0.9, session_share=0.6, probe_follows=0.8),
+    "weeks": Noise(week_sd=0.05, response_sd=0.2, session_share=0.5, endpoint_scale=0.8, probe_follows=0.8, probe_sd=0.02),
+}
 
 
 PROFILES = {

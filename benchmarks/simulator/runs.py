@@ -8,6 +8,7 @@ So thousands of trials cost seconds, and every within-run property is that of su
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
@@ -16,10 +17,12 @@ import numpy as np
 from benchmarks.simulator.noise import ENDPOINTS, LOG_SIGMA, MEDIAN_MS, SHARES, Noise, ProfileShape, student_t
 from loadtest.gate.records.summaries import EndpointSummary, RunSummary
 from loadtest.gate.statistics.summary import TAIL_SHARE, summarize_arrays
+from loadtest.load.models import HostProbe
 from loadtest.planning.models import HostClass
 
 HOST = HostClass(cpu_model="simulated", cores=8, memory_gib=16, os="linux", python="3.11", locust="2.47", executor="local")
 FIRST_DAY = datetime(2026, 1, 5, 2, tzinfo=UTC)
+QUANTILES = ("log_p50", "log_p95", "log_p99")
 SESSION_RUNS = 2  # baseline runs of one build
 
 
@@ -41,11 +44,36 @@ def draw_requests(generator: np.random.Generator, shape: ProfileShape, noise: No
     slow = generator.uniform(size=n) < 0.02
     log_latency[slow] += np.log(generator.uniform(3, 6, slow.sum()))
     log_latency += _load(generator, shape.duration_s, noise)[start.astype(int)]
+    if noise.cache_spread:
+        log_latency += _misses(generator, endpoint, noise)
     if generator.uniform() < noise.slow_phase_chance:
         length = generator.uniform(0.01, 0.06) * shape.duration_s
         begin = generator.uniform(0, shape.duration_s - length)
         log_latency[(start >= begin) & (start < begin + length)] += np.log(generator.uniform(1.3, 2.0))
-    return Requests(np.exp(log_latency), start, endpoint)
+    latency = np.exp(log_latency)
+    if noise.collections:
+        latency += _pauses_ms(generator, start, shape.duration_s)
+    if noise.tick_ms:
+        latency = np.maximum(np.round(latency / noise.tick_ms), 1) * noise.tick_ms
+    return Requests(latency, start, endpoint)
+
+
+def _misses(generator: np.random.Generator, endpoint: np.ndarray, noise: Noise) -> np.ndarray:
+    """Log factor of requests that miss the cache: every other endpoint has one, with a hit rate of its own in each run."""
+    usual = np.where(np.arange(len(ENDPOINTS)) % 2, np.inf, 1.5)
+    logit = usual + noise.cache_spread * generator.standard_normal(len(ENDPOINTS))
+    missed = generator.uniform(size=len(endpoint)) > (1 / (1 + np.exp(-logit)))[endpoint]
+    return np.where(missed, np.log(5.0), 0.0)
+
+
+def _pauses_ms(generator: np.random.Generator, start_s: np.ndarray, duration_s: float) -> np.ndarray:
+    """What each request waits for a collection that is running when it comes; how often one comes differs between runs."""
+    every_s = generator.uniform(3, 6)
+    ends = np.cumsum(generator.exponential(every_s, int(3 * duration_s / every_s) + 10))
+    lengths = generator.uniform(0.03, 0.15, len(ends))
+    following = np.minimum(np.searchsorted(ends, start_s), len(ends) - 1)
+    waits = ends[following] - start_s
+    return np.where((waits >= 0) & (waits < lengths[following]), waits * 1000, 0.0)
 
 
 def _load(generator: np.random.Generator, duration_s: float, noise: Noise) -> np.ndarray:
@@ -83,6 +111,7 @@ class Effects:
     shift: np.ndarray
     tail: np.ndarray
     host: float
+    probe: float | None  # log change of the host probe; None: none was taken
 
 
 class World:
@@ -92,18 +121,36 @@ class World:
         self.generator = generator
         self.shape = shape
         self.noise = noise
-        self.endpoint_sd = shape.endpoint_sd * np.exp(noise.heterogeneity * generator.standard_normal(len(ENDPOINTS)))
-        self.tail_sd = shape.tail_sd * np.exp(noise.heterogeneity * generator.standard_normal(len(ENDPOINTS)))
+        size = len(ENDPOINTS)
+        natures = np.exp(noise.heterogeneity * generator.standard_normal((2, size)))
+        self.endpoint_sd = shape.endpoint_sd * noise.endpoint_scale * natures[0]
+        self.tail_sd = shape.tail_sd * noise.tail_scale * natures[1]
+        self.response = 1 + noise.response_sd * generator.standard_normal(size)
 
-    def session(self, runs: int) -> list[Effects]:
+    def session(self, runs: int, host_shift: float = 0.0) -> list[Effects]:
         """Effects of consecutive runs of one build on one host; the host's factor moves half-way between them."""
-        size = (runs + 1, len(ENDPOINTS))
         share = self.noise.session_share
-        shift, tail = student_t(self.generator, 4, size), student_t(self.generator, 4, size)
-        host = student_t(self.generator, 5, (runs + 1,)) * self.shape.host_sd
+        shift, tail = self._endpoint_noise(runs + 1), student_t(self.generator, 4, (runs + 1, len(ENDPOINTS)))
         mixed = [np.sqrt(share) * value[0] + np.sqrt(1 - share) * value[1:] for value in (shift, tail)]
-        hosts = np.sqrt(0.5) * (host[0] + host[1:])
-        return [Effects(mixed[0][run] * self.endpoint_sd, mixed[1][run] * self.tail_sd, float(hosts[run])) for run in range(runs)]
+        host = student_t(self.generator, 5, (runs + 1,)) * self.shape.host_sd
+        week = self.noise.week_sd * self.generator.standard_normal() + host_shift
+        neighbors = self.generator.uniform(size=runs) < self.noise.neighbor_chance
+        hosts = np.sqrt(0.5) * (host[0] + host[1:]) + week + neighbors * self.generator.uniform(0.08, 0.22, runs)
+        probes = self.noise.probe_follows * hosts + self.noise.probe_sd * self.generator.standard_normal(runs)
+        return [
+            Effects(
+                mixed[0][run] * self.endpoint_sd + (self.response - 1) * hosts[run],
+                mixed[1][run] * self.tail_sd,
+                float(hosts[run]),
+                float(probes[run]),
+            )
+            for run in range(runs)
+        ]
+
+    def _endpoint_noise(self, rows: int) -> np.ndarray:
+        own = student_t(self.generator, 4, (rows, len(ENDPOINTS)))
+        groups = student_t(self.generator, 4, (rows, 3))[:, np.arange(len(ENDPOINTS)) % 3]
+        return np.sqrt(self.noise.group_share) * groups + np.sqrt(1 - self.noise.group_share) * own
 
 
 def make_run(
@@ -111,7 +158,9 @@ def make_run(
     effects: Effects,
     *,
     number: int,
-    build: str,
+    build: str | None,
+    started_at: datetime | None = None,
+    tick_ms: float = 0.0,
     shift: dict[str, float] | None = None,
     tail: dict[str, float] | None = None,
 ) -> RunSummary:
@@ -122,17 +171,17 @@ def make_run(
         index = place[summary.endpoint]
         whole = effects.host + effects.shift[index] + (shift or {}).get(summary.endpoint, 0.0)
         slowest = effects.tail[index] + (tail or {}).get(summary.endpoint, 0.0)
-        endpoints.append(shifted(summary, whole, slowest))
+        endpoints.append(_on_ticks(shifted(summary, whole, slowest), tick_ms))
     return RunSummary.model_construct(
         run_id=f"run-{number:04d}",
-        started_at=FIRST_DAY + timedelta(hours=7 * number),
+        started_at=started_at or FIRST_DAY + timedelta(hours=7 * number),
         duration_s=600.0,
         digest="simulated",
         host_class=HOST,
         commit=build,
         versions={},
         rps=float(sum(summary.n for summary in summaries)) / 600.0,
-        host_probe=None,
+        host_probe=None if effects.probe is None else _probe(effects.probe),
         endpoints=tuple(endpoints),
     )
 
@@ -149,3 +198,18 @@ def shifted(summary: EndpointSummary, whole: float, slowest: float) -> EndpointS
     values["t10"] = summary.t10 + whole + slowest
     values["sh"] = values["t10"] - values["lm"]
     return EndpointSummary.model_construct(**values)
+
+
+def _on_ticks(summary: EndpointSummary, tick_ms: float) -> EndpointSummary:
+    """Quantiles that a clock with such ticks can show."""
+    if not tick_ms or summary.log_p50 is None:
+        return summary
+    seen = {name: math.log(max(round(math.exp(getattr(summary, name)) / tick_ms), 1) * tick_ms) for name in QUANTILES}
+    return EndpointSummary.model_construct(**(summary.__dict__ | seen))
+
+
+def _probe(change: float) -> HostProbe:
+    seconds = 0.02 * math.exp(change)
+    return HostProbe.model_construct(
+        cpu_before_s=seconds, cpu_after_s=seconds, loopback_before_s=seconds, loopback_after_s=seconds
+    )
