@@ -135,6 +135,6 @@ def host_differences(ours: HostClass, theirs: HostClass) -> str:
     """`cores 4, now 2; Python 3.11, now 3.12`: what differs, the baseline's value first."""
     return "; ".join(
         f"{name.replace('_', ' ')} {value}, now {getattr(theirs, name)}"
-        for name, value in ours.model_dump().items()
+        for name, value in ours.compared.items()
         if value != getattr(theirs, name)
     )

@@ -17,7 +17,7 @@ _PACKAGES = ("loadtest", "locust", "apache-airflow", "pandas", "numpy", "great-e
 
 
 def host_class(executor: str) -> HostClass:
-    """Class of this host. `executor` says what else shares it: `cli`, or Airflow's executor."""
+    """Class of this host. `executor` says who starts the load: `cli`, or Airflow's executor."""
     return HostClass(
         cpu_model=_cpu_model(),
         cores=len(os.sched_getaffinity(0)),

@@ -257,7 +257,11 @@ class Trigger(Record):
 
 
 class HostClass(Record):
-    """What must be alike for two runs to be comparable (gate.md): hardware, OS, Python and Locust minor versions."""
+    """What must be alike for two runs to be comparable (gate.md): hardware, OS, Python and Locust minor versions.
+
+    `executor`, who starts the load, is recorded and not compared: baselines of the command line serve Airflow's runs on the same
+    machine and the other way round; the gate allows for the difference (`loadtest.gate.statistics.comparability`).
+    """
 
     cpu_model: str
     cores: int
@@ -268,10 +272,19 @@ class HostClass(Record):
     executor: str
 
     @property
+    def compared(self) -> dict[str, str | int]:
+        return self.model_dump(exclude={"executor"})
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, HostClass) and self.compared == other.compared
+
+    def __hash__(self) -> int:
+        return hash(tuple(self.compared.values()))
+
+    @property
     def label(self) -> str:
         return (
-            f"{self.cpu_model}, {self.cores} cores, {self.memory_gib} GiB, {self.os}, "
-            f"Python {self.python}, Locust {self.locust}, {self.executor}"
+            f"{self.cpu_model}, {self.cores} cores, {self.memory_gib} GiB, {self.os}, Python {self.python}, Locust {self.locust}"
         )
 
 
