@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from datetime import timedelta
 
 import numpy as np
 import pytest
@@ -255,12 +256,61 @@ def test_small_baseline_warns_at_most(runs: int) -> None:
     assert f"only {runs} runs" in result.comparison.reason
 
 
-def test_baseline_of_one_build_warns_at_most() -> None:
+def within_one_hour(runs: list[RunSummary]) -> list[RunSummary]:
+    first = runs[0].started_at
+    moved = [run.model_copy(update={"started_at": first + timedelta(minutes=5 * place)}) for place, run in enumerate(runs)]
+    return [run.model_copy(update={"commit": None}) for run in moved]
+
+
+@settings(max_examples=15, deadline=None)
+@given(seeds)
+def test_a_large_regression_fails_on_the_first_day_and_says_what_was_assumed(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    baseline = within_one_hour(make_baseline(rng))
+    result = judge_confirmed(baseline, candidates(rng, change={SLOW: math.log(2)}))
+    assert regressions(result, Outcome.FAIL) == {SLOW}
+    finding = next(one for one in result.findings if one.endpoint == SLOW)
+    assert "3.6 % of noise between hours and builds assumed" in finding.sentence
+    assert result.comparison.reason.startswith("All baseline runs come from one hour and one build, so 3.6 % of noise")
+
+
+def test_what_was_never_seen_widens_every_interval() -> None:
     rng = np.random.default_rng(15)
-    result = judge_confirmed(make_baseline(rng, build="same"), candidates(rng, change={SLOW: math.log(3)}))
-    assert SLOW in regressions(result, Outcome.WARN)
-    assert not regressions(result, Outcome.FAIL)
-    assert "one build" in result.comparison.reason
+    baseline, run = make_baseline(rng), make_run(rng, 20)
+    widths = []
+    for runs in (baseline, [one.model_copy(update={"commit": "same"}) for one in baseline], within_one_hour(baseline)):
+        finding = next(one for one in judge_once(runs, run).findings if one.endpoint == SLOW)
+        widths.append(finding.interval[1] - finding.interval[0])
+    assert widths == sorted(widths)
+
+
+def test_unknown_builds_of_several_days_count_as_several() -> None:
+    rng = np.random.default_rng(15)
+    unknown = [run.model_copy(update={"commit": None}) for run in make_baseline(rng)]
+    result = judge_once(unknown, make_run(rng, 20))
+    assert result.comparison.builds == len(unknown) and result.comparison.reason == ""
+
+
+def test_a_baseline_of_the_command_line_serves_airflow() -> None:
+    rng = np.random.default_rng(16)
+    run = make_run(rng, 20)
+    by_airflow = run.model_copy(update={"host_class": run.host_class.model_copy(update={"executor": "airflow LocalExecutor"})})
+    result = judge_once(make_baseline(rng), by_airflow)
+    assert result.comparison.compared and "one runner, so 2 % of noise between runners was assumed" in result.comparison.reason
+
+
+def test_one_confirmation_is_enough_where_it_is_clear_and_a_close_case_asks_for_another() -> None:
+    settled = []
+    for seed in range(12):
+        for factor in (1.0, 1.16, 3.0):
+            rng = np.random.default_rng(seed)
+            baseline, runs = make_baseline(rng), candidates(rng, 2, change={SLOW: math.log(factor)})
+            result = compare(baseline, runs, Criteria(), TOLERANCE, confirmed=True, more=True)
+            assert not (result.suspects and regressions(result, Outcome.WARN, Outcome.FAIL))
+            settled.append((factor, not result.suspects))
+    assert all(done for factor, done in settled if factor == 3.0)
+    assert all(done for factor, done in settled if factor == 1.0)
+    assert not all(done for factor, done in settled if factor == 1.16)
 
 
 def test_other_plan_or_host_is_not_compared_and_says_so() -> None:

@@ -141,9 +141,9 @@ def weaknesses(baseline: Baseline) -> list[str]:
     elif count < FULL_FORCE_RUNS:
         found.append(f"With {count} runs a regression is at most a warning; {FULL_RUNS} are recommended.")
     if len(baseline.builds) == 1:
-        found.append("All runs are of one build: a regression is at most a warning until runs of other builds are added.")
+        found.append("All runs are of one build: usual noise between builds is assumed until runs of other builds are added.")
     if baseline.span_h < LEAST_SPAN_H:
-        found.append("All runs come from one hour: a regression is at most a warning until runs of other hours are added.")
+        found.append("All runs come from one hour: usual noise between hours is assumed until runs of other hours are added.")
     return found
 
 

@@ -18,7 +18,7 @@ DOC = """
 ### Baseline
 
 Runs one load test several times on this host and offers the runs as the reference that later runs are compared with.
-Best spread over hours and builds: a baseline of one hour knows too little of the noise and only warns.
+Best spread over hours and builds: a baseline of one hour knows little of the noise and finds only large regressions.
 
 A person accepts the candidate under *Required Actions*, with a reason; the new version is a file under
 `include/baselines/` to be committed. See `docs/baselines.md`.

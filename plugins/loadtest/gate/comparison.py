@@ -47,13 +47,16 @@ def compare(
     criteria: Criteria,
     tolerance: float,
     confirmed: bool,
+    *,
+    more: bool = False,
     refresh: Sequence[RunSummary] = (),
 ) -> ComparisonResult:
     """Judge `candidates` (the run, then its confirmations if there are any; ordered by start) against the baseline.
 
     `tolerance` is the run's resolved one (criteria or profile), relative; endpoints may override it in `criteria`.
     `confirmed`: the confirmation runs are done, so that a decision is due. Until then nobody fails: a suspicious
-    endpoint is an `inconclusive` finding with `suspect` set, which says that it is not confirmed. `refresh`: accepted
+    endpoint is an `inconclusive` finding with `suspect` set, which says that it is not confirmed. `more`: another confirmation
+    could still be measured; where it is close, the suspicion stays one, and asks for it. `refresh`: accepted
     runs since the baseline; they sharpen what is known of the noise and never move the baseline's location.
     """
     if not candidates:
@@ -68,16 +71,19 @@ def compare(
     if not confirmed:
         runs = runs[:1]
     known = known_endpoints(basis.runs)
+    least_effect = _per_endpoint(known, criteria, "least_effect", criteria.least_effect)
+    settled_at = criteria.false_alarm_level if more and confirmed else None
+    judgement = judge(basis, runs, known, least_effect, _alike(refresh, runs[0]), settled_at=settled_at)
     judging = Judging(
         basis=basis,
         runs=tuple(runs),
         endpoints=known,
         tolerance=_per_endpoint(known, criteria, "tolerance", criteria.tolerance or tolerance),
-        least_effect=_per_endpoint(known, criteria, "least_effect", criteria.least_effect),
+        least_effect=least_effect,
         false_alarm_level=criteria.false_alarm_level,
+        decided=judgement.decided,
     )
-    judgement = judge(list(basis.runs), runs, known, judging.least_effect, _alike(refresh, runs[0]))
-    factor = common_factor(judgement.fits[TYPICAL], judgement.scores[TYPICAL], basis.runs, runs)
+    factor = common_factor(judgement.fits[TYPICAL], judgement.scores[TYPICAL], basis, runs, judgement.host)
     findings = [
         *endpoint_findings(judging, judgement),
         *global_findings(judging, factor),

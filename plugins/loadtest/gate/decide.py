@@ -25,7 +25,7 @@ from loadtest.gate.rules.validity_facts import Usual
 from loadtest.gate.statistics.steady_samples import EndpointSamples, read_steady_samples
 from loadtest.load.models import LoadResult, StopReason
 from loadtest.planning.models import Mute, Plan
-from loadtest.run_folder import RunFolder
+from loadtest.run_folder import CONFIRMATIONS, RunFolder
 from loadtest.vocabulary import Outcome
 
 
@@ -196,7 +196,8 @@ def _compare(
     criteria, tolerance = run.plan.scenario.criteria, run.plan.profile.tolerance
     runs = [run.summary, *confirming]
     refresh = refreshing_runs(run.plan)
-    result = compare(baseline.runs, runs, criteria, tolerance, confirmed=bool(confirming), refresh=refresh)
+    more = len(confirmations) < CONFIRMATIONS
+    result = compare(baseline.runs, runs, criteria, tolerance, confirmed=bool(confirming), more=more, refresh=refresh)
     found = {
         "baseline_version": baseline.version,
         "baseline_path": str(baseline_path(run.plan.scenario.name, run.plan.environment.name, run.plan.profile.name)),

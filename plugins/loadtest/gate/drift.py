@@ -18,8 +18,10 @@ from loadtest.gate.records.findings import Finding
 from loadtest.gate.records.summaries import RunSummary
 from loadtest.gate.statistics.comparability import LEAST_RUNS, comparable_runs
 from loadtest.gate.statistics.fit import fit_metric, score
-from loadtest.gate.statistics.global_factor import LEAST_ENDPOINTS, probe_time
+from loadtest.gate.statistics.global_factor import LEAST_ENDPOINTS
+from loadtest.gate.statistics.host import host_model
 from loadtest.gate.statistics.judged_metrics import PROVING, TYPICAL, values
+from loadtest.gate.statistics.sessions import concentration, sessions_of
 from loadtest.vocabulary import Criterion, Outcome
 
 SMALLEST_SHIFT = float(np.log(1.05))
@@ -113,12 +115,11 @@ def _without_host(
     common: np.ndarray, anchor_common: np.ndarray, anchor: Sequence[RunSummary], runs: Sequence[RunSummary]
 ) -> tuple[np.ndarray, float]:
     """Common factor of each run less what the host probe explains (if every run has one), and its spread."""
-    before, now = [probe_time(run) for run in anchor], [probe_time(run) for run in runs]
-    if None not in before and None not in now:
-        reference = np.log(np.array(before, dtype=float))
-        common = common - (np.log(np.array(now, dtype=float)) - reference.mean())
-        anchor_common = anchor_common - (reference - reference.mean())
-    return common, max(float(np.std(anchor_common, ddof=1)), 0.01)
+    host = host_model(anchor_common, anchor, concentration(sessions_of(anchor)), 0.0)
+    if host.probe_changes(runs) is None:
+        return common, max(float(np.std(anchor_common, ddof=1)), 0.01)
+    expected, variance = host.expected(runs)
+    return common - expected, float(np.sqrt(np.mean(variance)))
 
 
 def drift_findings(anchor: Sequence[RunSummary], runs: Sequence[RunSummary]) -> tuple[Finding, ...]:

@@ -95,6 +95,7 @@ def would_fail_again(result: LoadResult, plan: Plan) -> bool:
 
 class ConfirmOperator(StageOperator):
     """Measures a suspect run once more: same build, our backend restarted on a fresh database, in a sibling folder.
+    Skipped, with what follows, where the confirmation before it has settled the matter.
 
     :param number: 1 or 2; names the sibling folder.
     """
@@ -105,8 +106,12 @@ class ConfirmOperator(StageOperator):
 
     def run_stage(self, folder: RunFolder, context: Context) -> dict[str, Any]:
         from loadtest.backend.stop import stop_backend
-        from loadtest.pipeline.stages import measure, plan_confirmation
+        from loadtest.pipeline.stages import judge, measure, plan_confirmation
 
+        if self.number > 1 and not judge(folder).suspects:
+            from airflow.sdk.exceptions import AirflowSkipException
+
+            raise AirflowSkipException("One confirmation was enough.")
         if folder.backend_state.exists():
             stop_backend(folder)  # two backends on one host would disturb each other
         plan, self._sibling = plan_confirmation(Plan.read(folder.plan), folder, self.number)

@@ -167,7 +167,7 @@ def run_once(
     """One whole run, from request to report. Raises ConfigurationError or NotRunError when nothing was started.
 
     `approve` is asked before load goes to an environment that wants a person's approval; it raises NotRunError to refuse.
-    `confirm`: run a suspect again, twice; not wanted where the runs are to become a baseline themselves.
+    `confirm`: run a suspect again, once or twice; not wanted where the runs are to become a baseline themselves.
     """
     watcher = watcher or SilentWatcher()
     watcher.stage("set-up")
@@ -200,12 +200,12 @@ def run_planned(
             with turn_to_load(folder, watcher.stage):
                 measure(plan, folder, watcher, before_load=contract.pause, after_load=contract.resume)
                 watcher.stage("gate")
-                if judge(folder).suspects and confirm:
-                    for number in range(1, CONFIRMATIONS + 1):
-                        watcher.stage(f"confirmation {number} of {CONFIRMATIONS}")
-                        measure(*plan_confirmation(plan, folder, number), watcher)
+                number = 0
+                while judge(folder).suspects and confirm and number < CONFIRMATIONS:
+                    number += 1
+                    watcher.stage(f"confirmation {number} of at most {CONFIRMATIONS}")
+                    measure(*plan_confirmation(plan, folder, number), watcher)
                     watcher.stage("gate")
-                    judge(folder)
             if folder.metrics.exists():
                 watcher.stage("data contract")
                 contract.check(folder)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -89,9 +91,9 @@ def test_missing_values_stay_missing() -> None:
 
 def test_averaging_fresh_runs_helps_but_not_beyond_the_session() -> None:
     value, variance, _ = simulate(np.random.default_rng(4))
-    fit = fit_metric(value, variance)
-    run = np.tile(fit.mu, (3, 1))
-    errors = [score(fit, run[:1], variance[:1], 0.4), score(fit, run, variance[:3], 0.4), score(fit, run, variance[:3], 0.0)]
+    shared, alone = (replace(fit_metric(value, variance), share=share) for share in (0.4, 0.0))
+    run = np.tile(shared.mu, (3, 1))
+    errors = [score(fit, run[:runs], variance[:runs]) for fit, runs in ((shared, 1), (shared, 3), (alone, 3))]
     one, three, independent = (error.standard_error.mean() for error in errors)
     assert independent < three < one
 

@@ -49,10 +49,28 @@ def test_without_a_probe_it_warns() -> None:
     assert "without a host probe" in found.sentence
 
 
-def test_ordinary_host_passes_and_says_what_it_could_not_see() -> None:
+def test_half_of_the_endpoints_slower_is_no_pass_with_or_without_a_probe() -> None:
+    for seed in range(10):
+        for probe_s in (0.1, None):
+            rng = np.random.default_rng(seed)
+            half = dict.fromkeys(NAMES[::2], math.log(1.2))
+            run = make_run(rng, 20, change=half, host=0.0, build="new", probe_s=probe_s)
+            result = compare(make_baseline(rng, probe_s=probe_s), [run], Criteria(), 0.2, confirmed=False)
+            found = next(one for one in result.findings if one.criterion is Criterion.GLOBAL)
+            assert result.suspects or found.outcome is Outcome.INCONCLUSIVE
+
+
+def test_without_a_probe_a_pass_must_exclude_a_common_slowdown() -> None:
+    found = finding(change=0.1, probe=None, confirmed=False)
+    assert found.outcome is Outcome.INCONCLUSIVE
+    assert "cannot exclude that all endpoints, or half of them, are +" in found.sentence
+    assert "without a host probe the host's part is unknown" in found.sentence
+
+
+def test_ordinary_host_passes_and_says_what_is_excluded() -> None:
     found = finding(change=0.0, probe=0.1)
     assert found.outcome is Outcome.PASS
-    assert "could not be told from the host" in found.sentence
+    assert "slower by 20 % is excluded" in found.sentence
     assert found.interval is not None and found.interval[0] < 0 < found.interval[1]
 
 

@@ -87,7 +87,7 @@ def baseline_next(facts: Facts) -> Iterator[Recommendation]:
             next_step=f"{FULL_RUNS} runs of a known-good build, ideally on different days; until then only targets are judged",
             command=f"{command} --runs {FULL_RUNS} --promote --by NAME --reason TEXT",
         )
-    elif "at most a warning" in comparison.reason:
+    elif "at most a warning" in comparison.reason or "was assumed" in comparison.reason:
         more = max(1, FULL_RUNS - comparison.baseline_runs)
         yield Recommendation(
             title="Widen the baseline",

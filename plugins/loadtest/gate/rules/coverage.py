@@ -89,12 +89,27 @@ def _blocking(plan: Plan, findings: Sequence[Finding], comparison: Comparison | 
     vanished = [f.endpoint for f in findings if f.endpoint and f.evidence.get("vanished")]
     if vanished:
         reasons.append(f"{listing(vanished)} {'is' if len(vanished) == 1 else 'are'} missing, with many requests in the baseline")
+    beyond = list(dict.fromkeys(subject(f.endpoint) for f in findings if not indicative and looks_beyond(f)))
+    if beyond:
+        reasons.append(f"{listing(beyond)} {'looks' if len(beyond) == 1 else 'look'} slower than tolerated, without certainty")
     others = [
         f.sentence
         for f in findings
-        if f.outcome is Outcome.INCONCLUSIVE and f.criterion not in (Criterion.REGRESSION, Criterion.TARGET) and not f.suspect
+        if f.outcome is Outcome.INCONCLUSIVE
+        and f.criterion not in (Criterion.REGRESSION, Criterion.TARGET)
+        and not f.suspect
+        and not (indicative and f.criterion is Criterion.GLOBAL)
     ]
     return reasons + others[:1]
+
+
+def looks_beyond(finding: Finding) -> bool:
+    """An unproven endpoint whose typical latency or p95 is, by the best estimate, beyond the tolerance."""
+    if finding.criterion is not Criterion.REGRESSION or finding.outcome is not Outcome.INCONCLUSIVE:
+        return False
+    limit = finding.evidence.get("tolerance")
+    effects = [finding.evidence.get(name) for name in ("typical_ms_effect", "p95_ms_effect")]
+    return limit is not None and any(effect is not None and float(effect) >= float(limit) for effect in effects)
 
 
 def _regressions(plan: Plan, findings: Sequence[Finding], critical: frozenset[str]) -> _Part:

@@ -15,7 +15,7 @@ from loadtest.gate.statistics.judge import SUSPECT_LEVEL, Judgement
 from loadtest.gate.statistics.judged_metrics import METRICS, P95, PROVING, TESTED, TYPICAL, JudgedMetric, values
 from loadtest.vocabulary import Criterion, Outcome
 
-WARN_LEVEL = 0.02
+WARN_LEVEL = 0.015
 MANY_REQUESTS = 20  # of an endpoint in a run; where 20 are expected, chance leaves none once in 500 million runs
 NEARLY_EVERY_RUN = 0.75  # of the baseline's
 
@@ -30,6 +30,7 @@ class Judging:
     tolerance: np.ndarray
     least_effect: np.ndarray
     false_alarm_level: float
+    decided: bool  # False: a suspicion asks for a confirmation run
 
     def of(self, endpoint: str) -> list[EndpointSummary]:
         """This endpoint's summary in each judged run that has it."""
@@ -176,6 +177,8 @@ def _measured(judging: Judging, judgement: Judgement, metric: JudgedMetric, inde
         parts += [wording.plural(len(summaries), "run"), f"{len(summaries)} x {requests[len(requests) // 2]} requests"]
     else:
         parts += ["1 run", wording.plural(requests[0], "request")]
+    if judging.basis.assumed:
+        parts.append(judging.basis.assumed)
     if p is not None:
         parts.append(f"adj. p {wording.p_value(p)}")
     return ", ".join(parts)
@@ -223,9 +226,11 @@ def _evidence(judging: Judging, judgement: Judgement, metric: JudgedMetric, inde
         "builds": judging.basis.builds,
         "runs": len(judging.runs),
         "host_factor": float(np.expm1(judgement.scores[metric].host)),
+        "session_share": fit.share,
+        "assumed_sd": judging.basis.assumed_sd,
         "between_run_sd": float(np.sqrt(fit.between[index])),
         "standard_error": float(judgement.scores[metric].standard_error[index]),
-        "degrees_of_freedom": float(fit.df[index]),
+        "degrees_of_freedom": float(judgement.scores[metric].df[index]),
         "tolerance": float(judging.tolerance[index]),
         "suspect_level": SUSPECT_LEVEL,
         "fail_level": judging.false_alarm_level,

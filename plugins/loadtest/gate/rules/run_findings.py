@@ -16,7 +16,7 @@ def global_findings(judging: Judging, factor: GlobalFactor | None) -> list[Findi
     """All endpoints together slower: by the build (`fail`), by the host (`inconclusive`), or not."""
     if factor is None:
         return []
-    decided = len(judging.runs) > 1
+    decided = judging.decided
     raw, rest = factor.raw, factor.without_host
     level = GLOBAL_LEVEL if decided else GLOBAL_SUSPECT_LEVEL
     facts = (
@@ -25,24 +25,30 @@ def global_findings(judging: Judging, factor: GlobalFactor | None) -> list[Findi
     )
     if rest is not None and factor.probe_change is not None:
         facts += f", host probe {wording.log_change(factor.probe_change)}"
+    tolerance = float(np.median(judging.tolerance))
     suspect = False
-    if not raw.slower(level):
-        outcome = Outcome.PASS
-        hidden = wording.log_change(raw.high - raw.change)
-        sentence = f"{facts}; a common change below {hidden} could not be told from the host"
+    if not (rest or raw).slower(level) and not raw.slower(level):
+        proven = factor.bound < np.log1p(tolerance)
+        outcome = Outcome.PASS if proven else Outcome.INCONCLUSIVE
+        sentence = f"{facts}; " + (
+            f"all endpoints, or half of them, slower by {wording.percent(tolerance)} is excluded"
+            if proven
+            else f"cannot exclude that all endpoints, or half of them, are {wording.log_change(factor.bound)} slower"
+            + ("" if rest else ", since without a host probe the host's part is unknown")
+        )
     elif rest is None:
         outcome, suspect = (Outcome.WARN, False) if decided else (Outcome.INCONCLUSIVE, True)
         sentence = f"{facts}, p {wording.p_value(raw.p)}; without a host probe nobody can tell the host from the build"
     elif not rest.slower(level):
         outcome = Outcome.INCONCLUSIVE
         sentence = (
-            f"{facts}, p {wording.p_value(raw.p)}; without the host's change {wording.log_change(rest.change)}, "
+            f"{facts}, p {wording.p_value(raw.p)}; beyond the host's change {wording.log_change(rest.change)}, "
             f"p {wording.p_value(rest.p)}: the host was slower, which says nothing about the build"
         )
     else:
         outcome, suspect = _alarm(judging)
         sentence = (
-            f"{facts}, p {wording.p_value(raw.p)}; without the host's change {wording.log_change(rest.change)}, "
+            f"{facts}, p {wording.p_value(raw.p)}; beyond the host's change {wording.log_change(rest.change)}, "
             f"p {wording.p_value(rest.p)}: the build is slower everywhere"
         )
     if suspect:
@@ -67,6 +73,8 @@ def global_findings(judging: Judging, factor: GlobalFactor | None) -> list[Findi
                 "without_host": None if rest is None else float(np.expm1(rest.change)),
                 "without_host_p": None if rest is None else rest.p,
                 "baseline_host_sd": factor.baseline_sd,
+                "probe_slope": factor.slope,
+                "common_bound": float(np.expm1(min(factor.bound, 20.0))),
             },
         )
     ]
@@ -114,7 +122,7 @@ def _error_finding(judging: Judging, rate: ErrorRate) -> Finding:
 
 def _alarm(judging: Judging) -> tuple[Outcome, bool]:
     """Outcome of something significant, and whether it is only a suspicion so far."""
-    if len(judging.runs) < 2:
+    if not judging.decided:
         return Outcome.INCONCLUSIVE, True
     return (Outcome.FAIL if judging.basis.full_force else Outcome.WARN), False
 
@@ -127,9 +135,7 @@ def throughput_finding(judging: Judging) -> Finding:
     return Finding(
         criterion=Criterion.THROUGHPUT,
         outcome=Outcome.PASS,
-        sentence=(
-            f"throughput {now:.1f} requests/s, baseline median {before:.1f} ({wording.change(change)}), for information"
-        ),
+        sentence=(f"throughput {now:.1f} requests/s, baseline median {before:.1f} ({wording.change(change)}), for information"),
         metric="rps",
         observed=now,
         reference=before,

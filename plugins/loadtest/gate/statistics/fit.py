@@ -13,19 +13,25 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.special import digamma, polygamma
 
+from loadtest.gate.statistics.sessions import concentration, session_share
+
 LEAST_BASELINE_RUNS = 3  # of an endpoint, before it has a location and a variance of its own
 LEAST_TREND_RUNS = 4  # later runs, before their spread around a line says anything
 LEAST_NOISE = 0.01  # between runs, log scale: nothing is quieter than 1 %
 HUBER = 1.5
 HUBER_STEPS = 5
 # Run effects have heavier tails than the normal distribution behind a t test, and shrinking makes an estimated variance
-# look better known than such tails allow. Few degrees of freedom keep the far tail honest, where decisions are made:
-# for the between-run part, for the within-run part (a few slow phases dominate it), and for their sum. Chosen in the
-# simulator (docs/gate.md).
-BETWEEN_DF = 10.0
-WITHIN_DF = 8.0
-MOST_DF = 12.0
+# look better known than such tails allow. How heavy they are, the baseline's residuals tell (their kurtosis, shrunk towards
+# a prior); that limits the degrees of freedom of the between-run part and of all. A few slow phases dominate the within-run
+# part; a variance that was only assumed is hardly known at all.
+PRIOR_KURTOSIS, PRIOR_RESIDUALS = 0.6, 60.0
+LEAST_TAIL_DF, MOST_TAIL_DF = 6.0, 20.0
+WITHIN_DF = 12.0
+ASSUMED_DF = 6.0
 MOST_PRIOR_DF = 60.0
+RESPONSE_SD = 0.15  # endpoints do not follow the host alike: noise of an endpoint per change of the host
+DOUBTED = 1.5  # where a probe says what to expect: distances, in standard errors, from which on an endpoint is doubted
+HOST_STEPS = 6
 
 
 @dataclass(frozen=True)
@@ -40,7 +46,9 @@ class MetricFit:
     df: np.ndarray  # of the between-run variance
     host: np.ndarray  # per baseline run, mean 0
     host_variance: float  # of the true factor, its estimation error taken out
-    host_df: int
+    share: float  # of the between-run variance that runs of one session have in common
+    assumed: float  # variance of other hours and builds, which the baseline has not seen
+    tail_df: float  # what the residuals' kurtosis leaves of the degrees of freedom
 
     @property
     def judged(self) -> np.ndarray:
@@ -56,14 +64,24 @@ class Score:
     df: np.ndarray
     host: float  # mean common factor of the candidate runs
     host_error_variance: float  # of that mean, from the endpoints' noise alone
+    raw: np.ndarray  # the difference with the host's factor in it
+    noise: np.ndarray  # standard error of `raw` from the endpoint's own noise
 
 
-def fit_metric(value: np.ndarray, variance: np.ndarray, later: np.ndarray | None = None) -> MetricFit:
+def fit_metric(
+    value: np.ndarray,
+    variance: np.ndarray,
+    later: np.ndarray | None = None,
+    sessions: np.ndarray | None = None,
+    assumed_sd: float = 0.0,
+) -> MetricFit:
     """Fit K baseline runs x E endpoints (NaN: missing). `variance` is the within-run variance of each value.
 
     `later`: accepted runs since, R x E in order of time. They tell how much runs differ, never where the baseline is.
+    `sessions`: the session of each baseline run (each its own by default); `assumed_sd`: see `Basis`.
     """
     value = np.where(np.isfinite(value).sum(axis=0) >= LEAST_BASELINE_RUNS, value, np.nan)
+    sessions = np.arange(len(value)) if sessions is None else sessions
     present = np.isfinite(value)
     runs = present.sum(axis=0)
     usable = runs >= LEAST_BASELINE_RUNS
@@ -82,17 +100,32 @@ def fit_metric(value: np.ndarray, variance: np.ndarray, later: np.ndarray | None
     between = np.where(usable, np.maximum(total - within, LEAST_NOISE**2), np.nan)
     error = _mean_error(between + within, usable)
     host_variance = max(float(np.var(host, ddof=1)) - error, 0.0) if endpoints > 1 and len(host) > 1 else 0.0
+    standardized = (residual / np.sqrt(between + within))[:, usable]
+    within_share = float(np.mean((within / (between + within))[usable])) if endpoints else 0.0
+    share = session_share(standardized, within_share, sessions)
+    count = np.maximum(runs, 1)
+    common = (share * between + assumed_sd**2) * concentration(sessions)
     return MetricFit(
         runs=runs,
         mu=np.where(usable, mu, np.nan),
-        mu_variance=np.where(usable, (between + within) / np.maximum(runs, 1), np.nan),
+        mu_variance=np.where(usable, common + ((1 - share) * between + within) / count, np.nan),
         within=within,
         between=between,
         df=total_df,
         host=host,
         host_variance=host_variance,
-        host_df=max(len(host) - 1, 1),
+        share=share,
+        assumed=assumed_sd**2,
+        tail_df=tail_df(standardized),
     )
+
+
+def tail_df(standardized: np.ndarray) -> float:
+    """Degrees of freedom of the t distribution with the residuals' excess kurtosis, 6 / (df - 4), shrunk to a prior."""
+    known = standardized[np.isfinite(standardized)]
+    excess = float(np.mean(known**4) / np.mean(known**2) ** 2) - 3 if known.size and np.any(known) else 0.0
+    shrunken = (known.size * excess + PRIOR_RESIDUALS * PRIOR_KURTOSIS) / (known.size + PRIOR_RESIDUALS)
+    return float(np.clip(4 + 6 / max(shrunken, 0.1), LEAST_TAIL_DF, MOST_TAIL_DF))
 
 
 def spread_around_trend(value: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -192,57 +225,83 @@ def _inverse_trigamma(value: float) -> float:
     return x
 
 
-def score(fit: MetricFit, value: np.ndarray, variance: np.ndarray, session_share: float = 0.0) -> Score:
-    """Judge k candidate runs x E endpoints against the fit: the mean difference, with its error.
+def score(
+    fit: MetricFit, value: np.ndarray, variance: np.ndarray, expected: tuple[np.ndarray, np.ndarray] | None = None
+) -> Score:
+    """Judge k candidate runs of one session x E endpoints against the fit: the mean difference, with its error.
 
-    `session_share` is the share of the between-run variance that runs of one session have in common and that
-    averaging them therefore does not remove.
+    `expected`: each run's common factor as the host probe foretells it, and the variance of what it leaves.
     """
     judged = np.isfinite(value) & fit.judged
     # one run's own estimate of its within-run variance may be small by luck; the baseline's mean over its runs is steadier
     variance = np.maximum(variance, fit.within)
     difference = np.where(judged, value - fit.mu, np.nan)
-    noise = np.where(judged, fit.between + variance, np.nan)
-    host, host_error, run_host, run_error = _candidate_host(fit, difference, noise)
+    noise = np.where(judged, fit.between + fit.assumed + variance, np.nan)
+    host, host_error, run_host, run_error = _candidate_host(fit, difference, noise, expected)
     cleaned = difference - host
     count = judged.sum(axis=0)
     k = np.maximum(count, 1)
-    mean = np.where(count > 0, np.nansum(np.where(judged, cleaned, 0.0), axis=0) / k, np.nan)
-    own = np.nansum(np.where(judged, variance + host_error, 0.0), axis=0) / k**2
-    between = fit.between * (session_share + (1 - session_share) / k)
-    error = np.sqrt(own + between + fit.mu_variance)
-    df = effective_df(between + fit.mu_variance, np.minimum(fit.df, BETWEEN_DF), own)
+
+    def averaged(each: np.ndarray) -> np.ndarray:
+        return np.where(count > 0, np.nansum(np.where(judged, each, 0.0), axis=0) / k, np.nan)
+
+    within = np.nansum(np.where(judged, variance, 0.0), axis=0) / k**2
+    own = within + np.nansum(np.where(judged, host_error, 0.0), axis=0) / k**2
+    between = fit.between * (fit.share + (1 - fit.share) / k)
+    common = float(np.mean(run_host)) if len(run_host) else 0.0
+    between = between + (RESPONSE_SD * common) ** 2
+    error = np.sqrt(own + between + fit.assumed + fit.mu_variance)
+    df = effective_df(
+        (between + fit.mu_variance, np.minimum(fit.df, fit.tail_df)),
+        (own, WITHIN_DF),
+        (fit.assumed, ASSUMED_DF),
+        most=fit.tail_df,
+    )
     return Score(
-        difference=mean,
+        difference=averaged(cleaned),
         standard_error=np.where(count > 0, error, np.nan),
         df=df,
-        host=float(np.mean(run_host)) if len(run_host) else 0.0,
+        host=common,
         host_error_variance=float(np.mean(run_error)) / max(len(run_error), 1) if len(run_error) else 0.0,
+        raw=averaged(difference),
+        noise=np.sqrt(within + between + fit.assumed + fit.mu_variance),
     )
 
 
-def effective_df(between: np.ndarray, between_df: np.ndarray, within: np.ndarray) -> np.ndarray:
-    """Degrees of freedom of the sum of two estimated variances (Satterthwaite 1946), at most MOST_DF."""
-    return np.minimum((between + within) ** 2 / (between**2 / between_df + within**2 / WITHIN_DF), MOST_DF)
+def effective_df(*parts: tuple[np.ndarray | float, np.ndarray | float], most: float) -> np.ndarray:
+    """Degrees of freedom of a sum of estimated variances, each with its own (Satterthwaite 1946), at most `most`."""
+    total = sum(variance for variance, _ in parts)
+    return np.minimum(total**2 / sum(variance**2 / df for variance, df in parts), most)
 
 
 def _candidate_host(
-    fit: MetricFit, difference: np.ndarray, noise: np.ndarray
+    fit: MetricFit, difference: np.ndarray, noise: np.ndarray, expected: tuple[np.ndarray, np.ndarray] | None
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
     """Common factor of each candidate run, for each endpoint from the OTHER endpoints (k x E), with its error variance;
-    and from all endpoints (k). Shrunk towards 0 as far as the baseline's factors and the endpoints' noise demand."""
+    and from all endpoints (k). Shrunk towards what is expected (nothing, without a probe) as far as the hosts' spread
+    and the endpoints' noise demand."""
     runs, _ = difference.shape
     present = np.isfinite(difference)
     spread = noise + fit.mu_variance
-    center = np.nan_to_num(huber_location(difference, axis=1))[:, None] if present.any() else np.zeros((runs, 1))
-    distance = np.abs(difference - center) / np.sqrt(spread)
-    robust = np.minimum(1.0, HUBER / np.maximum(np.nan_to_num(distance), 1e-12))
+    if expected is None:
+        # eight runs may show a quiet host by luck; never believe it quieter than the endpoints themselves
+        typical = float(np.median(spread[present])) if present.any() else 1.0
+        prior_at, prior = np.zeros((runs, 1)), np.full((runs, 1), 1 / max(fit.host_variance, typical))
+        center = np.nan_to_num(huber_location(difference, axis=1))[:, None] if present.any() else np.zeros((runs, 1))
+        distance = np.nan_to_num(np.abs(difference - center) / np.sqrt(spread))
+        robust = np.minimum(1.0, HUBER / np.maximum(distance, 1e-12))
+    else:
+        prior_at, prior = expected[0][:, None], 1 / expected[1][:, None]
+        center = prior_at
+        for _ in range(HOST_STEPS):
+            distance = np.nan_to_num(np.abs(difference - center) / np.sqrt(spread + 1 / prior))
+            robust = 1 / (1 + (distance / DOUBTED) ** 2)
+            weight = np.where(present, robust / np.where(present, spread, 1.0), 0.0)
+            total = (weight * np.nan_to_num(difference)).sum(axis=1, keepdims=True)
+            center = (total + prior * prior_at) / (weight.sum(axis=1, keepdims=True) + prior)
     weight = np.where(present, robust / np.where(present, spread, 1.0), 0.0)
-    # eight runs may show a quiet host by luck; never believe it quieter than the endpoints themselves
-    typical = float(np.median(spread[present])) if present.any() else 1.0
-    prior = 1 / max(fit.host_variance, typical)
     weighted = weight * np.nan_to_num(difference)
-    total_weight, total = weight.sum(axis=1, keepdims=True), weighted.sum(axis=1, keepdims=True)
+    total_weight, total = weight.sum(axis=1, keepdims=True), weighted.sum(axis=1, keepdims=True) + prior * prior_at
     others = total_weight - weight + prior
     return (
         (total - weighted) / others,
