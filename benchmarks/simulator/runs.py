@@ -202,7 +202,7 @@ def shifted(summary: EndpointSummary, whole: float, slowest: float) -> EndpointS
 
 def _on_ticks(summary: EndpointSummary, tick_ms: float) -> EndpointSummary:
     """Quantiles that a clock with such ticks can show."""
-    if not tick_ms or summary.log_p50 is None:
+    if not tick_ms or summary.log_p99 is None:
         return summary
     seen = {name: math.log(max(round(math.exp(getattr(summary, name)) / tick_ms), 1) * tick_ms) for name in QUANTILES}
     return EndpointSummary.model_construct(**(summary.__dict__ | seen))
