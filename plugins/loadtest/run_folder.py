@@ -75,9 +75,20 @@ class RunFolder:
         return RunFolder(self.path.parent / f"{self.run_id}-confirm-{number}")
 
     @property
+    def base(self) -> RunFolder:
+        """Where the base of a comparison side by side is measured: beside this run, which is the candidate."""
+        return RunFolder(self.path.parent / f"{self.run_id}-against-base")
+
+    @property
+    def turns(self) -> UPath:
+        """Which side had its turn when, in a comparison side by side."""
+        return self.path / "turns.json"
+
+    @property
     def is_confirmation(self) -> bool:
+        """Whether it belongs to another run: as a confirmation, or as the base of its comparison."""
         # only at the end: a branch named fix-confirm-dialog is part of a run id too
-        return re.search(r"-confirm-\d+$", self.run_id) is not None
+        return re.search(r"-(?:confirm-\d+|against-base)$", self.run_id) is not None
 
     @property
     def plan(self) -> UPath:

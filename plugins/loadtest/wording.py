@@ -120,6 +120,8 @@ def metric_label(metric: str | None) -> str:
         "rps": "throughput",
         "mean_ms": "mean latency",
         "typical_ms": "typical latency",
+        "middle_half_ms": "middle half",
+        "p91_to_p96_ms": "p91 to p96",
         "tail_ratio": "slowest tenth against typical",
     }
     return named.get(metric, metric.removesuffix("_ms")) if metric else ""

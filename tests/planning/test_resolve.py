@@ -40,7 +40,7 @@ def test_plan_holds_everything_and_survives_its_file(config: Settings, tmp_path:
 @pytest.mark.parametrize(
     ("values", "words"),
     [
-        ({"profile": "huge"}, ["'huge'", "medium, open_100, smoke"]),
+        ({"profile": "huge"}, ["'huge'", "medium, open_100, side_by_side, smoke"]),
         ({"profile": "../../etc/passwd"}, ["known are"]),
         ({"environment": "nowhere"}, ["'nowhere'", "local, production"]),
         ({"scenario": "none"}, ["'none'", "shop"]),

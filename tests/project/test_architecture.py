@@ -22,6 +22,7 @@ ORDER = [
     "load.supervision",
     "load.control",
     "analysis",
+    "builds",
     "gate.records",
     "gate.statistics",
     "gate.rules",

@@ -18,7 +18,9 @@ from loadtest.settings import settings
 
 
 def run(
-    profile: Annotated[str, typer.Option(help="How much load; see: loadtest profiles")] = "smoke",
+    profile: Annotated[
+        str | None, typer.Option(help="How much load; see: loadtest profiles. Default: smoke, with --against side_by_side.")
+    ] = None,
     environment: Annotated[str | None, typer.Option(help="Where the load goes; needed if there are several.")] = None,
     scenario: Annotated[str | None, typer.Option(help="What users do; needed if there are several.")] = None,
     users: Annotated[str | None, typer.Option(help="Instead of the profile's number.")] = None,
@@ -28,6 +30,9 @@ def run(
     slowdown: Annotated[str | None, typer.Option(help="Slow endpoints down: 'GET /api/v1/courses=+400ms'.")] = None,
     commit: Annotated[str | None, typer.Option(help="The code under test; default: this checkout's, if we start it.")] = None,
     branch: Annotated[str | None, typer.Option(help="Its branch.")] = None,
+    against: Annotated[
+        str | None, typer.Option(help="Compare side by side with the build of this branch, tag or commit; no baseline is needed.")
+    ] = None,
     reason: Annotated[str, typer.Option(help="Why this run; stands in the report.")] = "",
     strict: Annotated[bool, typer.Option("--strict", help="Exit 4 for inconclusive and 5 for warn instead of 0.")] = False,
     output: Annotated[Format, typer.Option("--format", help="json: the verdict on standard output, nothing else.")] = Format.TEXT,
@@ -43,7 +48,7 @@ def run(
     from loadtest.vocabulary import exit_code
 
     request = Request.of(
-        profile=profile,
+        profile=profile or ("side_by_side" if against else "smoke"),
         environment=environment or the_one(settings().environments, "environment", usual="staging"),
         scenario=scenario or the_one(settings().scenarios, "scenario", usual="student_api"),
         users=users,
@@ -51,6 +56,7 @@ def run(
         duration_s=duration,
         host=host,
         slowdown=slowdown,
+        against=against,
         trigger=Trigger(kind=TriggerKind.CLI, by=user_name(), reason=reason, commit=commit, branch=branch),
     )
     with Interrupts(), TerminalWatcher() as watcher:

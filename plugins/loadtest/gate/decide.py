@@ -22,6 +22,7 @@ from loadtest.gate.rules.latency_bounds import latency_bounds
 from loadtest.gate.rules.targets import judge_targets
 from loadtest.gate.rules.validity import judge_validity
 from loadtest.gate.rules.validity_facts import Usual
+from loadtest.gate.side_by_side import side_by_side_findings
 from loadtest.gate.statistics.steady_samples import EndpointSamples, read_steady_samples
 from loadtest.load.models import LoadResult, StopReason
 from loadtest.planning.models import Mute, Plan
@@ -54,7 +55,7 @@ def check(
     baseline file are missing or damaged.
     """
     run = _read(folder)
-    baseline, reason, itself = _baseline_without(run.plan, confirmations)
+    baseline, reason, itself = (None, "", "") if run.plan.against else _baseline_without(run.plan, confirmations)
     history = baseline.runs if baseline else ()
     findings = judge_validity(run.plan, run.load, run.metrics, _usual(run, history))
     comparison = Comparison(compared=False, reason=reason)
@@ -65,6 +66,12 @@ def check(
         findings += judge_required(run.plan, run.metrics)
         bounds = latency_bounds(run.plan.scenario.targets, run.samples)
         findings += judge_targets(run.plan, run.metrics, bounds, history)
+        if run.plan.against:
+            doubts = _doubts_of_base(folder)
+            findings += doubts
+            if not doubts:
+                comparison, paired, detectable = side_by_side_findings(run.plan, folder)
+                findings += paired
         if baseline is not None:
             comparison, regressions, detectable = _compare(baseline, run, confirmations)
             comparison = comparison.model_copy(update={"reason": " ".join(filter(None, (comparison.reason, itself)))})
@@ -96,6 +103,14 @@ def _baseline_without(plan: Plan, confirmations: Sequence[RunFolder]) -> tuple[B
     if len(others) < LEAST_RUNS:
         return None, f"without this run, baseline version {baseline.version} has too few runs, so nothing was compared", ""
     return baseline.model_copy(update={"runs": others}), reason, itself
+
+
+def _doubts_of_base(folder: RunFolder) -> list[Finding]:
+    """What makes the base's side of a comparison worthless makes the comparison worthless."""
+    base = _read(folder.base)
+    found = judge_validity(base.plan, base.load, base.metrics)
+    invalid = [finding for finding in found if finding.outcome is Outcome.INVALID]
+    return [finding.model_copy(update={"sentence": f"base: {finding.sentence}"}) for finding in invalid]
 
 
 def summarize(folder: RunFolder) -> RunSummary | None:

@@ -14,6 +14,7 @@ class AgentConfig:
     """`stages`: (duration_s, users or arrivals per second, ramp), empty for a plain ramp to a constant level.
 
     `streams`: local folder of the streams (a remote worker ignores it); `locustfile`: to see that it has users.
+    `turns`: file of a comparison side by side (empty: none), and which `side` this load is.
     """
 
     streams: str
@@ -30,6 +31,8 @@ class AgentConfig:
     expected_workers: int
     remote_workers: int
     patterns: tuple[tuple[str, str], ...]
+    turns: str = ""
+    side: int = 0
 
     def schedule(self) -> Schedule:
         """The stages, or the constant rate of arrivals."""

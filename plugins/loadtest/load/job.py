@@ -35,6 +35,8 @@ class LoadJob(FileModel):
     base_url: str
     run_folder: str
     attempt: int
+    turns: str = ""  # file of a comparison side by side; empty: none
+    side: int = 0
 
 
 class SupervisorRecord(FileModel):
@@ -185,4 +187,6 @@ def agent_config(job: LoadJob, scratch: Scratch) -> AgentConfig:
         expected_workers=resolve_workers(profile),
         remote_workers=profile.remote_workers,
         patterns=tuple((pattern.match, pattern.name) for pattern in scenario.grouping),
+        turns=job.turns,
+        side=job.side,
     )

@@ -14,6 +14,7 @@ from loadtest.backend.health import check_health
 from loadtest.backend.models import BackendState
 from loadtest.backend.start import start_backend
 from loadtest.backend.stop import stop_backend
+from loadtest.builds.worktrees import commit_of
 from loadtest.errors import ConfigurationError, InfrastructureError, LoadTestError, NotRunError
 from loadtest.files import private_folder, write_text
 from loadtest.gate.records.verdicts import RegressionReport, Verdict
@@ -56,6 +57,8 @@ def open_run(
     """Resolve a request and write its plan; a refused one is kept under `_refused/` and raises ConfigurationError."""
     private_folder(settings.scratch)
     plan = resolve(request, settings, url_of_connection=url_of_connection)
+    if plan.against and plan.environment.builds:
+        plan = plan.model_copy(update={"against": commit_of(plan.environment.builds, plan.against)})
     folder = RunFolder.of(settings.runs_root, plan.scenario.name, plan.environment.name, plan.profile.name, plan.run_id)
     if folder.verdict.exists():
         raise ConfigurationError(f"Run {plan.run_id} is there already ({folder.path}); choose another run id.")
@@ -192,13 +195,15 @@ def run_planned(
     from loadtest.gate.verdict import conclude, not_run
     from loadtest.load.job import files_trouble
     from loadtest.pipeline.leftovers import turn_to_load
+    from loadtest.pipeline.side_by_side import measure_side_by_side
 
     failure: str | None = None
     with ContractProcess() as contract:
         try:
             before_start()
             with turn_to_load(folder, watcher.stage):
-                measure(plan, folder, watcher, before_load=contract.pause, after_load=contract.resume)
+                how = measure_side_by_side if plan.against else measure
+                how(plan, folder, watcher, before_load=contract.pause, after_load=contract.resume)
                 watcher.stage("gate")
                 number = 0
                 while judge(folder).suspects and confirm and number < CONFIRMATIONS:

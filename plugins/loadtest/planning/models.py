@@ -119,12 +119,21 @@ class BackendCommand(Record):
     model_config = BY_NAME_TOO
 
 
+class Builds(Record):
+    """How a commit becomes a backend that can be started. `repository`: a folder with a git repository, relative to the project;
+    `prepare`: commands that run in a worktree of the commit, once for each."""
+
+    repository: str = "."
+    prepare: tuple[tuple[str, ...], ...] = ()
+
+
 class Environment(Record):
     """Where the load goes. Either `backend` starts it, or `base_url` (or its variable or connection) names it."""
 
     name: Slug
     purpose: str = ""
     backend: BackendCommand | None = None
+    builds: Builds | None = Field(default=None, description="how commits are made runnable, for comparisons side by side")
     base_url: str | None = None
     base_url_variable: str | None = Field(default=None, description="environment variable that holds the base URL")
     base_url_connection: str | None = Field(default=None, description="Airflow connection that holds the base URL")
@@ -299,6 +308,7 @@ class Plan(FileModel):
     trigger: Trigger
     slowdown: str | None = None
     blocking: bool = False
+    against: str | None = Field(default=None, description="commit that runs side by side with this one, as the base")
     confirms: str | None = Field(default=None, description="run id whose suspicion this run confirms")
     created_at: datetime
     digest: str = Field(description="what changes the measurement; equal digests are comparable")

@@ -29,6 +29,7 @@ class Request(BaseModel):
     host: str | None = Field(default=None, description="only accepted when it is the environment's own host")
     slowdown: str | None = Field(default=None, max_length=2_000)
     blocking: bool = False
+    against: str | None = Field(default=None, max_length=200, description="branch, tag or commit to compare with, side by side")
     trigger: Trigger = Trigger(kind=TriggerKind.CLI)
     run_id: str | None = None
     confirms: str | None = None

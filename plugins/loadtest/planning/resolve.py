@@ -42,6 +42,7 @@ def resolve(request: Request, settings: Settings, *, url_of_connection: Connecti
     _check_host(request.host, base_url, environment)
     _check_slowdown(request.slowdown, environment)
     check_fleet(profile, environment, base_url)
+    _check_against(request, environment, profile)
     trigger = request.trigger
     if trigger.commit is None and environment.starts_backend:
         trigger = trigger.model_copy(update={"commit": current_commit(settings.home)})
@@ -54,9 +55,10 @@ def resolve(request: Request, settings: Settings, *, url_of_connection: Connecti
         trigger=trigger,
         slowdown=request.slowdown,
         blocking=request.blocking,
+        against=request.against,
         confirms=request.confirms,
         created_at=datetime.now(UTC),
-        digest=plan_digest(scenario, profile, environment),
+        digest=plan_digest(scenario, profile, environment, side_by_side=request.against is not None),
         host_class=host_class(request.executor),
         versions=versions(),
     )
@@ -72,7 +74,7 @@ def run_id_from(name: str) -> str:
     return slug if slug == name else f"{slug}-{hashlib.sha256(name.encode()).hexdigest()[:6]}"
 
 
-def plan_digest(scenario: Scenario, profile: Profile, environment: Environment) -> str:
+def plan_digest(scenario: Scenario, profile: Profile, environment: Environment, *, side_by_side: bool = False) -> str:
     """Digest of what changes the measurement (gate.md "Comparable or not"): not commit, slow-down, targets or criteria."""
     covered = {
         "profile": profile.model_dump(
@@ -91,7 +93,7 @@ def plan_digest(scenario: Scenario, profile: Profile, environment: Environment) 
         ),
         "scenario": scenario.model_dump(mode="json", include={"name", "locustfile", "grouping", "files_digest"}),
         "environment": environment.name,
-    }
+    } | ({"side_by_side": True} if side_by_side else {})
     return hashlib.sha256(json.dumps(covered, sort_keys=True).encode()).hexdigest()[:16]
 
 
@@ -182,6 +184,21 @@ def _check_host(host: str | None, base_url: str | None, environment: Environment
         raise ConfigurationError(
             f"Host {wanted} is not the environment's: {environment.name!r} is {base_url}; "
             "leave the host out, or describe an environment with this base_url."
+        )
+
+
+def _check_against(request: Request, environment: Environment, profile: Profile) -> None:
+    if request.against is None:
+        return
+    if environment.builds is None or not environment.starts_backend:
+        raise ConfigurationError(
+            f"Environment {environment.name!r} cannot make builds to compare with; give it a backend and a `builds:` section, or "
+            "leave out what to compare with."
+        )
+    if profile.load_model is LoadModel.OPEN or profile.stages or profile.remote_workers or profile.workers != 1:
+        raise ConfigurationError(
+            f"Profile {profile.name!r} cannot be sent side by side: it takes a constant number of users and one local worker; "
+            "use the profile side_by_side."
         )
 
 

@@ -84,6 +84,9 @@ def comparison_sentence(files: RunFiles) -> str:
     reason = plain(comparison.reason)
     if not comparison.compared:
         return reason or "Nothing was compared with a baseline."
+    if comparison.against:
+        pairs = wording.plural(comparison.pairs, "pair")
+        return f"Compared side by side with commit {wording.commit(comparison.against)}, in {pairs} of slices on one host."
     version = f" (version {comparison.baseline_version})" if comparison.baseline_version is not None else ""
     parts = [
         f"Compared with the baseline{version} of {wording.plural(comparison.baseline_runs, 'run')} "

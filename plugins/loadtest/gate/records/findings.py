@@ -51,6 +51,8 @@ class Comparison(Record):
     builds: int = 0
     host_factor: float | None = None  # relative: 0.06 = this run's host was 6 % slower
     candidate_runs: int = 1  # 3 after confirmation
+    against: str | None = None  # side by side with this commit, instead of a baseline
+    pairs: int = 0  # of slices, side by side
 
 
 class Detectable(Record):

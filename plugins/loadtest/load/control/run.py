@@ -67,8 +67,11 @@ class LoadHandle:
         return self.identity.is_alive
 
 
-def start_load(plan: Plan, folder: RunFolder, base_url: str | None = None) -> LoadHandle:
-    """Start a new attempt. `base_url` overrides the plan's (a backend of ours has a port only now).
+def start_load(
+    plan: Plan, folder: RunFolder, base_url: str | None = None, *, turns: Path | None = None, side: int = 0
+) -> LoadHandle:
+    """Start a new attempt. `base_url` overrides the plan's (a backend of ours has a port only now). `turns`: the file by which
+    it takes turns with another load, as this `side`.
 
     Raises ConfigurationError when there is no base URL, something in the plan cannot be carried out, or a load of this run is
     already on its way.
@@ -97,7 +100,12 @@ def start_load(plan: Plan, folder: RunFolder, base_url: str | None = None) -> Lo
     scenario = plan.scenario.model_copy(update={"folder": str(Path(plan.scenario.folder).resolve())})
     run_folder = str(Path(str(folder.path)).resolve()) if is_local(folder.path) else str(folder.path)
     job = LoadJob(
-        plan=plan.model_copy(update={"scenario": scenario}), base_url=base_url.rstrip("/"), run_folder=run_folder, attempt=number
+        plan=plan.model_copy(update={"scenario": scenario}),
+        base_url=base_url.rstrip("/"),
+        run_folder=run_folder,
+        attempt=number,
+        turns=str(turns or ""),
+        side=side,
     )
     job.write(scratch.job)
     process = _spawn_supervisor(scratch)

@@ -31,9 +31,11 @@ from loadtest.load.inside_locust.recorder import Recorder
 from loadtest.load.inside_locust.request_hook import listen_first, make_recorded
 from loadtest.load.inside_locust.self_observation import NAP_S, SelfObservation
 from loadtest.load.inside_locust.shipping import CONFIG_OPTION, SLOTS_OPTION, STOP, Receiver, Shipper, stream_folder
+from loadtest.load.inside_locust.taking_turns import TurnTaker
 from loadtest.load.inside_locust.task_errors import TaskErrors
 from loadtest.load.inside_locust.tracing import trace_requests
 from loadtest.load.inside_locust.user_patches import desynchronize_users, stop_waiting_users_safely
+from loadtest.load.turns import READY_WITHIN_S
 
 logger = logging.getLogger(__name__)
 
@@ -98,6 +100,7 @@ class Agent:
         self.arrivals: ArrivalCounts | None = None
         self.receiver: Receiver | None = None
         self.shipper: Shipper | None = None
+        self.turns: TurnTaker | None = None
         self.started_at: float | None = None  # monotonic
         self.task_errors = TaskErrors()
         self._started = Event()
@@ -166,6 +169,9 @@ class Agent:
         else:
             desynchronize_users()
         stop_waiting_users_safely()
+        if config.turns:
+            self.turns = TurnTaker(Path(config.turns), config.side)
+            self.turns.hold_requests_back()
         if isinstance(runner, MasterRunner):
             if config.remote_workers:
                 self.receiver = receiver = Receiver(runner, Path(config.streams))
@@ -210,7 +216,8 @@ class Agent:
         elapsed = monotonic() - self.started_at if self.started_at is not None else 0.0
         self.second()
         self.event("unanswered", endpoints=self.recorder.unanswered())
-        self.event("completed" if elapsed >= self.config.duration_s - EARLY_S else "cut_short", elapsed_s=round(elapsed, 3))
+        whole = self.turns.ended.is_set() if self.turns else elapsed >= self.config.duration_s - EARLY_S
+        self.event("completed" if whole else "cut_short", elapsed_s=round(elapsed, 3))
 
     def on_quit(self, exit_code: int | None = None, **_: object) -> None:
         self.second()
@@ -267,6 +274,9 @@ class Agent:
         config, started_at = self.config, self.started_at or monotonic()
         schedule = config.schedule() if config.stages and not config.open_loop else None
         level = None
+        if self.turns:
+            self.turns.ended.wait(config.duration_s + READY_WITHIN_S)
+            started_at = monotonic() - config.duration_s
         while (elapsed := monotonic() - started_at) < config.duration_s:
             wake = min(elapsed + 1.0, config.duration_s)
             if schedule:

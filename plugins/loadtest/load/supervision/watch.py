@@ -20,6 +20,7 @@ from loadtest.load.supervision.facts import ProcessFacts
 from loadtest.load.supervision.progress import ProgressWriter
 from loadtest.load.supervision.result import Observed
 from loadtest.load.supervision.tail import WorkerTail
+from loadtest.load.turns import READY_WITHIN_S
 
 log = logging.getLogger("loadtest.load.supervision.watch")
 
@@ -87,7 +88,7 @@ class LoadWatch:
                 if not load_began and self._started_at() is not None:
                     load_began = True
                     self._planned_end = now + self.profile.planned_duration_s
-                    deadline = self._planned_end + OVERTIME_S
+                    deadline = self._planned_end + OVERTIME_S + (READY_WITHIN_S if self.config.turns else 0)
             time.sleep(0.05)
 
     def afterwards(self, log_lines: Sequence[str]) -> None:
