@@ -115,6 +115,10 @@ class RunFolder:
         return self.path / "backend.json"
 
     @property
+    def service_down(self) -> UPath:
+        return self.path / "service_down.json"
+
+    @property
     def backend_log(self) -> UPath:
         return self.path / "backend.log"
 

@@ -31,6 +31,7 @@ class Criterion(StrEnum):
 
     VALIDITY = "validity"
     CONTRACT = "contract"
+    SERVICE = "service"
     TARGET = "target"
     REGRESSION = "regression"
     GLOBAL = "global"

@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from loadtest.analysis.models import Analysis, ContractCheck, DataContract, FailureGroup, RunMetrics
+from loadtest.backend.models import ServiceDown
 from loadtest.errors import ConfigurationError
 from loadtest.gate.decide import check
 from loadtest.gate.records.findings import Comparison, Finding
@@ -369,12 +370,22 @@ def test_a_damaged_file_is_invalid_and_named(tmp_path: Path, damaged: str) -> No
 def test_a_failed_stage_is_the_reason(tmp_path: Path) -> None:
     folder = write_run(tmp_path, make_plan(targets=TARGETS), {"GET /a": latencies(20)})
     folder.load.unlink()
-    verdict = conclude(folder, failure="the backend was not healthy within 30 s: connection refused.")
-    assert verdict.sentence == "invalid: the load never ran: the backend was not healthy within 30 s: connection refused"
-    assert verdict.recommendations[0].title == "Find out why the backend was not healthy"
+    verdict = conclude(folder, failure="the disk of the load generator was full.")
+    assert verdict.sentence == "invalid: the load never ran: the disk of the load generator was full"
     check_folder = write_run(tmp_path / "other", make_plan(targets=TARGETS), {"GET /a": latencies(20)})
     check(check_folder)
     assert conclude(check_folder, failure="a confirmation run failed").outcome is Outcome.INVALID
+
+
+def test_a_service_that_was_down_from_the_start_is_a_failure_of_the_service(tmp_path: Path) -> None:
+    folder = write_run(tmp_path, make_plan(targets=TARGETS), {"GET /a": latencies(20)})
+    folder.load.unlink()
+    ServiceDown(sentence="the backend did not become healthy within 30 s.").write(folder.service_down)
+    verdict = conclude(folder, failure="whatever Airflow says of the task")
+    assert verdict.sentence == (
+        "fail: the service was down before any load went out: the backend did not become healthy within 30 s"
+    )
+    assert verdict.recommendations[0].title == "Start the service"
 
 
 def test_broken_expectations_of_the_data_contract_are_invalid(tmp_path: Path) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 
 from loadtest.files import FileModel, Record
-from loadtest.load.models import Exemplar
+from loadtest.load.models import Exemplar, HealthFacts
 from loadtest.planning.models import HostClass, LoadModel
 
 
@@ -87,6 +87,7 @@ class RunMetrics(FileModel):
     duration_s: float  # of the steady phase
     endpoints: tuple[EndpointMetrics, ...]
     total: EndpointMetrics
+    health: HealthFacts = HealthFacts()  # of the whole load: the service's health check, asked each second
 
 
 class Phase(Record):

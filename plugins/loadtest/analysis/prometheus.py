@@ -14,6 +14,7 @@ from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector
 
 from loadtest.analysis.models import EndpointMetrics, RunMetrics
+from loadtest.load.models import HealthFacts
 
 Labels = Mapping[str, str]
 
@@ -28,6 +29,7 @@ def prometheus_text(metrics: RunMetrics) -> bytes:
         [
             *_measured("loadtest", by_endpoint),
             *_measured("loadtest_run", [(series, metrics.total)]),
+            *_health(series, metrics.health),
             gauge("loadtest_run_info", "The run that these metrics are of; always 1", [(about, 1.0)]),
             gauge("loadtest_run_ended_timestamp_seconds", "When the load ended", [(series, run.ended_at.timestamp())]),
         ]
@@ -55,6 +57,15 @@ class _Families(Collector):
 
     def collect(self) -> Iterable[Metric]:
         return self._families
+
+
+def _health(series: Labels, health: HealthFacts) -> Iterator[Metric]:
+    yield gauge("loadtest_run_health_checks", "Health checks of the service during the load", [(series, health.checks)])
+    yield gauge("loadtest_run_health_check_failures", "Health checks that failed", [(series, health.failures)])
+    yield gauge("loadtest_run_health_outage_seconds", "Longest failure of the health check", [(series, health.longest_failure_s)])
+    if health.p95_ms is not None:
+        meaning = "95th percentile of a health check's duration"
+        yield gauge("loadtest_run_health_check_p95_seconds", meaning, [(series, health.p95_ms / 1000)])
 
 
 def _measured(prefix: str, rows: Sequence[tuple[Labels, EndpointMetrics]]) -> Iterator[Metric]:

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from loadtest.analysis.models import QUANTILES, Distribution, EndpointMetrics, RunInfo, RunMetrics, ServerTime
 from loadtest.analysis.tally import STEADY_QUANTILES, Tally
-from loadtest.load.models import LoadResult
+from loadtest.load.models import HealthFacts, LoadResult
 from loadtest.planning.models import Plan
 
 TOTAL = "Total"
@@ -60,6 +60,7 @@ def run_metrics(plan: Plan, load: LoadResult | None, tally: Tally | None, base_u
         duration_s=tally.grid.steady_s if tally else 0.0,
         endpoints=endpoint_metrics(tally) if tally else (),
         total=total_metrics(tally) if tally else empty,
+        health=load.health if load else HealthFacts(),
     )
 
 

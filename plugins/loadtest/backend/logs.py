@@ -30,15 +30,19 @@ def write_masked_log(source: Path, target: AnyPath, *, limit_bytes: int = 1_000_
 
 def last_line(log: Path, *, limit: int = 300) -> str:
     """The last line of a log that is not blank, masked and shortened; empty where there is none."""
+    return "".join(last_lines(log, 1, limit=limit))
+
+
+def last_lines(log: Path, count: int, *, limit: int = 300) -> list[str]:
+    """The last lines of a log that are not blank, oldest first, each as `last_line` gives it."""
     try:
         with log.open("rb") as stream:
             stream.seek(max(log.stat().st_size - 65_536, 0))
-            lines = _decode(stream.read()).splitlines()
+            text = _decode(stream.read())
     except OSError:
-        return ""
-    line = next((line.strip() for line in reversed(lines) if line.strip()), "")
-    masked = mask_secrets(line)
-    return masked if len(masked) <= limit else masked[: limit - 1] + "…"
+        return []
+    lines = [mask_secrets(line.strip()) for line in text.splitlines() if line.strip()][-count:]
+    return [line if len(line) <= limit else line[: limit - 1] + "…" for line in lines]
 
 
 def _decode(data: bytes) -> str:

@@ -20,7 +20,7 @@ class DatabaseRef(Record):
 
 class BackendState(FileModel):
     """`backend.json`. Written before the process starts, so that whatever comes of it can be cleaned up: `identity` is None
-    until it runs, `stopped_at` is set when it was stopped and its database dropped."""
+    until it runs, `stopping_at` is set before we stop it, `stopped_at` when that is done and its database dropped."""
 
     run_id: str
     host: str
@@ -29,7 +29,14 @@ class BackendState(FileModel):
     database: DatabaseRef | None = None
     log_path: str
     started_at: datetime
+    stopping_at: datetime | None = None
     stopped_at: datetime | None = None
+
+
+class ServiceDown(FileModel):
+    """`service_down.json`: why the service did not come up, so that no load went out."""
+
+    sentence: str
 
 
 class HealthReport(Record):

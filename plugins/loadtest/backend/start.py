@@ -18,6 +18,7 @@ from urllib.parse import urlsplit
 import psutil
 
 from loadtest.backend.databases import DATABASE_MARK, create_database, database_url
+from loadtest.backend.down import down_is_a_result
 from loadtest.backend.logs import last_line
 from loadtest.backend.models import BackendState, DatabaseRef
 from loadtest.backend.state import one_at_a_time, write_state
@@ -57,7 +58,8 @@ def start_backend(plan: Plan, folder: RunFolder) -> BackendState:
                     return earlier
                 clean_up(earlier, folder)
         state, process = _launch(plan, backend, folder)
-    _watch(process, plan, state, backend.start_timeout_s)
+    with down_is_a_result(folder):
+        _watch(process, plan, state, backend.start_timeout_s)
     return state
 
 

@@ -20,6 +20,7 @@ from loadtest.errors import InfrastructureError, LoadTestError
 from loadtest.files import AnyPath
 from loadtest.processes import ProcessIdentity, stop_group
 from loadtest.run_folder import RunFolder
+from loadtest.storage import StorageError
 
 _log = logging.getLogger(__name__)
 
@@ -37,6 +38,9 @@ def stop_backend(folder: RunFolder) -> None:
         if state is None or state.stopped_at is not None:
             return
         require_this_host(state)
+        state = state.model_copy(update={"stopping_at": datetime.now(UTC)})
+        with contextlib.suppress(StorageError):  # before, so that a load that still runs can tell this from a death
+            write_state(folder, state)
         clean_up(state, folder)
         write_state(folder, state.model_copy(update={"stopped_at": datetime.now(UTC)}))
 

@@ -15,6 +15,7 @@ from loadtest.wording import change, metric_label, ms, percent, quantity, subjec
 _RULES = {
     Criterion.VALIDITY: "Can the measurement be believed?",
     Criterion.CONTRACT: "Is the data fit to be judged?",
+    Criterion.SERVICE: "Did the service stay up under the load?",
     Criterion.REQUIRED: "Were the required endpoints requested?",
     Criterion.ERRORS: "Are there more errors than there should be?",
     Criterion.TARGET: "Are the targets met? (fail: surely beyond, by a 95 % bound; pass: surely within)",

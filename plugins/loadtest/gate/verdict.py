@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 from typing import TypeVar
 
 from loadtest.analysis.models import DataContract, RunMetrics
+from loadtest.backend.models import ServiceDown
 from loadtest.errors import ConfigurationError
 from loadtest.files import AnyPath, FileModel
 from loadtest.gate.advice.commands import overrides_of
@@ -19,6 +20,7 @@ from loadtest.gate.records.findings import Comparison, Coverage, Finding, Recomm
 from loadtest.gate.records.verdicts import RegressionReport, Verdict
 from loadtest.gate.rules.coverage import cover
 from loadtest.gate.rules.muted import muted_words
+from loadtest.gate.rules.service import CLIENT_ERROR, DIED, NEVER_HEALTHY, judge_never_healthy
 from loadtest.gate.rules.validity import judge_missing_load, judge_validity
 from loadtest.load.models import LoadResult
 from loadtest.planning.models import Plan
@@ -74,7 +76,7 @@ def conclude(folder: RunFolder, failure: str | None = None) -> Verdict:
     plan = Plan.read(folder.plan)
     report, load, metrics, contract, doubts = _read(folder, failure)
     findings = list(doubts)
-    if load is not None and not any(f.criterion is Criterion.VALIDITY for f in (report.findings if report else ())):
+    if load is not None and report is None:
         findings += judge_validity(plan, load, metrics)
     if report is not None:
         findings += report.findings
@@ -160,6 +162,9 @@ def _read(
     doubts: list[Finding] = []
     load = _optional(LoadResult, folder.load, doubts)
     if load is None:
+        down = _optional(ServiceDown, folder.service_down, doubts)
+        if down is not None and not CLIENT_ERROR.search(down.sentence):  # else it is up, and health_path is wrong
+            doubts.append(judge_never_healthy(down.sentence.rstrip(".")))
         if not doubts:
             doubts.append(judge_missing_load((failure or "no load.json, and no stage said why").rstrip(".")))
         return None, None, None, None, doubts
@@ -208,11 +213,13 @@ def _identity(plan: Plan) -> dict:
     }
 
 
-def _severity(finding: Finding) -> tuple[bool, int, float, str, str]:
-    """Sort key: counted before muted, worst first, largest effect first, then by name so that the order is stable."""
+def _severity(finding: Finding) -> tuple[bool, int, bool, float, str, str]:
+    """Sort key: counted before muted, worst first, a service that was gone before what follows from it, largest effect first,
+    then by name so that the order is stable."""
     return (
         finding.muted,
         SEVERITY.index(finding.outcome),
+        finding.evidence.get("rule") not in (DIED, NEVER_HEALTHY),
         -abs(finding.effect or 0.0),
         finding.endpoint or "",
         finding.metric or "",

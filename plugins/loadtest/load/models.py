@@ -78,14 +78,49 @@ class AbortFacts(Record):
     at: datetime
 
 
+class OutageKind(StrEnum):
+    TIMEOUT = "timeout"  # connected, or not even that, and no answer in time
+    REFUSED = "refused"  # nobody accepts connections
+    ANSWER = "answer"  # an answer, but not a healthy one
+
+
+class Outage(Record):
+    """Health checks that failed one after another: from the start of the first to the next healthy answer."""
+
+    started_at: datetime
+    duration_s: float
+    failures: int
+    users: int  # that were running when it began
+    kind: OutageKind  # of the first failure
+
+
 class HealthFacts(Record):
-    """Health checks of the backend during the load."""
+    """Health checks of the backend during the load, measured like an endpoint. `outages`: the longest, in order of time."""
 
     checks: int = 0
     failures: int = 0
+    p50_ms: float | None = None  # of all checks; one that failed took as long as it was waited for
+    p95_ms: float | None = None
     longest_failure_s: float = 0.0
     first_failure_at: datetime | None = None
     last_error: str = ""
+    outage_count: int = 0
+    outages: tuple[Outage, ...] = ()
+
+
+class ServiceDeath(Record):
+    """How the process of a backend that we started ended while load was sent. Exit code and signal are None where somebody
+    else waited for the process first. Memory: resident, when last seen alive."""
+
+    at: datetime
+    users: int
+    exit_code: int | None = None
+    signal: str | None = None
+    last_lines: tuple[str, ...] = ()  # of its log, masked
+    stopped_by_us: bool = False
+    oom_kills: int = 0  # processes that the host's kernel killed for want of memory during the load
+    generator_memory_bytes: int = 0
+    backend_memory_bytes: int = 0
 
 
 class HostProbe(Record):
@@ -130,6 +165,7 @@ class LoadResult(FileModel):
     arrivals: ArrivalFacts | None = None
     abort: AbortFacts | None = None
     health: HealthFacts = HealthFacts()
+    death: ServiceDeath | None = None
     host_probe: HostProbe | None = None
 
 

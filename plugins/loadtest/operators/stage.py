@@ -11,7 +11,7 @@ from airflow.sdk import BaseOperator
 from airflow.sdk.exceptions import AirflowException, AirflowFailException
 from upath import UPath
 
-from loadtest.backend.health import BackendDiedError
+from loadtest.backend.down import BackendDiedError
 from loadtest.errors import InfrastructureError, LoadTestError
 from loadtest.files import write_text
 from loadtest.masking import known_secrets, mask_secrets

@@ -52,9 +52,16 @@ def labels(endpoints: Sequence[str]) -> dict[str, str]:
 
 
 def shaded_phases(files: RunFiles) -> Rows:
-    """Ramp and drain: what is not judged."""
+    """Ramp and drain, which are not judged, and when the service failed its health check."""
     phases = files.analysis.phases if files.analysis else ()
-    return [{"phase": phase.name, "start": phase.start_s, "end": phase.end_s} for phase in phases if phase.name != "steady"]
+    shaded: Rows = [
+        {"phase": phase.name, "start": phase.start_s, "end": phase.end_s} for phase in phases if phase.name != "steady"
+    ]
+    if files.load is not None:
+        for outage in files.load.health.outages:
+            start = max(0.0, (outage.started_at - files.load.started_at).total_seconds())
+            shaded.append({"phase": "the service failed its health check", "start": start, "end": start + outage.duration_s})
+    return shaded
 
 
 def latency_rows(files: RunFiles) -> tuple[Rows, list[str]]:

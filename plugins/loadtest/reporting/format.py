@@ -30,6 +30,7 @@ COMPARISONS = (Criterion.REGRESSION, Criterion.GLOBAL, Criterion.DRIFT)
 CRITERION_LABELS = {
     Criterion.VALIDITY: "Validity",
     Criterion.CONTRACT: "Data contract",
+    Criterion.SERVICE: "Service",
     Criterion.TARGET: "Target",
     Criterion.REGRESSION: "Regression",
     Criterion.GLOBAL: "All endpoints together",

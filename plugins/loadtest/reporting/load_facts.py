@@ -3,11 +3,18 @@
 from __future__ import annotations
 
 from loadtest import wording
-from loadtest.load.models import ArrivalFacts, HealthFacts, HostProbe, LoadResult
+from loadtest.load.models import ArrivalFacts, HealthFacts, HostProbe, LoadResult, OutageKind
 from loadtest.planning.models import LoadModel
 from loadtest.reporting.escape import plain
 from loadtest.reporting.inputs import RunFiles
 from loadtest.wording import plural
+
+MOST_OUTAGES = 5
+OUTAGE_WORDS = {
+    OutageKind.TIMEOUT: "no answer in time",
+    OutageKind.REFUSED: "no connection",
+    OutageKind.ANSWER: "an answer that is not healthy",
+}
 
 
 def validity_facts(files: RunFiles) -> tuple[tuple[str, str], ...]:
@@ -35,6 +42,7 @@ def _load_facts(load: LoadResult) -> list[tuple[str, str]]:
         rows.append(("Steady phase", f"{wording.duration(steady_s)} from {wording.clock(load.steady_started_at)} UTC"))
     rows += _generator(load)
     rows.append(("Health checks", _health(load.health)))
+    rows += _outages(load)
     if load.host_probe:
         rows.append(("Host probe", _probe(load.host_probe)))
     if load.in_flight_at_end:
@@ -65,9 +73,23 @@ def _generator(load: LoadResult) -> list[tuple[str, str]]:
 
 
 def _health(health: HealthFacts) -> str:
+    took = f", p95 {wording.ms(health.p95_ms)}" if health.p95_ms is not None else ""
     if not health.failures:
-        return f"{health.checks}, none failed"
-    return f"{health.checks}, {health.failures} failed (longest {health.longest_failure_s:.1f} s) {plain(health.last_error, 200)}"
+        return f"{health.checks}, none failed{took}"
+    longest = f"longest {health.longest_failure_s:.1f} s"
+    return f"{health.checks}, {health.failures} failed ({longest}){took} {plain(health.last_error, 200)}"
+
+
+def _outages(load: LoadResult) -> list[tuple[str, str]]:
+    """When the service was away, one line each."""
+    return [
+        (
+            "Service away",
+            f"{wording.clock(outage.started_at)} UTC for {outage.duration_s:.1f} s under {plural(outage.users, 'user')} "
+            f"({OUTAGE_WORDS[outage.kind]})",
+        )
+        for outage in load.health.outages[:MOST_OUTAGES]
+    ]
 
 
 def _probe(probe: HostProbe) -> str:

@@ -8,6 +8,7 @@ from loadtest.analysis.models import EndpointMetrics, FailureGroup, RunMetrics, 
 from loadtest.gate.advice.recommendations import recommend
 from loadtest.gate.records.findings import Comparison, Finding, Recommendation
 from loadtest.gate.records.summaries import EndpointSummary, RunSummary
+from loadtest.gate.rules.service import judge_never_healthy
 from loadtest.planning.models import BackendCommand, Environment, Plan
 from loadtest.vocabulary import Criterion, Evidence, Outcome
 from tests.gate.run_facts import HOST, STARTED_AT, make_endpoint, make_metrics, make_plan
@@ -55,7 +56,7 @@ def test_nothing_wrong_nothing_to_do() -> None:
     ("rule", "title"),
     [
         ("generator_saturated", "Give the load generator more room"),
-        ("backend_unhealthy", "Find out why the backend was not healthy"),
+        ("stopped_by_us", "Let the backend live as long as the load"),
         ("worker_lost", "Bring the load generator's workers back"),
         ("ramp_not_finished", "Give the ramp enough time"),
         ("too_few_arrivals", "Let the planned arrivals out"),
@@ -79,22 +80,15 @@ def plan_of(environment: Environment) -> Plan:
 
 FOREIGN = Environment(name="theirs", base_url="http://127.0.0.1:8000", health_path="/up")
 OURS = Environment(name="ours", backend=BackendCommand(command=("serve", "{port}")))
-NEVER_HEALTHY = doubt("load_missing", "the load never ran: The backend did not become healthy within 30 s")
 
 
-def test_a_backend_of_others_that_was_down_is_to_be_started() -> None:
-    (only,) = advice(NEVER_HEALTHY, plan=plan_of(FOREIGN))
-    assert only.title == "Find out why the backend was not healthy"
-    assert only.next_step == "start it at http://127.0.0.1:8000 and check that /up answers there, then run again"
-
-
-@pytest.mark.parametrize("trouble", [NEVER_HEALTHY, doubt("backend_unhealthy")], ids=["before", "during"])
-def test_only_our_own_backend_has_a_log(trouble: Finding) -> None:
-    (ours,) = advice(trouble, plan=plan_of(OURS))
-    (theirs,) = advice(trouble, plan=plan_of(FOREIGN))
-    assert "backend.log" in ours.next_step
-    assert "backend.log" not in theirs.next_step
-    assert "http://127.0.0.1:8000" in theirs.next_step
+@pytest.mark.parametrize(
+    ("environment", "where"), [(OURS, "backend.log"), (FOREIGN, "the logs of the service at http://127.0.0.1:8000")]
+)
+def test_a_service_that_was_down_is_to_be_started(environment: Environment, where: str) -> None:
+    (only,) = advice(judge_never_healthy("nobody answered"), plan=plan_of(environment))
+    assert only.title == "Start the service" and where in only.next_step
+    assert only.evidence == "the service was down before any load went out: nobody answered"
 
 
 def test_no_log_is_named_where_there_is_none() -> None:

@@ -47,11 +47,6 @@ INVALID = [
     pytest.param({"reached_users": 4}, "only 4 of 10 planned users were running", id="users not reached"),
     pytest.param({"steady_started_at": None, "steady_ended_at": None}, "the ramp was not finished", id="ramp"),
     pytest.param({"health": HealthFacts()}, "health was never checked", id="health unobserved"),
-    pytest.param(
-        {"health": HealthFacts(checks=60, failures=4, longest_failure_s=4.2, last_error="connection refused")},
-        "the backend was unhealthy for up to 4.2 s: 4 of 60 health checks failed during the load (connection refused)",
-        id="unhealthy",
-    ),
     pytest.param({"workers": (make_worker(lost=True, completed=False),)}, "worker local/1 was lost", id="worker lost"),
     pytest.param({"workers": (make_worker(completed=False),)}, "never said that it completed", id="worker incomplete"),
     pytest.param({"workers": (make_worker(saturated_share=0.35),)}, "saturated for 35 % of the steady phase", id="saturated"),
@@ -99,31 +94,6 @@ def test_overshoot_is_measured_against_slow_answers() -> None:
         update={"total": make_endpoint("Total", 500, p50_ms=200.0, p95_ms=300.0)}
     )
     assert judge_validity(make_plan(), load, slow) == []
-
-
-def test_a_single_failed_health_check_is_shown_but_does_not_condemn() -> None:
-    (finding,) = judged(health=HealthFacts(checks=60, failures=1, longest_failure_s=1.0, last_error="timed out"))
-    assert finding.outcome is Outcome.WARN
-    assert "1 of 60 health checks failed" in finding.sentence
-
-
-@pytest.mark.parametrize(
-    ("checks", "failures", "longest_failure_s", "outcome"),
-    [
-        (1, 1, 0.5, Outcome.INVALID),
-        (60, 1, 0.5, Outcome.WARN),
-        (60, 2, 0.5, Outcome.INVALID),
-        (900, 9, 1.0, Outcome.WARN),
-        (900, 10, 1.0, Outcome.INVALID),
-        (900, 5, 5.0, Outcome.INVALID),
-        (60, 1, 6.0, Outcome.INVALID),
-    ],
-)
-def test_when_failed_health_checks_are_an_outage(
-    checks: int, failures: int, longest_failure_s: float, outcome: Outcome
-) -> None:
-    (finding,) = judged(health=HealthFacts(checks=checks, failures=failures, longest_failure_s=longest_failure_s))
-    assert finding.outcome is outcome
 
 
 @pytest.mark.parametrize(("in_flight", "outcomes"), [(1, []), (2, [Outcome.WARN]), (5, [Outcome.FAIL])])
@@ -251,12 +221,6 @@ def test_an_abort_by_latency_speaks_milliseconds_and_names_the_endpoint() -> Non
 def test_an_abort_that_the_plan_does_not_know_is_told_as_recorded() -> None:
     (finding,) = judged(**ABORTED)
     assert finding.sentence.endswith("error_rate above 0.5 for 10s (it was 63 %)")
-
-
-def test_an_abort_while_the_backend_was_down_is_still_invalid() -> None:
-    health = HealthFacts(checks=20, failures=9, longest_failure_s=9.0, last_error="connection refused")
-    outcomes = {finding.outcome for finding in judged(**(ABORTED | {"health": health}))}
-    assert outcomes == {Outcome.FAIL, Outcome.INVALID}
 
 
 def test_a_load_too_short_for_a_health_check_is_not_blamed_for_having_none() -> None:

@@ -13,6 +13,7 @@ from loadtest.gate.advice.recommendation_facts import Facts
 from loadtest.gate.advice.recommendations_open import baseline_next, settle_coverage, settle_suspicion, settle_targets
 from loadtest.gate.advice.recommendations_server import missed_targets, server_side
 from loadtest.gate.advice.repairs import repair_measurement
+from loadtest.gate.advice.service_advice import service_first
 from loadtest.gate.records.findings import Comparison, Finding, Recommendation
 from loadtest.gate.records.summaries import RunSummary
 from loadtest.planning.models import Plan
@@ -143,6 +144,7 @@ def _unanswered(facts: Facts) -> Iterator[Recommendation]:
 
 
 _RULES = (
+    service_first,
     _unanswered,
     _not_authorized,
     _errors_first,

@@ -2,32 +2,14 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterator
 
 from loadtest.gate.advice.recommendation_facts import Facts
 from loadtest.gate.records.findings import Finding, Recommendation
+from loadtest.gate.rules.service import CLIENT_ERROR
 from loadtest.planning.models import Plan
 from loadtest.vocabulary import Outcome
 from loadtest.wording import listing
-
-
-def _start_backend(plan: Plan) -> str:
-    if plan.environment.starts_backend:
-        return _read_backend_log(plan)
-    return f"start it{_at(plan)} and check that {plan.environment.health_path} answers there, then run again"
-
-
-def _read_backend_log(plan: Plan) -> str:
-    """Only a backend that we start leaves its log in the run folder."""
-    if plan.environment.starts_backend:
-        return "read the end of backend.log in the run folder, then run again"
-    return f"read the logs of the service{_at(plan)} and check that {plan.environment.health_path} answers there, then run again"
-
-
-def _at(plan: Plan) -> str:
-    address = plan.base_url or plan.environment.base_url
-    return f" at {address}" if address else ""
 
 
 def _read_logs(plan: Plan) -> str:
@@ -73,8 +55,18 @@ _REPAIRS: dict[tuple[str, ...], tuple[str, str | Callable[[Plan], str]]] = {
             f"{plan.environment.name!r} to a path that does"
         ),
     ),
-    ("never_healthy",): ("Find out why the backend was not healthy", _start_backend),
-    ("backend_unhealthy", "health_unobserved"): ("Find out why the backend was not healthy", _read_backend_log),
+    ("health_unobserved",): (
+        "Find out why nobody checked the service's health",
+        "read supervisor.log in the scratch folder: the load's supervisor was held up or killed",
+    ),
+    ("stopped_by_us",): (
+        "Let the backend live as long as the load",
+        "find out who stopped the run while its load was sent (a task marked as failed, a second clean-up), then run again",
+    ),
+    ("out_of_memory",): (
+        "Give the load generator's host more memory",
+        "use fewer users or more workers on other hosts, so that service and load generator have room beside each other",
+    ),
     ("worker_lost", "workers_missing", "worker_incomplete"): (
         "Bring the load generator's workers back",
         "read locust.log in the run folder: a worker that dies is often out of memory or could not reach the master",
@@ -101,7 +93,6 @@ _REPAIRS: dict[tuple[str, ...], tuple[str, str | Callable[[Plan], str]]] = {
 
 
 WITHOUT_PAUSE_RPS = 5.0  # requests a second that no user sends who waits between them
-CLIENT_ERROR = re.compile(r"\banswered 4\d\d\b|\blast response: 4\d\d\b")
 
 
 def _pause_first(facts: Facts) -> Iterator[Recommendation]:
@@ -128,8 +119,6 @@ def repair_measurement(facts: Facts) -> Iterator[Recommendation]:
 
 
 def _rule(finding: Finding) -> str:
-    """The finding's rule; of a load that never ran, whether that was because the backend was never healthy."""
+    """The finding's rule; of a load that never ran, whether that was because the health check was asked for a wrong path."""
     rule = str(finding.evidence.get("rule", ""))
-    if rule in ("load_missing", "backend_unhealthy") and CLIENT_ERROR.search(finding.sentence):
-        return "wrong_health_path"
-    return "never_healthy" if rule == "load_missing" and "healthy" in finding.sentence else rule
+    return "wrong_health_path" if rule == "load_missing" and CLIENT_ERROR.search(finding.sentence) else rule

@@ -11,9 +11,9 @@ from loadtest.gate.rules.failures import NEVER_SUCCEEDED
 from loadtest.planning.models import Criteria, Mute, Plan
 from loadtest.vocabulary import Criterion, Evidence, Outcome
 
-# A doubt about the measurement cannot be talked away, and neither can a load that was stopped or got no answer at all: no
-# known slowness explains that nothing was measured.
-NEVER_MUTED = (Criterion.VALIDITY, Criterion.CONTRACT)
+# A doubt about the measurement cannot be talked away, and neither can a service that went away, or a load that was stopped or
+# got no answer at all: no known slowness explains that nothing was measured.
+NEVER_MUTED = (Criterion.VALIDITY, Criterion.CONTRACT, Criterion.SERVICE)
 RULES_NEVER_MUTED = ("abort", NEVER_SUCCEEDED)
 
 

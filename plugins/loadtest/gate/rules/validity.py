@@ -10,8 +10,9 @@ from collections.abc import Iterator
 
 from loadtest.analysis.models import RunMetrics
 from loadtest.gate.records.findings import Finding
+from loadtest.gate.rules.service import judge_service, with_consequences
 from loadtest.gate.rules.untimed import judge_untimed
-from loadtest.gate.rules.validity_facts import Facts, Usual, invalid, warn
+from loadtest.gate.rules.validity_facts import Facts, Usual, invalid
 from loadtest.gate.rules.validity_generator import judge_clocks, judge_generator, judge_samples
 from loadtest.gate.rules.validity_load import judge_tasks, judge_throughput, judge_unanswered, judge_users, judge_workers
 from loadtest.load.abort import criteria_of, describe
@@ -19,25 +20,24 @@ from loadtest.load.models import LoadResult, StopReason
 from loadtest.planning.models import Plan
 from loadtest.planning.quantities import format_duration
 from loadtest.vocabulary import Criterion, Outcome
-from loadtest.wording import metric_label, plural, quantity
+from loadtest.wording import metric_label, quantity
 
 LEAST_DURATION_SHARE = 0.95
-MOST_FAILED_CHECKS_SHARE = 0.01  # a few slow health checks under heavy load are no outage
-LEAST_OUTAGE_S = 5.0
-LEAST_OBSERVED_S = 5.0  # a shorter load may end before the first health check
 
 
 def judge_validity(plan: Plan, load: LoadResult, metrics: RunMetrics | None, usual: Usual | None = None) -> list[Finding]:
-    """Findings about the measurement: `invalid` for what makes it worthless, `warn` for what a reader must know.
+    """Findings about the measurement: `invalid` for what makes it worthless, `warn` for what a reader must know; and about
+    the service, whose failure under load is a result (`loadtest.gate.rules.service`).
 
     An abort criterion that fired is no doubt about the measurement but a result: one `fail` finding with its sentence,
     and the rules about a load that was cut short do not apply. `metrics` None: the analysis never ran. `usual`: where
     there is a comparable baseline.
     """
     facts = Facts(plan, load, metrics, usual)
+    service = list(judge_service(facts))
     if load.stop_reason is StopReason.NOT_STARTED or load.samples == 0:
-        return list(_nothing_measured(facts))
-    return [finding for rule in _RULES for finding in rule(facts)]
+        return with_consequences([each for each in service if each.outcome is Outcome.FAIL], list(_nothing_measured(facts)))
+    return with_consequences(service, [finding for rule in _RULES for finding in rule(facts)])
 
 
 def judge_missing_load(reason: str) -> Finding:
@@ -106,30 +106,6 @@ def _steady_phase(facts: Facts) -> Iterator[Finding]:
         )
 
 
-def _health(facts: Facts) -> Iterator[Finding]:
-    health = facts.load.health
-    if not facts.plan.environment.health_path:
-        return
-    if health.checks == 0:
-        if facts.ran_s >= LEAST_OBSERVED_S:
-            yield invalid("the backend's health was never checked during the load", rule="health_unobserved")
-        return
-    if health.failures == 0:
-        return
-    detail = f" ({health.last_error.strip()[:200]})" if health.last_error else ""
-    counts = f"{health.failures} of {plural(health.checks, 'health check')} failed during the load{detail}"
-    evidence = {"checks": health.checks, "failures": health.failures, "longest_failure_s": health.longest_failure_s}
-    rare = health.failures <= max(1, MOST_FAILED_CHECKS_SHARE * health.checks) and health.longest_failure_s < LEAST_OUTAGE_S
-    if not rare or health.checks == 1:
-        yield invalid(
-            f"the backend was unhealthy for up to {health.longest_failure_s:.1f} s: {counts}",
-            rule="backend_unhealthy",
-            **evidence,
-        )
-    else:
-        yield warn(counts, rule="health_blip", **evidence)
-
-
 _RULES = (
     _stopped,
     judge_workers,
@@ -139,7 +115,6 @@ _RULES = (
     _steady_phase,
     judge_throughput,
     judge_generator,
-    _health,
     judge_clocks,
     judge_unanswered,
     judge_untimed,

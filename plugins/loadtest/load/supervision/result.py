@@ -10,7 +10,16 @@ from pathlib import Path
 
 from loadtest.load import streams
 from loadtest.load.job import LoadJob, planned_users, resolve_workers, schedule_of
-from loadtest.load.models import AbortFacts, ArrivalFacts, HealthFacts, HostProbe, LoadResult, StopReason, WorkerFacts
+from loadtest.load.models import (
+    AbortFacts,
+    ArrivalFacts,
+    HealthFacts,
+    HostProbe,
+    LoadResult,
+    ServiceDeath,
+    StopReason,
+    WorkerFacts,
+)
 from loadtest.load.supervision.convert import Conversion, WorkerStream
 from loadtest.load.supervision.facts import ProcessFacts, worker_facts
 from loadtest.planning.models import LoadModel
@@ -30,6 +39,7 @@ class Observed:
     abort: AbortFacts | None = None
     lost: set[str] = field(default_factory=set)
     health: HealthFacts = field(default_factory=HealthFacts)
+    death: ServiceDeath | None = None
     host_probe: HostProbe | None = None
 
 
@@ -73,6 +83,7 @@ def load_result(job: LoadJob, observed: Observed, processes: Sequence[ProcessFac
         arrivals=_arrivals(job, senders),
         abort=observed.abort,
         health=observed.health,
+        death=observed.death,
         host_probe=observed.host_probe,
     )
 

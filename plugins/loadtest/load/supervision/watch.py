@@ -8,13 +8,14 @@ import time
 from collections.abc import Sequence
 from typing import Protocol
 
+from loadtest.backend.health import HealthWatcher
+from loadtest.backend.process_watch import BackendWatch
 from loadtest.load import locust_command, streams
 from loadtest.load.abort import AbortWatch, criteria_of
 from loadtest.load.agent_config import AgentConfig
 from loadtest.load.failures import start_failure
-from loadtest.load.job import OVERTIME_S, STOP_AFTER_S, LoadJob, Scratch, start_wait_s
+from loadtest.load.job import OVERTIME_S, STOP_AFTER_S, LoadJob, Scratch, run_folder_of, start_wait_s
 from loadtest.load.live import LiveStats
-from loadtest.load.models import HealthFacts
 from loadtest.load.supervision.doubts import doubts_so_far
 from loadtest.load.supervision.facts import ProcessFacts
 from loadtest.load.supervision.progress import ProgressWriter
@@ -55,14 +56,14 @@ class LoadWatch:
         self._progress = ProgressWriter(job, scratch)
         self._abort = AbortWatch(criteria_of(job.plan))
         self._planned_end = math.inf  # by our monotonic clock
-        self._health = _health_watcher(job)
+        self._health = HealthWatcher(job.base_url, job.plan.environment.health_path, users_now=self._users)
+        self._backend = BackendWatch(run_folder_of(job), [process.process.pid for process in processes])
 
     def until_end(self) -> None:
         """Returns when no process runs any more or those left must be killed."""
         if not self.processes:
             return
-        if self._health:
-            self._health.start()
+        self._health.start()
         wait_s = start_wait_s(self.profile)
         deadline = time.monotonic() + wait_s
         load_began = False
@@ -93,8 +94,9 @@ class LoadWatch:
 
     def afterwards(self, log_lines: Sequence[str]) -> None:
         """Read what the processes left, and say why they never started when they did not."""
-        if self._health and self.processes:
+        if self.processes:
             self.observed.health = self._health.stop()
+        self.observed.death = self._backend.death()
         self._collect()
         self._write_progress("converting")
         if not self.processes:
@@ -116,6 +118,7 @@ class LoadWatch:
         self._collect()
         counts = self._stats.second()
         self._find_lost_workers()
+        self._backend.look(self._users())
         is_sending = self._stop_sent_at is None and time.monotonic() < self._planned_end
         if is_sending and (abort := self._abort.second(counts, self._waiting())):
             log.warning("abort criterion met: %s", abort.criterion)
@@ -140,10 +143,8 @@ class LoadWatch:
 
     def _write_progress(self, stage: str) -> None:
         self._progress.started = self._started_at()
-        health = self._health.facts() if self._health else HealthFacts()
-        doubts = doubts_so_far(self._senders(), self.observed.lost, health)
-        users = sum(facts.users for facts in self._senders() if facts.worker not in self.observed.lost)
-        self._progress.write(stage, self._stats, users, warnings=doubts, force=stage != "load")
+        doubts = doubts_so_far(self._senders(), self.observed.lost, self._health.facts())
+        self._progress.write(stage, self._stats, self._users(), warnings=doubts, force=stage != "load")
 
     # -- workers ------------------------------------------------------------------------------------------------
 
@@ -172,19 +173,16 @@ class LoadWatch:
         now = time.monotonic()
         return {facts.worker for folder, facts in self.facts.items() if now - self._heard_at.get(folder, -math.inf) <= seconds}
 
+    def _users(self) -> int:
+        return sum(facts.users for facts in self._senders() if facts.worker not in self.observed.lost)
+
     def _waiting(self) -> int:
         """Requests that wait for an answer; a process that is held up itself tells nothing about answers."""
         heard = self._heard_within(FRESH_S)
         return sum(facts.latest("in_flight") for facts in self._senders() if facts.worker in heard)
 
     def _senders(self) -> list[ProcessFacts]:
-        return [facts for facts in self.facts.values() if facts.worker != streams.MASTER]
+        return [facts for facts in list(self.facts.values()) if facts.worker != streams.MASTER]
 
     def _started_at(self) -> float | None:
         return min((event["t"] for facts in self.facts.values() if (event := facts.event("test_start"))), default=None)
-
-
-def _health_watcher(job: LoadJob):
-    from loadtest.backend.health import HealthWatcher
-
-    return HealthWatcher(job.base_url, job.plan.environment.health_path)
