@@ -157,9 +157,11 @@ def test_the_daily_check_asks_airflow_and_sends_the_heartbeat(
     slack: SlackStub, slack_connection: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monday = datetime(2026, 11, 23, 2, tzinfo=UTC)
-    missing = SimpleNamespace(get_dr_count=lambda **_: 0)
+    scheduled = SimpleNamespace(is_paused=False)
+    missing = SimpleNamespace(get_dr_count=lambda **_: 0, get_dag=lambda _: scheduled)
     late = SimpleNamespace(
-        get_dr_count=lambda **asked: asked == {"dag_id": "load_test", "logical_dates": [monday], "states": ["running"]}
+        get_dr_count=lambda **asked: asked == {"dag_id": "load_test", "logical_dates": [monday], "states": ["running"]},
+        get_dag=lambda _: scheduled,
     )
     with serve(Server(lambda _: Answer(200, {}))) as watchdog:
         monkeypatch.setenv("LOADTEST_HEARTBEAT_URL", f"{watchdog.url}/ping")

@@ -48,7 +48,7 @@ def run(
     from loadtest.vocabulary import exit_code
 
     request = Request.of(
-        profile=profile or ("side_by_side" if against else "smoke"),
+        profile=profile if profile is not None else "side_by_side" if against else "smoke",
         environment=environment or the_one(settings().environments, "environment", usual="staging"),
         scenario=scenario or the_one(settings().scenarios, "scenario", usual="student_api"),
         users=users,

@@ -25,6 +25,7 @@ from loadtest.gate.statistics.sessions import concentration, sessions_of
 from loadtest.vocabulary import Criterion, Outcome
 
 SMALLEST_SHIFT = float(np.log(1.05))
+SURE = 1.645  # normal quantile of a one-sided 95 % bound
 
 
 @dataclass(frozen=True)
@@ -114,12 +115,19 @@ def drift_series(anchor: Sequence[RunSummary], runs: Sequence[RunSummary]) -> li
 def _without_host(
     common: np.ndarray, anchor_common: np.ndarray, anchor: Sequence[RunSummary], runs: Sequence[RunSummary]
 ) -> tuple[np.ndarray, float]:
-    """Common factor of each run less what the host probe explains (if every run has one), and its spread."""
+    """Common factor of each run less what the host probe explains (if every run has one), and its spread.
+
+    How closely latency follows the probe is the same unknown in every run, so it is no noise that a sum averages out: a
+    remainder that the slope's 95 % bound could explain is the host's.
+    """
     host = host_model(anchor_common, anchor, concentration(sessions_of(anchor)), 0.0)
-    if host.probe_changes(runs) is None:
+    change = host.probe_changes(runs)
+    if change is None:
         return common, max(float(np.std(anchor_common, ddof=1)), 0.01)
-    expected, variance = host.expected(runs)
-    return common - expected, float(np.sqrt(np.mean(variance)))
+    left = common - host.slope * change
+    unsure = SURE * np.sqrt(host.slope_variance) * np.abs(change)
+    spread = np.sqrt(host.variance * (1 + host.concentration))
+    return np.sign(left) * np.maximum(np.abs(left) - unsure, 0.0), float(spread)
 
 
 def drift_findings(anchor: Sequence[RunSummary], runs: Sequence[RunSummary]) -> tuple[Finding, ...]:
