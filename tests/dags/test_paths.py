@@ -83,12 +83,12 @@ def test_a_scenario_without_users_is_refused_before_the_backend_starts(run_dag) 
         ("unhealthy", "backend.check_health", "500"),
     ],
 )
-def test_a_backend_that_does_not_start_or_is_unhealthy_is_never_a_pass(run_dag, environment, failed, words) -> None:
+def test_a_backend_that_does_not_start_or_is_unhealthy_fails(run_dag, environment, failed, words) -> None:
     ended = run_dag(environment=environment)
     assert ended.state == "failed"
     assert ended.tasks[failed] == "failed"
     assert ended.tasks["load_test.run_load"] == "upstream_failed"
-    assert ended.verdict.outcome is Outcome.INVALID or ended.verdict.status is RunStatus.NOT_RUN
+    assert ended.verdict.outcome is Outcome.FAIL
     assert words in " ".join((ended.verdict.sentence, *ended.verdict.reasons))
     assert_cleaned_and_reported(ended)
 
