@@ -105,13 +105,17 @@ compose-test: install-dev ## build it and try it as a whole; needs a Docker engi
 # A real scheduler on a shared machine: what fails gets one more try on a new Airflow, and that is said aloud.
 AIRFLOW_PYTEST = $(PYTHON) -m pytest -m "airflow and not slow" -p no:xdist tests/dags tests/end_to_end
 
-.PHONY: test test-unit test-airflow test-browser test-slow lint system-packages
+.PHONY: test test-unit test-airflow test-browser test-slow lint docs system-packages
 test: install-dev system-packages lint test-unit test-airflow test-browser ## everything CI must pass
 lint: install-dev
 	$(VENV)/bin/ruff check dags plugins include tests benchmarks docs
 	$(VENV)/bin/mypy plugins/loadtest
 test-unit: install-dev
 	$(PYTHON) -m pytest -n 2 --dist loadfile
+docs: install-dev ## the documentation as a site, in .site
+	$(PYTHON) docs/draw_rooms.py --write >/dev/null
+	$(PYTHON) docs/reference.py --write
+	$(VENV)/bin/zensical build --strict --clean
 test-airflow: install-dev system-packages ## DAG runs and the end-to-end tests against a real scheduler
 	$(AIRFLOW_PYTEST) || { echo "Once more, only what failed, on a new Airflow:"; $(AIRFLOW_PYTEST) --last-failed; }
 test-browser: install-dev system-packages

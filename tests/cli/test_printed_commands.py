@@ -9,21 +9,15 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-import typer.main
 from typer.core import TyperGroup
 
 from loadtest.baselines.store import collect_command
 from loadtest.cli import app as cli
+from tests.support.commands import program, unknown
 
 PACKAGE = Path(cli.__file__).resolve().parents[1]
 # A command in a sentence: lower-case words after the program's name, then whatever looks like an option.
 COMMAND = re.compile(r"(?<![\w./@-])loadtest ((?:[a-z][a-z-]* ?)+)((?:[^`.;\n]|\.(?=\w))*)")
-
-
-def program() -> TyperGroup:
-    group = typer.main.get_command(cli.app)
-    assert isinstance(group, TyperGroup)
-    return group
 
 
 def texts() -> Iterator[tuple[str, str]]:
@@ -55,23 +49,6 @@ def printed() -> list[tuple[str, str, str]]:
             if before == "" or re.search(r"(?:[:`]\s?|\bwith:? |\bby |\bNext: )$", before):
                 found.append((place, match[1].strip(), match[2]))
     return found
-
-
-def unknown(words: str, rest: str) -> str:
-    """What is wrong with a command; empty if it exists with the options that it names."""
-    command = program()
-    for word in words.split():
-        if not isinstance(command, TyperGroup):
-            break  # an argument
-        if word not in command.commands:
-            return f"there is no command {word!r}"
-        command = command.commands[word]
-    if isinstance(command, TyperGroup):
-        return "the command is not complete"
-    options = {option for parameter in command.params for option in (*parameter.opts, *parameter.secondary_opts)}
-    return "".join(
-        f"no option {name}; " for name in re.findall(r"(?<!\S)--[a-z][a-z-]*", rest) if name not in options | {"--help"}
-    )
 
 
 def test_commands_are_found_at_all() -> None:
