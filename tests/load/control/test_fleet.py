@@ -6,7 +6,6 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pandas as pd
@@ -17,37 +16,13 @@ from loadtest.load.locust_command import PLUGIN
 from loadtest.load.models import StopReason
 from loadtest.planning.config import files_digest
 from loadtest.processes import free_port
+from tests.load.control.conftest import Join
 from tests.load.control.loads import load, samples_of, start
 from tests.load.plans import folder_of, plan_of, write_scenario
 from tests.support.http_server import CountingServer
 from tests.support.waiting import until
 
 pytestmark = pytest.mark.slow
-
-Join = Callable[..., subprocess.Popen]
-
-
-@pytest.fixture
-def join(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Join]:
-    """Start `loadtest worker`, as on another machine: with an include folder of its own; its processes end with the test."""
-    port = str(free_port())
-    monkeypatch.setenv("LOADTEST_MASTER_PORT", port)
-    started: list[subprocess.Popen] = []
-
-    def start(region: str, *prefix: str, text: str | None = None, **variables: str) -> subprocess.Popen:
-        include = tmp_path / region
-        write_scenario(include / "scenarios" / "simple", text)
-        (include / "scenarios" / "simple" / "scenario.yaml").write_text("purpose: test\n")
-        own = {"LOADTEST_INCLUDE": str(include), "LOADTEST_REGION": region, "LOADTEST_MASTER_PORT": port}
-        command = [*prefix, sys.executable, "-c", "from loadtest.cli import main; main()", "worker"]
-        arguments = ["--master", "127.0.0.1", "--scenario", "simple"]
-        started.append(subprocess.Popen([*command, *arguments], env=os.environ | own | variables))
-        return started[-1]
-
-    yield start
-    for process in started:
-        process.kill()
-        process.wait()
 
 
 def start_master(tmp_path: Path, server: CountingServer, **profile: object) -> run.LoadHandle:

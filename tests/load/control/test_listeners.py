@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 
 from loadtest.load.control import run
+from tests.load.control.conftest import Join
 from tests.load.plans import folder_of, plan_of, write_scenario
 from tests.support.http_server import CountingServer
 
@@ -58,11 +59,17 @@ elif {place!r} != "on_start":
 LEAVES = ("RescheduleTask()", "StopUser()", "InterruptTaskSet()", "gevent.GreenletExit()")
 
 
-def recorded(tmp_path: Path, server: CountingServer, place: str, raised: str, **profile: object) -> Counter[tuple[str, int]]:
+def recorded(
+    tmp_path: Path, server: CountingServer, place: str, raised: str, join: Join | None = None, **profile: object
+) -> Counter[tuple[str, int]]:
     server.control.status = lambda method, path: 500 if path == "/broken" else 200
-    locustfile = write_scenario(tmp_path / "scenario", SCENARIO.format(place=place, raised=raised))
+    text = SCENARIO.format(place=place, raised=raised)
     folder = folder_of(tmp_path / "runs")
-    run.wait_for_load(run.start_load(plan_of(locustfile, server.base_url, **profile), folder))
+    handle = run.start_load(plan_of(write_scenario(tmp_path / "scenario", text), server.base_url, **profile), folder)
+    if join:
+        join("eu", text=text)
+        join("us", text=text)
+    run.wait_for_load(handle)
     frame = pd.read_parquet(str(folder.samples))
     return Counter(zip(frame.endpoint, frame.status, strict=True))
 
@@ -102,3 +109,12 @@ def test_nor_in_workers_and_an_open_loop(tmp_path: Path, server: CountingServer,
     assert found == answered(server)
     assert found["GET /broken", 500] > 0
     assert (found["GET /afterwards", 200] > 0) is raised.startswith("ValueError")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("place", ["module", "init", "test_start", "on_start", "own_client"])
+@pytest.mark.parametrize("raised", [*LEAVES, "ValueError('odd')"])
+def test_nor_in_remote_workers(tmp_path: Path, server: CountingServer, join: Join, place: str, raised: str) -> None:
+    found = recorded(tmp_path, server, place, raised, join, remote_workers=2, users=4)
+    assert found == answered(server)
+    assert found["GET /broken", 500] > 0

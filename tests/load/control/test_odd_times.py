@@ -33,14 +33,22 @@ class Publisher(HttpUser):
 """
 
 
+@pytest.mark.parametrize(
+    "profile",
+    [
+        {},
+        pytest.param({"workers": 2}, marks=pytest.mark.slow),
+        pytest.param({"load_model": "open", "arrivals_per_s": 20, "users": 0}, marks=pytest.mark.slow),
+    ],
+)
 def test_odd_times_count_as_requests_and_in_no_latency(
-    tmp_path: Path, server: CountingServer, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, server: CountingServer, monkeypatch: pytest.MonkeyPatch, profile: dict[str, object]
 ) -> None:
     monkeypatch.setenv("LOADTEST_DATABASE_URL", f"sqlite:///{tmp_path}/history.db")
     monkeypatch.setenv("LOADTEST_RUNS_ROOT", str(tmp_path / "runs"))
     locustfile = write_scenario(tmp_path / "scenario", SCENARIO)
     folder = folder_of(tmp_path / "runs")
-    plan = plan_of(locustfile, server.base_url, duration_s=3)
+    plan = plan_of(locustfile, server.base_url, duration_s=3, **profile)
     plan.write(folder.plan)
     outcome = run_planned(plan, folder, SilentWatcher())
     frame = pd.read_parquet(str(folder.samples))

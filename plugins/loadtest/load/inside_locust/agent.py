@@ -24,6 +24,7 @@ from locust.runners import MasterRunner, WorkerRunner
 
 from loadtest.load import streams
 from loadtest.load.agent_config import AgentConfig
+from loadtest.load.inside_locust.caught_responses import report_every_response, settle_all
 from loadtest.load.inside_locust.fleet_door import lock_the_door
 from loadtest.load.inside_locust.open_loop import ArrivalCounts, use_open_loop
 from loadtest.load.inside_locust.pytest_users import make_plain_users
@@ -180,6 +181,7 @@ class Agent:
         else:
             trace_requests(self.recorder, config.base_url)
             make_recorded(environment.events.request).record = self.recorder.on_request
+            report_every_response()
         listen_first(environment.events.user_error, self.on_task_error)
         listen_first(environment.events.spawning_complete, self.on_spawning_complete)
         listen_first(environment.events.test_stop, self.on_test_stop)
@@ -214,6 +216,7 @@ class Agent:
 
     def on_test_stop(self, **_: object) -> None:
         elapsed = monotonic() - self.started_at if self.started_at is not None else 0.0
+        settle_all(self.recorder.in_flight)
         self.second()
         self.event("unanswered", endpoints=self.recorder.unanswered())
         whole = self.turns.ended.is_set() if self.turns else elapsed >= self.config.duration_s - EARLY_S

@@ -32,6 +32,7 @@ from locust.exception import (
 )
 from locust.user.task import LOCUST_STATE_RUNNING, LOCUST_STATE_STOPPING, DefaultTaskSet, TaskSet
 
+from loadtest.load.inside_locust.caught_responses import settle
 from loadtest.load.inside_locust.recorder import INTENDED
 from loadtest.load.inside_locust.shipping import SLOTS_OPTION
 from loadtest.load.schedule import Schedule
@@ -175,6 +176,7 @@ class ArrivalDriver(User):
             else:
                 self._pool.retire(user)
         finally:
+            settle()
             counts.in_flight -= 1
 
 
