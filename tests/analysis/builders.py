@@ -14,6 +14,7 @@ import pyarrow.parquet as pq
 from upath import UPath
 
 from loadtest.load.models import LoadResult, StopReason, WorkerFacts
+from loadtest.planning.build import Build
 from loadtest.planning.models import Environment, HostClass, LoadModel, Plan, Profile, Scenario, Trigger, TriggerKind
 from loadtest.run_folder import RunFolder
 
@@ -29,6 +30,7 @@ def make_plan(run_id: str = "run-1", **overrides: Any) -> Plan:
         "environment": Environment(name="staging", base_url="http://127.0.0.1:8000"),
         "base_url": "http://127.0.0.1:8000",
         "trigger": Trigger(kind=TriggerKind.CLI, commit="abc1234", branch="main"),
+        "build": Build(version="abc1234"),
         "created_at": START,
         "digest": "d" * 16,
         "host_class": HostClass(

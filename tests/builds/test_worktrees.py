@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -10,34 +11,21 @@ import pytest
 from loadtest.builds.worktrees import KEPT, commit_of, prepared
 from loadtest.errors import ConfigurationError, NotRunError
 from loadtest.planning.models import Builds
+from tests.builds.repositories import commit, new_repository
 
 
 @pytest.fixture
 def repository(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("LOADTEST_HOME", str(tmp_path))
     monkeypatch.setenv("LOADTEST_SCRATCH", str(tmp_path / "scratch"))
-    folder = tmp_path / "service"
-    folder.mkdir()
-    _git(folder, "init", "-q", "-b", "main")
-    commit(folder, "1")
+    folder = new_repository(tmp_path / "service")
+    commit(folder, {"version": "1"})
     return folder
-
-
-def _git(folder: Path, *arguments: str) -> str:
-    identity = ("-c", "user.name=t", "-c", "user.email=t@example.org")
-    return subprocess.run(["git", "-C", str(folder), *identity, *arguments], check=True, capture_output=True, text=True).stdout
-
-
-def commit(folder: Path, content: str) -> str:
-    (folder / "version").write_text(content)
-    _git(folder, "add", ".")
-    _git(folder, "commit", "-q", "-m", content)
-    return _git(folder, "rev-parse", "HEAD").strip()
 
 
 def test_each_commit_is_prepared_once_in_a_folder_of_its_own(repository: Path) -> None:
     builds = Builds(repository="service", prepare=(("sh", "-c", "echo x >> made"),))
-    first, second = commit_of(builds, "main"), commit(repository, "2")
+    first, second = commit_of(builds, "main"), commit(repository, {"version": "2"})
     folders = [prepared(builds, one) for one in (first, second, first)]
     assert folders[0] == folders[2] != folders[1]
     assert [(folder / "version").read_text() for folder in folders[:2]] == ["1", "2"]
@@ -60,5 +48,23 @@ def test_an_unknown_reference_is_refused(repository: Path, reference: str) -> No
 
 def test_only_the_newest_are_kept(repository: Path) -> None:
     builds = Builds(repository="service")
-    folders = [prepared(builds, commit(repository, f"v{number}")) for number in range(KEPT + 2)]
+    folders = [prepared(builds, commit(repository, {"version": str(number)})) for number in range(KEPT + 2)]
     assert [folder.exists() for folder in folders] == [False] * 2 + [True] * KEPT
+
+
+def test_a_build_that_runs_is_not_removed(repository: Path) -> None:
+    builds = Builds(repository="service")
+    first = prepared(builds, commit_of(builds, "main"))
+    with subprocess.Popen([sys.executable, "-c", "input()"], cwd=first, stdin=subprocess.PIPE) as running:
+        for number in range(KEPT + 1):
+            prepared(builds, commit(repository, {"version": f"v{number}"}))
+        assert first.exists()
+        running.communicate(b"\n")
+    prepared(builds, commit(repository, {"version": "last"}))
+    assert not first.exists()
+
+
+def test_commands_are_told_the_commit(repository: Path) -> None:
+    builds = Builds(repository="service", prepare=(("sh", "-c", "echo {commit} > made"),))
+    sha = commit_of(builds, "main")
+    assert (prepared(builds, sha) / "made").read_text() == f"{sha}\n"

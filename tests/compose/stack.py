@@ -150,7 +150,7 @@ def test_a_backend_of_the_run_is_labelled_with_the_image_s_commit(stack: Stack) 
     run_id = stack.start_run(profile="smoke", duration="5s", environment="staging", users=2)
     stack.end(run_id)
     plan = json.loads(stack.in_container("airflow-worker", f"cat /opt/loadtest/runs/student_api/*/*/{run_id}/plan.json"))
-    assert plan["trigger"]["commit"] == COMMIT
+    assert plan["build"]["version"] == COMMIT
 
 
 def test_who_runs_tasks_and_load_can_read_no_key_of_airflow(stack: Stack) -> None:

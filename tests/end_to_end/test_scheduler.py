@@ -162,7 +162,9 @@ def test_a_push_of_one_commit_is_one_run(airflow: AirflowClient) -> None:
     assert (first.existing, second.existing) == (False, True)
     run, states, folder = finish(airflow, "push__main__deadbeef1234")
     assert run.state == "success", states
-    assert Verdict.read(folder.verdict).commit == "deadbeef1234"
+    verdict = Verdict.read(folder.verdict)
+    assert (verdict.commit, verdict.asked_commit) == (None, "deadbeef1234")  # nobody knows what this backend was built from
+    assert "the build that ran is not known" in verdict.sentence
 
 
 @pytest.mark.parametrize(

@@ -9,6 +9,7 @@ import numpy as np
 
 from loadtest.analysis.models import DataContract, EndpointMetrics, RunInfo, RunMetrics
 from loadtest.load.models import HealthFacts, LoadResult, StopReason, WorkerFacts
+from loadtest.planning.build import Build
 from loadtest.planning.models import (
     Criteria,
     Environment,
@@ -45,6 +46,7 @@ def make_plan(
         profile=Profile(name="light", **(settings | profile)),
         environment=Environment(name="staging", base_url="http://127.0.0.1:1"),
         trigger=Trigger(kind=TriggerKind.MANUAL, by="ada", commit="c0ffee"),
+        build=Build(version="c0ffee"),
         created_at=STARTED_AT,
         digest=digest,
         host_class=HOST,

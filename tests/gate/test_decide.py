@@ -19,6 +19,7 @@ from loadtest.gate.decide import check, summarize
 from loadtest.gate.records.verdicts import RegressionReport
 from loadtest.gate.verdict import conclude
 from loadtest.load.models import HostProbe
+from loadtest.planning.build import Build
 from loadtest.planning.models import Criteria, Mute, Plan
 from loadtest.run_folder import RunFolder
 from loadtest.vocabulary import Criterion, Outcome
@@ -43,7 +44,8 @@ def run(root: Path, number: int, *, slower: float = 1.0, run_id: str = "", **pla
         for name, p50_ms in ENDPOINTS.items()
     }
     made = make_plan(run_id=run_id or f"run-{number}", **plan)
-    made = made.model_copy(update={"trigger": made.trigger.model_copy(update={"commit": f"{number % 3}c0ffee"})})
+    asked = made.trigger.model_copy(update={"commit": None})
+    made = made.model_copy(update={"trigger": asked, "build": Build(version=f"{number % 3}c0ffee")})
     total = 1500 * len(latencies)
     load = make_load(samples=total, workers=(make_worker(samples=total),), host_probe=PROBE)
     return write_run(root, made, latencies, load=load, shift=timedelta(hours=3 * number))

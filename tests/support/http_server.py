@@ -18,14 +18,15 @@ BODY = b'{"ok": true}'
 
 @dataclass
 class Control:
-    """`latency_s`: of each answer, or a function of (method, path); `status` likewise; `stopped_until`: monotonic time
-    before which nothing is answered; `headers`: added to each answer."""
+    """`latency_s`: of each answer, or a function of (method, path); `status` likewise; `body`: of each answer;
+    `stopped_until`: monotonic time before which nothing is answered; `headers`: added to each answer."""
 
     latency_s: float | Callable[[str, str], float] = 0.0
     status: int | Callable[[str, str], int] = 200
     stopped_until: float = 0.0
     headers: dict[str, str] = field(default_factory=dict)
     refuse_health: bool = False
+    body: bytes = BODY
 
 
 class CountingServer:
@@ -107,10 +108,11 @@ class CountingServer:
         status = control.status(method, path) if callable(control.status) else control.status
         if path == "/health":
             status = 503 if control.refuse_health else 200
+        body = control.body
         extra = "".join(f"{name}: {value}\r\n" for name, value in control.headers.items())
         writer.write(
-            f"HTTP/1.1 {status} Status\r\nContent-Type: application/json\r\nContent-Length: {len(BODY)}\r\n{extra}\r\n".encode()
-            + BODY
+            f"HTTP/1.1 {status} Status\r\nContent-Type: application/json\r\nContent-Length: {len(body)}\r\n{extra}\r\n".encode()
+            + body
         )
         await writer.drain()
         self.counts[method, path] += 1

@@ -5,11 +5,14 @@ from __future__ import annotations
 import fcntl
 import hashlib
 import os
+import re
 import shutil
 import subprocess
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
+
+import psutil
 
 from loadtest.errors import ConfigurationError, NotRunError
 from loadtest.masking import mask_secrets
@@ -18,6 +21,7 @@ from loadtest.settings import settings
 
 KEPT = 8  # prepared commits of one repository
 PREPARED = ".loadtest-prepared"
+COMMIT = "{commit}"
 TIMEOUT_S = 900
 _SHOWN_LINES = 5
 
@@ -30,6 +34,11 @@ def commit_of(builds: Builds, reference: str) -> str:
             f"{reference[:100]!r} is no branch, tag or commit of {builds.repository}; fetch it there, or name another one."
         )
     return done.stdout.strip()
+
+
+def is_repository(builds: Builds) -> bool:
+    """Whether there is a git repository where the builds are to come from."""
+    return _repository(builds).is_dir() and _git(builds, "rev-parse", "--git-dir").returncode == 0
 
 
 def prepared(builds: Builds, commit: str) -> Path:
@@ -46,12 +55,31 @@ def prepared(builds: Builds, commit: str) -> Path:
     return folder
 
 
-def environment_of_build(environment: Environment, folder: Path) -> Environment:
-    """The environment whose backend runs in a prepared folder."""
-    if environment.backend is None:
+def environment_of_build(environment: Environment, folder: Path, commit: str) -> Environment:
+    """The environment whose backend runs in the folder of a prepared commit."""
+    backend = environment.backend
+    if backend is None:
         raise ConfigurationError(f"Environment {environment.name!r} starts no backend, so no build of it can be started.")
-    backend = environment.backend.model_copy(update={"working_dir": str(folder / environment.backend.working_dir)})
-    return environment.model_copy(update={"backend": backend})
+    of_build = {
+        "working_dir": str(folder / backend.working_dir),
+        "command": _for(commit, backend.command),
+        "env": {name: value.replace(COMMIT, commit) for name, value in backend.env.items()},
+    }
+    return environment.model_copy(update={"backend": backend.model_copy(update=of_build)})
+
+
+def known_commit(builds: Builds | None, name: str) -> str | None:
+    """The commit that a hash, its beginning, a tag or a branch means in the repository at hand; None if it knows none."""
+    if not re.fullmatch(r"[\w./-]{1,100}", name):
+        return None
+    try:
+        return commit_of(builds or Builds(), name)
+    except ConfigurationError:
+        return None
+
+
+def _for(commit: str, command: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple(part.replace(COMMIT, commit) for part in command)
 
 
 def _root(builds: Builds) -> Path:
@@ -95,7 +123,7 @@ def _check_out(builds: Builds, commit: str, folder: Path) -> None:
 
 
 def _prepare(builds: Builds, commit: str, folder: Path) -> None:
-    for command in builds.prepare:
+    for command in (_for(commit, each) for each in builds.prepare):
         try:
             done = subprocess.run(
                 command,
@@ -125,5 +153,17 @@ def _remove(builds: Builds, folder: Path) -> None:
 
 def _remove_old(builds: Builds, root: Path) -> None:
     marks = sorted(root.glob(f"*/{PREPARED}"), key=lambda mark: mark.stat().st_mtime, reverse=True)
-    for mark in marks[KEPT:]:
-        _remove(builds, mark.parent)
+    old = [mark.parent for mark in marks[KEPT:]]
+    busy = _working_folders() if old else []
+    for folder in old:
+        if not any(place.is_relative_to(folder) for place in busy):
+            _remove(builds, folder)
+
+
+def _working_folders() -> list[Path]:
+    """Where processes work at this moment: a build that runs, be it of another run, is not taken from under its feet."""
+    folders = []
+    for process in psutil.process_iter():
+        with suppress(psutil.Error, OSError):
+            folders.append(Path(process.cwd()))
+    return folders

@@ -98,8 +98,8 @@ def conf_of(values: Mapping[str, str | None]) -> dict[str, Any]:
                 conf[name] = kind(conf[name])
             except ValueError:
                 raise ConfigurationError(f"{name} must be a number, not {conf[name][:40]!r}.") from None
-    if "blocking" in conf:
-        if conf["blocking"].lower() not in ("true", "false"):
-            raise ConfigurationError(f"blocking is true or false, not {conf['blocking'][:40]!r}.")
-        conf["blocking"] = conf["blocking"].lower() == "true"
+    for name in {"blocking", "any_build"} & conf.keys():
+        if conf[name].lower() not in ("true", "false"):
+            raise ConfigurationError(f"{name} is true or false, not {conf[name][:40]!r}.")
+        conf[name] = conf[name].lower() == "true"
     return conf

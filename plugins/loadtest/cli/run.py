@@ -28,7 +28,12 @@ def run(
     duration: Annotated[str | None, typer.Option(help="Instead of the profile's: 30s, 5m, 1h30m.")] = None,
     host: Annotated[str | None, typer.Option(help="A double-check: refused unless it is the environment's host.")] = None,
     slowdown: Annotated[str | None, typer.Option(help="Slow endpoints down: 'GET /api/v1/courses=+400ms'.")] = None,
-    commit: Annotated[str | None, typer.Option(help="The code under test; default: this checkout's, if we start it.")] = None,
+    commit: Annotated[
+        str | None, typer.Option(help="The code under test: it is built, or must be what runs.")
+    ] = None,
+    any_build: Annotated[
+        bool, typer.Option("--any-build", help="Measure what runs, also where another commit was asked for.")
+    ] = False,
     branch: Annotated[str | None, typer.Option(help="Its branch.")] = None,
     against: Annotated[
         str | None, typer.Option(help="Compare side by side with the build of this branch, tag or commit; no baseline is needed.")
@@ -57,6 +62,7 @@ def run(
         host=host,
         slowdown=slowdown,
         against=against,
+        any_build=any_build,
         trigger=Trigger(kind=TriggerKind.CLI, by=user_name(), reason=reason, commit=commit, branch=branch),
     )
     with Interrupts(), TerminalWatcher() as watcher:

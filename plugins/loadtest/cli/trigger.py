@@ -30,6 +30,9 @@ def trigger(
     users: Annotated[int | None, typer.Option(help="Instead of the profile's number.", show_default=False, min=1)] = None,
     duration: Annotated[str | None, typer.Option(help="Instead of the profile's: 30s, 5m.", show_default=False)] = None,
     blocking: Annotated[bool, typer.Option("--blocking", help="Turn the DAG run red when the verdict is fail.")] = False,
+    any_build: Annotated[
+        bool, typer.Option("--any-build", help="Measure what runs there, also if it is not the commit.")
+    ] = False,
     wait: Annotated[str | None, typer.Option(help="Wait that long for the verdict: 30m, 1h.", show_default=False)] = None,
     download: Annotated[Path | None, typer.Option(help="Put the run's files there.", show_default=False)] = None,
     skip_overtaken: Annotated[
@@ -63,6 +66,7 @@ def trigger(
         users=users,
         duration=duration,
         blocking=blocking,
+        any_build=any_build,
     )
     run_id = push_run_id(conf)
     token, username, password = _credentials()
@@ -94,7 +98,7 @@ def run_conf(*, commit: str, repository: str | None, **values: Any) -> dict[str,
 def push_run_id(conf: dict[str, Any]) -> str:
     """`push__<slug>__<sha>`: the same for the same commit of the same branch with the same request, so that Airflow itself
     refuses a second run (409). What was asked for explicitly (profile, environment, ...) is part of the slug."""
-    asked = ("repository", "branch", "scenario", "environment", "profile", "users", "duration")
+    asked = ("repository", "branch", "scenario", "environment", "profile", "users", "duration", "any_build")
     slug = slugify("-".join(str(conf[name]) for name in asked if name in conf) or "push")
     return f"push__{slug}__{conf['commit']}"
 

@@ -75,9 +75,9 @@ with DAG(
         approve = EnvironmentApprovalOperator(task_id="approve", response_timeout=timedelta(hours=24), retries=0)
         prepare_run = PrepareRunOperator(task_id="prepare_run", **HERE, **persistent(minutes=2))
 
-    with TaskGroup("backend", tooltip="Started if it is ours, and healthy"):
-        start_backend = StartBackendOperator(task_id="start_backend", **HERE, **within(minutes=5))
-        check_health = CheckHealthOperator(task_id="check_health", **HERE, **persistent(minutes=5))
+    with TaskGroup("backend", tooltip="Started if it is ours, healthy, and the build that was asked for"):
+        start_backend = StartBackendOperator(task_id="start_backend", **HERE, **within(hours=1))
+        check_health = CheckHealthOperator(task_id="check_health", **HERE, **persistent(minutes=70))
 
     with TaskGroup("load_test", tooltip="Locust with the recorder"):
         run_load = RunLoadOperator(task_id="run_load", **LOAD | {"retries": 2})
@@ -105,9 +105,7 @@ with DAG(
         notify = NotifyOperator(task_id="notify", **LATER, **persistent(minutes=10))
 
     # A teardown without setups, on purpose: it runs last whatever happened, and its failure fails the run.
-    run_state = RunStateOperator(task_id="run_state", retries=0).as_teardown(
-        on_failure_fail_dagrun=True
-    )
+    run_state = RunStateOperator(task_id="run_state", retries=0).as_teardown(on_failure_fail_dagrun=True)
 
     resolve_plan >> approve >> prepare_run >> start_backend >> check_health >> run_load >> analyze >> judge
     judge >> confirm_1 >> confirm_2 >> judge_confirmed >> stop_backend

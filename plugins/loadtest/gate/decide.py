@@ -147,7 +147,7 @@ def _summary(plan: Plan, load: LoadResult, metrics: RunMetrics, samples: Mapping
         duration_s=metrics.duration_s,
         digest=plan.digest,
         host_class=plan.host_class,
-        commit=plan.trigger.commit,
+        commit=plan.measured_commit,
         versions=plan.versions,
         rps=n / metrics.duration_s,
         mean_latency_ms=sum(sum_us for _, sum_us in rows) / n / 1000,

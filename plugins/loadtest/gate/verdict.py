@@ -18,6 +18,7 @@ from loadtest.gate.advice.commands import overrides_of
 from loadtest.gate.advice.recommendations import recommend
 from loadtest.gate.records.findings import Comparison, Coverage, Finding, Recommendation
 from loadtest.gate.records.verdicts import RegressionReport, Verdict
+from loadtest.gate.rules.build import judge_build
 from loadtest.gate.rules.coverage import cover
 from loadtest.gate.rules.muted import muted_words
 from loadtest.gate.rules.service import CLIENT_ERROR, DIED, NEVER_HEALTHY, judge_never_healthy
@@ -78,18 +79,23 @@ def conclude(folder: RunFolder, failure: str | None = None) -> Verdict:
     findings = list(doubts)
     if load is not None and report is None:
         findings += judge_validity(plan, load, metrics)
+    if load is not None:
+        findings += judge_build(plan)
     if report is not None:
         findings += report.findings
     if contract is not None:
         findings += judge_contract(contract)
     comparison = report.comparison if report else None
     judgment = judge_run(plan, findings, comparison)
+    note = plan.build_note
     verdict = Verdict(
         **_identity(plan),
+        commit=plan.measured_commit,
+        asked_commit=plan.trigger.commit if note or plan.build is None else None,
         status=RunStatus.JUDGED,
         outcome=judgment.outcome,
-        sentence=judgment.sentence,
-        reasons=judgment.reasons,
+        sentence=judgment.sentence + (f"; {note}" if note else ""),
+        reasons=(note, *judgment.reasons) if note else judgment.reasons,
         findings=judgment.findings,
         recommendations=_next_steps(plan, judgment, report, metrics),
         comparison=comparison,
@@ -116,7 +122,8 @@ def not_run(folder: RunFolder, reason: str, *, scenario: str = "", environment: 
     """Write the verdict of a request that led to no load: refused, rejected, unanswered or canceled, and why."""
     sentence = f"not run: {reason.strip()}"
     try:
-        identity = _identity(Plan.read(folder.plan))
+        plan = Plan.read(folder.plan)
+        identity = _identity(plan) | {"commit": plan.trigger.commit}
     except ConfigurationError:
         identity = {
             "run_id": folder.run_id,
@@ -205,7 +212,6 @@ def _identity(plan: Plan) -> dict:
         "profile": plan.profile.name,
         "evidence": plan.profile.evidence,
         "blocking": plan.blocking,
-        "commit": trigger.commit,
         "branch": trigger.branch,
         "pull_request": trigger.pull_request,
         "repository": trigger.repository,

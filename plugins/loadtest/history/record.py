@@ -82,7 +82,7 @@ def _run_row(folder: RunFolder, plan: Plan | None, metrics: RunMetrics | None, v
         sentence=verdict.sentence if verdict else "",
         digest=plan.digest if plan else info.digest if info else None,
         host_class=plan.host_class.label if plan else info.host_class.label if info else None,
-        commit=(verdict and verdict.commit) or (trigger and trigger.commit) or (info and info.commit) or None,
+        commit=(verdict and verdict.commit) or (plan and plan.measured_commit) or (info and info.commit) or None,
         branch=(verdict and verdict.branch) or (trigger and trigger.branch) or (info and info.branch) or None,
         repository=(verdict and verdict.repository) or (trigger and trigger.repository) or None,
         pull_request=(verdict and verdict.pull_request) or (trigger and trigger.pull_request) or None,

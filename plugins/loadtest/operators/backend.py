@@ -13,26 +13,32 @@ if TYPE_CHECKING:
 
 
 class StartBackendOperator(StageOperator):
-    """Starts the environment's backend on a free port with a database of its own; nothing to do where it is not ours."""
+    """Starts the environment's backend on a free port with a database of its own, in the build that was asked for where it can
+    be made; nothing to do where it is not ours."""
 
     def run_stage(self, folder: RunFolder, context: Context) -> dict[str, Any]:
         from loadtest.backend.start import start_backend
+        from loadtest.builds.measured import with_build_made
 
         plan = Plan.read(folder.plan)
         if not plan.environment.starts_backend:
             return {"started": False, "base_url": plan.base_url}
-        state = start_backend(plan, folder)
+        state = start_backend(with_build_made(plan, folder), folder)
         return {"started": True, "base_url": state.base_url, "pid": state.identity.pid if state.identity else None}
 
 
 class CheckHealthOperator(StageOperator):
-    """Waits until the backend's health check answers, within the environment's time."""
+    """Waits until the backend's health check answers, within the environment's time, and looks which build it is."""
 
     def run_stage(self, folder: RunFolder, context: Context) -> dict[str, Any]:
         from loadtest.backend.health import check_health
+        from loadtest.builds.measured import with_build_known
+        from loadtest.pipeline.stages import base_url_of
 
-        report = check_health(Plan.read(folder.plan), folder)
-        return {"status": report.status, "attempts": report.attempts, "waited_s": report.waited_s}
+        plan = Plan.read(folder.plan)
+        report = check_health(plan, folder)
+        plan = with_build_known(plan, folder, base_url_of(plan, folder), self.log.info)
+        return {"status": report.status, "attempts": report.attempts, "waited_s": report.waited_s, "build": plan.measured_commit}
 
 
 class StopBackendOperator(StageOperator):

@@ -29,8 +29,13 @@ class RunLoadOperator(ResumableJobMixin, StageOperator):
     external_id_key = "load_attempt"
 
     def run_stage(self, folder: RunFolder, context: Context) -> dict[str, Any]:
+        from loadtest.builds.measured import keep_build_after_load
+        from loadtest.pipeline.stages import base_url_of
+
         self._folder = folder
-        return self.execute_resumable(context)
+        result = self.execute_resumable(context)
+        keep_build_after_load(folder, base_url_of(Plan.read(folder.plan), folder))
+        return result
 
     def submit_job(self, context: Context) -> dict[str, Any]:
         from loadtest.load.control.run import find_live_load, start_load

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 # Who asks decides how much load, unless the request says so itself.
 DEFAULT_PROFILE = {TriggerKind.SCHEDULED: "light", TriggerKind.PUSH: "smoke", TriggerKind.MANUAL: "smoke"}
-PLAN_PARAMS = ("scenario", "environment", "users", "spawn_rate", "host", "slowdown", "blocking")
+PLAN_PARAMS = ("scenario", "environment", "users", "spawn_rate", "host", "slowdown", "blocking", "any_build")
 
 
 def trigger_kind(run_type: str, run_id: str) -> TriggerKind:

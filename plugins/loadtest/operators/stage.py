@@ -12,7 +12,7 @@ from airflow.sdk.exceptions import AirflowException, AirflowFailException
 from upath import UPath
 
 from loadtest.backend.down import BackendDiedError
-from loadtest.errors import InfrastructureError, LoadTestError
+from loadtest.errors import InfrastructureError, LoadTestError, NotRunError
 from loadtest.files import write_text
 from loadtest.masking import known_secrets, mask_secrets
 from loadtest.run_folder import RunFolder
@@ -51,6 +51,8 @@ class StageOperator(BaseOperator):
     def execute(self, context: Context) -> Any:
         if self.run_folder in ("", "None"):
             raise AirflowFailException("There is no run folder: the request could not even be read; see the first task.")
+        from loadtest.gate.verdict import not_run
+
         hide_secrets_from_logs()
         folder = RunFolder(UPath(self.run_folder))
         failures = StageFailures(folder)
@@ -60,6 +62,8 @@ class StageOperator(BaseOperator):
             raise
         except LoadTestError as error:
             failures.keep(self.task_id, str(error))
+            if isinstance(error, NotRunError) and not folder.attempts() and not folder.verdict.exists():
+                not_run(folder, mask_secrets(str(error)))
             raise translated(error) from None
         except OSError as error:
             failures.keep(self.task_id, f"{type(error).__name__}: {error}")

@@ -11,11 +11,13 @@ from loadtest.backend.health import check_health
 from loadtest.backend.models import BackendState
 from loadtest.backend.start import start_backend
 from loadtest.backend.stop import stop_backend
+from loadtest.builds.measured import with_build_known, with_build_made
 from loadtest.builds.worktrees import environment_of_build, prepared
 from loadtest.errors import ConfigurationError
 from loadtest.gate.statistics.paired import SideSamples
 from loadtest.gate.statistics.side_by_side import SLICE_S, look_after, order_of_slices, planned_pairs
 from loadtest.load.turns import Turns
+from loadtest.planning.build import Build
 from loadtest.planning.models import Plan
 from loadtest.run_folder import RunFolder
 
@@ -34,6 +36,7 @@ def measure_side_by_side(
 
     base_plan = _base_plan(plan, folder.base, watcher)
     base_plan.write(folder.base.plan)
+    plan = with_build_made(plan, folder)
     try:
         sides = [_started(one, where, watcher, name) for one, where, name in _both(base_plan, plan, folder)]
         pairs = planned_pairs(plan.profile.duration_s)
@@ -72,16 +75,26 @@ def _base_plan(plan: Plan, folder: RunFolder, watcher: Watcher) -> Plan:
             f"Environment {plan.environment.name!r} cannot make builds to compare with; give it a `builds:` section."
         )
     watcher.stage(f"build {plan.against[:10]}")
-    environment = environment_of_build(plan.environment, prepared(builds, plan.against))
+    environment = environment_of_build(plan.environment, prepared(builds, plan.against), plan.against)
     trigger = plan.trigger.model_copy(update={"commit": plan.against})
-    return plan.model_copy(update={"run_id": folder.run_id, "environment": environment, "slowdown": None, "trigger": trigger})
+    return plan.model_copy(
+        update={
+            "run_id": folder.run_id,
+            "environment": environment,
+            "slowdown": None,
+            "trigger": trigger,
+            "build": Build(version=plan.against),
+        }
+    )
 
 
 def _started(plan: Plan, folder: RunFolder, watcher: Watcher, name: str) -> str:
     watcher.stage(f"backend of the {name}")
     start_backend(plan, folder)
     check_health(plan, folder)
-    return BackendState.read(folder.backend_state).base_url
+    base_url = BackendState.read(folder.backend_state).base_url
+    with_build_known(plan, folder, base_url)
+    return base_url
 
 
 def _enough(turns: Turns, slices: int, arrays: tuple[SideArrays, SideArrays], pairs: int) -> bool:

@@ -14,6 +14,7 @@ from loadtest.backend.health import check_health
 from loadtest.backend.models import BackendState
 from loadtest.backend.start import start_backend
 from loadtest.backend.stop import stop_backend
+from loadtest.builds.measured import keep_build_after_load, makes_builds, with_build_known, with_build_made
 from loadtest.builds.worktrees import commit_of
 from loadtest.errors import ConfigurationError, InfrastructureError, LoadTestError, NotRunError
 from loadtest.files import private_folder, write_text
@@ -57,13 +58,23 @@ def open_run(
     """Resolve a request and write its plan; a refused one is kept under `_refused/` and raises ConfigurationError."""
     private_folder(settings.scratch)
     plan = resolve(request, settings, url_of_connection=url_of_connection)
-    if plan.against and plan.environment.builds:
-        plan = plan.model_copy(update={"against": commit_of(plan.environment.builds, plan.against)})
+    plan = _with_commits_known(plan)
     folder = RunFolder.of(settings.runs_root, plan.scenario.name, plan.environment.name, plan.profile.name, plan.run_id)
     if folder.verdict.exists():
         raise ConfigurationError(f"Run {plan.run_id} is there already ({folder.path}); choose another run id.")
     plan.write(folder.plan)
     return plan, folder
+
+
+def _with_commits_known(plan: Plan) -> Plan:
+    """Where the environment makes builds, the full hashes of what is to be built. Raises ConfigurationError for unknown ones."""
+    builds = plan.environment.builds
+    if builds is None or not (plan.against or makes_builds(plan)):
+        return plan
+    if plan.trigger.commit:
+        commit = commit_of(builds, plan.trigger.commit)
+        plan = plan.model_copy(update={"trigger": plan.trigger.model_copy(update={"commit": commit})})
+    return plan.model_copy(update={"against": commit_of(builds, plan.against)}) if plan.against else plan
 
 
 def keep_refused(run_id: str, asked: dict[str, object], reason: str, settings: Settings) -> RunFolder:
@@ -85,13 +96,17 @@ def base_url_of(plan: Plan, folder: RunFolder) -> str:
 
 
 def start_and_check_backend(plan: Plan, folder: RunFolder, watcher: Watcher) -> str:
-    """Start the backend if it is ours, wait until it is healthy, return its base URL."""
+    """Start the backend if it is ours, in the build that was asked for if it can be made; wait until it is healthy; look which
+    build it is. Returns its base URL. Raises NotRunError where it is another than the one asked for."""
     if plan.environment.starts_backend:
         watcher.stage("backend")
+        plan = with_build_made(plan, folder)
         start_backend(plan, folder)
     watcher.stage("health check")
     check_health(plan, folder)
-    return base_url_of(plan, folder)
+    base_url = base_url_of(plan, folder)
+    with_build_known(plan, folder, base_url, watcher.stage)
+    return base_url
 
 
 def measure(
@@ -116,6 +131,7 @@ def measure(
         handle = start_load(plan, folder, base_url)
         try:
             result = wait_for_load(handle, on_progress=watcher.progress)
+            keep_build_after_load(folder, base_url)
         except BaseException:
             stop_load(handle)
             raise
@@ -209,7 +225,7 @@ def run_planned(
                 while judge(folder).suspects and confirm and number < CONFIRMATIONS:
                     number += 1
                     watcher.stage(f"confirmation {number} of at most {CONFIRMATIONS}")
-                    measure(*plan_confirmation(plan, folder, number), watcher)
+                    measure(*plan_confirmation(Plan.read(folder.plan), folder, number), watcher)
                     watcher.stage("gate")
             if folder.metrics.exists():
                 watcher.stage("data contract")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import platform
-import subprocess
 from functools import cache
 from importlib import metadata
 from pathlib import Path
@@ -32,19 +31,6 @@ def host_class(executor: str) -> HostClass:
 @cache
 def versions() -> dict[str, str]:
     return {"python": platform.python_version()} | {name: _version(name) for name in _PACKAGES}
-
-
-def current_commit(folder: Path) -> str | None:
-    """The commit of a checkout, None outside one. An image holds no git metadata: there LOADTEST_COMMIT says what was built."""
-    if built := os.environ.get("LOADTEST_COMMIT"):
-        return built
-    try:
-        answer = subprocess.run(
-            ["git", "-C", str(folder), "rev-parse", "HEAD"], capture_output=True, text=True, timeout=5, check=True
-        )
-    except (OSError, subprocess.SubprocessError):
-        return None
-    return answer.stdout.strip() or None
 
 
 @cache

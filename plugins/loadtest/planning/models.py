@@ -9,6 +9,7 @@ from typing import Annotated, Any, Literal, get_args
 from pydantic import Field, ValidationError, ValidationInfo, ValidatorFunctionWrapHandler, field_validator, model_validator
 
 from loadtest.files import FileModel, Record
+from loadtest.planning.build import Build, BuildSource, build_note
 from loadtest.planning.quantities import DurationS, ShareOrPercent, parse_ms, parse_share, slug_pattern
 from loadtest.vocabulary import Evidence
 
@@ -121,7 +122,8 @@ class BackendCommand(Record):
 
 class Builds(Record):
     """How a commit becomes a backend that can be started. `repository`: a folder with a git repository, relative to the project;
-    `prepare`: commands that run in a worktree of the commit, once for each."""
+    `prepare`: commands that run in a worktree of the commit, once for each. `{commit}` in them, and in the backend's command and
+    variables, is the commit's full hash."""
 
     repository: str = "."
     prepare: tuple[tuple[str, ...], ...] = ()
@@ -133,7 +135,9 @@ class Environment(Record):
     name: Slug
     purpose: str = ""
     backend: BackendCommand | None = None
-    builds: Builds | None = Field(default=None, description="how commits are made runnable, for comparisons side by side")
+    builds: Builds | None = Field(default=None, description="how commits are made runnable")
+    build: BuildSource | None = Field(default=None, description="how the running build is known; None: git, if we start it")
+    wait_for_build_s: DurationS = Field(default=0, alias="wait_for_build", ge=0, le=3600)
     base_url: str | None = None
     base_url_variable: str | None = Field(default=None, description="environment variable that holds the base URL")
     base_url_connection: str | None = Field(default=None, description="Airflow connection that holds the base URL")
@@ -309,8 +313,21 @@ class Plan(FileModel):
     slowdown: str | None = None
     blocking: bool = False
     against: str | None = Field(default=None, description="commit that runs side by side with this one, as the base")
+    any_build: bool = Field(default=False, description="measure whatever runs, also where another commit was asked for")
+    build: Build | None = Field(default=None, description="the measured build; None until it was looked at, before the load")
+    build_after: Build | None = Field(default=None, description="the build that ran when the load was over")
     confirms: str | None = Field(default=None, description="run id whose suspicion this run confirms")
     created_at: datetime
     digest: str = Field(description="what changes the measurement; equal digests are comparable")
     host_class: HostClass
     versions: dict[str, str] = {}
+
+    @property
+    def measured_commit(self) -> str | None:
+        """The build that was measured, None if it is not known; never one that was merely asked for."""
+        return self.build.version if self.build else None
+
+    @property
+    def build_note(self) -> str:
+        """What must be said where another build than the one asked for was measured, or an unknown one; else nothing."""
+        return build_note(self.trigger.commit, self.build)

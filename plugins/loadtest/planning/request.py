@@ -30,6 +30,7 @@ class Request(BaseModel):
     slowdown: str | None = Field(default=None, max_length=2_000)
     blocking: bool = False
     against: str | None = Field(default=None, max_length=200, description="branch, tag or commit to compare with, side by side")
+    any_build: bool = Field(default=False, description="measure what runs, also where another commit was asked for")
     trigger: Trigger = Trigger(kind=TriggerKind.CLI)
     run_id: str | None = None
     confirms: str | None = None

@@ -16,7 +16,7 @@ from loadtest.errors import ConfigurationError
 from loadtest.files import first_problem
 from loadtest.planning.config import load_environment, load_profile, load_scenario
 from loadtest.planning.fleet import check_fleet
-from loadtest.planning.host_class import current_commit, host_class, versions
+from loadtest.planning.host_class import host_class, versions
 from loadtest.planning.models import Environment, LoadModel, Plan, Profile, Scenario
 from loadtest.planning.quantities import format_duration, slugify
 from loadtest.planning.request import Request
@@ -43,19 +43,17 @@ def resolve(request: Request, settings: Settings, *, url_of_connection: Connecti
     _check_slowdown(request.slowdown, environment)
     check_fleet(profile, environment, base_url)
     _check_against(request, environment, profile)
-    trigger = request.trigger
-    if trigger.commit is None and environment.starts_backend:
-        trigger = trigger.model_copy(update={"commit": current_commit(settings.home)})
     return Plan(
         run_id=request.run_id or new_run_id(),
         scenario=scenario,
         profile=profile,
         environment=environment,
         base_url=base_url,
-        trigger=trigger,
+        trigger=request.trigger,
         slowdown=request.slowdown,
         blocking=request.blocking,
         against=request.against,
+        any_build=request.any_build,
         confirms=request.confirms,
         created_at=datetime.now(UTC),
         digest=plan_digest(scenario, profile, environment, side_by_side=request.against is not None),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shlex
 
 from loadtest import wording
+from loadtest.planning.build import CHANGED
 from loadtest.planning.models import LoadModel, Plan
 from loadtest.reporting.escape import NAME_LIMIT, plain
 from loadtest.reporting.inputs import RunFiles
@@ -62,6 +63,8 @@ def missing(files: RunFiles) -> tuple[str, ...]:
 def notices(files: RunFiles) -> tuple[str, ...]:
     """What a reader must know before believing a number."""
     sentences = []
+    if files.plan and files.plan.build_note:
+        sentences.append(wording.sentence(plain(files.plan.build_note, 300)))
     if files.plan and files.plan.slowdown:
         sentences.append(
             f"The backend was slowed down on purpose ({plain(files.plan.slowdown, 200)}): this does not measure the real system."
@@ -123,8 +126,10 @@ def plan_facts(files: RunFiles) -> Facts:
         ("Load", _load_sentence(plan)),
         ("Load model", MODEL_SENTENCES[plan.profile.load_model]),
         ("Asked for", asked + (f": {plain(trigger.reason, 200)}" if trigger.reason else "")),
-        ("Commit", plain(trigger.commit, 80) if trigger.commit else "unknown"),
+        ("Commit", plain(plan.measured_commit, 80) if plan.measured_commit else "unknown"),
     ]
+    if trigger.commit and plan.build_note:
+        rows.append(("Commit asked for", plain(trigger.commit, 80)))
     if trigger.branch:
         rows.append(("Branch", plain(trigger.branch, 120)))
     if trigger.pull_request:
@@ -173,8 +178,9 @@ def reproduce(files: RunFiles) -> Facts:
     ]
     if plan is None:
         return ()
-    if plan.trigger.commit:
-        again.insert(0, ("Go to the code that was measured", f"git checkout {shlex.quote(plain(plan.trigger.commit, 100))}"))
+    if plan.measured_commit:
+        commit = plain(plan.measured_commit.removesuffix(CHANGED), 100)
+        again.insert(0, ("Go to the code that was measured", f"git checkout {shlex.quote(commit)}"))
     again.insert(len(again) - 1, ("Run the same load again", shlex.join(run_command(plan))))
     if files.load is None:
         again.pop()

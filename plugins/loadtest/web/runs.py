@@ -168,7 +168,7 @@ def _row_of(folder: RunFolder, plan: Plan | None, verdict: Verdict | None) -> di
     if folder.path.parent.name == "_refused":
         series = (verdict.scenario, verdict.environment, verdict.profile) if verdict else ()
     created_at = plan.created_at if plan else verdict.created_at if verdict else None
-    commit = trigger.commit if trigger else verdict.commit if verdict else None
+    commit = verdict.commit if verdict else plan.measured_commit or (trigger and trigger.commit) if plan else None
     return {
         "run_id": folder.run_id,
         "series": plain(" / ".join(filter(None, series)) or folder.run_id, NAME_LIMIT),

@@ -197,7 +197,7 @@ def make_verdict(
         if counted
         else None,
         detectable=detectable if outcome is not None else (),
-        commit=plan.trigger.commit,
+        commit=plan.measured_commit,
         branch=plan.trigger.branch,
         pull_request=plan.trigger.pull_request,
         repository=plan.trigger.repository,

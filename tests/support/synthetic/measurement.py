@@ -132,7 +132,7 @@ def make_metrics(plan: Plan, names: Sequence[str], factors: dict[str, float], fa
             base_url=plan.base_url,
             digest=plan.digest,
             host_class=plan.host_class,
-            commit=plan.trigger.commit,
+            commit=plan.measured_commit,
             branch=plan.trigger.branch,
             started_at=started_at,
             ended_at=started_at + timedelta(seconds=LOAD_END_S),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 
+from loadtest.planning.build import Build
 from loadtest.planning.models import (
     Criteria,
     Environment,
@@ -79,6 +80,7 @@ def make_plan(
             pull_request=pull_request,
             airflow_url=airflow_url,
         ),
+        build=Build(version=commit) if commit else Build(problem="nobody says"),
         created_at=started_at - timedelta(seconds=6),
         digest="3f9c1e7a5b2d4860",
         host_class=HOST_CLASS,

@@ -50,7 +50,7 @@ class Facts:
     def commits_command(self) -> str:
         """Shows the commits between the newest baseline run's build and this one; empty where that is unknown."""
         built = [run.commit for run in sorted(self.baseline, key=lambda run: run.started_at) if run.commit]
-        ours = self.plan.trigger.commit
+        ours = self.plan.measured_commit
         return f"git log --oneline {built[-1][:12]}..{ours[:12]}" if built and ours and built[-1] != ours else ""
 
     def measured(self, endpoint: str | None) -> EndpointMetrics | None:

@@ -122,7 +122,7 @@ def _host(facts: Facts) -> Iterator[Recommendation]:
 
 def _drifting(facts: Facts) -> Iterator[Recommendation]:
     for finding in facts.having(Criterion.DRIFT, Outcome.FAIL, Outcome.WARN)[:1]:
-        before, ours = finding.evidence.get("commit_before_onset"), facts.plan.trigger.commit
+        before, ours = finding.evidence.get("commit_before_onset"), facts.plan.measured_commit
         step = "read the commits since then; if the new level is wanted, accept a new baseline with a reason"
         yield Recommendation(
             title=f"Find what has slowed {subject(finding.endpoint)} down since the anchor",

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 
 from loadtest.gate.advice.recommendation_facts import Facts
 from loadtest.gate.records.findings import Finding, Recommendation
+from loadtest.gate.rules.build import OTHER_BUILD
 from loadtest.gate.rules.service import CLIENT_ERROR
 from loadtest.planning.models import Plan
 from loadtest.vocabulary import Outcome
@@ -82,6 +83,10 @@ _REPAIRS: dict[tuple[str, ...], tuple[str, str | Callable[[Plan], str]]] = {
     ("too_few_requests",): (
         "Find out where the throughput went",
         "compare latencies and errors with the baseline's report: much slower answers let users send less",
+    ),
+    (OTHER_BUILD,): (
+        "Let one build run until the load is over",
+        "run again when the deployment is done; a push run waits for its build if the environment says wait_for_build",
     ),
     ("load_missing",): ("Run it again after fixing what stopped it", _read_task_log),
     ("cut_short", "crashed", "not_started", "no_samples", "stage_failed"): (

@@ -45,7 +45,8 @@ class Verdict(FileModel):
     coverage: Coverage | None = None
     detectable: tuple[Detectable, ...] = ()
     blocking: bool = False
-    commit: str | None = None
+    commit: str | None = None  # the measured build, None if unknown; of a run that was not run the commit asked for
+    asked_commit: str | None = None  # what was asked for, where that is not what was measured
     branch: str | None = None
     pull_request: int | None = None
     repository: str | None = None

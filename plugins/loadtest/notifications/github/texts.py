@@ -131,7 +131,7 @@ def sticky_comment(telling: Telling) -> str:
         title = f"### Load test: {label}, {verdict.scenario} on {verdict.environment}, {verdict.profile}"
         said = markdown(show.headline(verdict.sentence, verdict.outcome))
         body = _join([title, said, table, _recommendations(verdict.recommendations)])
-    commit = f"<sub>Commit {markdown_code(wording.commit(verdict.commit))}, run {markdown_code(verdict.run_id)}</sub>"
+    commit = f"<sub>{_measured(verdict)}, run {markdown_code(verdict.run_id)}</sub>"
     return _join([sticky_marker(verdict), body, _links(telling.links), commit])
 
 
@@ -170,6 +170,15 @@ def _teams(config: NotificationConfig) -> str:
 
 def _commit(commit: str | None) -> str:
     return f", commit {markdown_code(wording.commit(commit))}" if commit else ""
+
+
+def _measured(verdict: Verdict) -> str:
+    """The build that the comment speaks of; a commit that was merely asked for is called so."""
+    if verdict.commit is None:
+        asked = f" (asked for: {markdown_code(wording.commit(verdict.asked_commit))})" if verdict.asked_commit else ""
+        return f"Build unknown{asked}"
+    named = markdown_code(wording.commit(verdict.commit))
+    return f"Commit {named}, not measured" if verdict.status is RunStatus.NOT_RUN else f"Commit {named}"
 
 
 def _safe(name: str) -> str:

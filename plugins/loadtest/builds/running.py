@@ -1,0 +1,123 @@
+"""Which build is running: asked of the service, of a command, or of the checkout that its backend was started from."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import httpx
+
+from loadtest.masking import mask_secrets
+from loadtest.planning.build import CHANGED, Build, BuildSource
+from loadtest.planning.models import Environment
+from loadtest.settings import settings
+
+TIMEOUT_S = 10.0
+MOST_BYTES = 1_000_000
+_NAME = re.compile(r"[\w.+/:@-]{1,100}", re.ASCII)
+
+
+def running_build(environment: Environment, base_url: str) -> Build:
+    """The build that answers at `base_url`; never raises: what cannot be known says why."""
+    source = environment.build
+    if source is None:
+        if environment.backend is None:
+            return Build(problem=f"environment {environment.name} does not say how; add build: to its file")
+        source = BuildSource.model_validate({"from": "git"})
+    ask = {"health": _from_answer, "header": _from_answer, "command": _from_command, "git": _from_checkout}[source.origin]
+    return ask(source, environment, base_url)
+
+
+def _from_answer(source: BuildSource, environment: Environment, base_url: str) -> Build:
+    path = source.path or environment.health_path
+    try:
+        with (
+            httpx.Client(base_url=base_url, trust_env=False, timeout=TIMEOUT_S) as client,
+            client.stream("GET", path) as response,
+        ):
+            if source.header:
+                return _named(response.headers.get(source.header), f"{path} has no header {source.header}")
+            body = b""
+            for chunk in response.iter_bytes():
+                body += chunk
+                if len(body) > MOST_BYTES:
+                    return Build(problem=f"{path} answers with more than {MOST_BYTES:,} bytes")
+        found = _at(source.json_pointer or "", json.loads(body))
+    except (httpx.HTTPError, httpx.InvalidURL) as error:
+        return Build(problem=f"{path} gave no answer: {mask_secrets(str(error))[:100] or type(error).__name__}")
+    except (ValueError, RecursionError):
+        return Build(problem=f"{path} does not answer with JSON")
+    return _named(found, f"{path} has nothing at {source.json_pointer}")
+
+
+def _at(pointer: str, document: Any) -> Any:
+    """The value at a JSON pointer (RFC 6901, the first slash may be left out); None if there is none."""
+    for step in pointer.removeprefix("/").split("/"):
+        key = step.replace("~1", "/").replace("~0", "~")
+        if isinstance(document, dict):
+            document = document.get(key)
+        elif isinstance(document, list) and key.isdecimal() and int(key) < len(document):
+            document = document[int(key)]
+        else:
+            return None
+    return document
+
+
+def _from_command(source: BuildSource, environment: Environment, base_url: str) -> Build:
+    inherited = {name: os.environ[name] for name in ("PATH", "HOME", "LANG") if name in os.environ}
+    try:
+        done = subprocess.run(
+            source.command,
+            cwd=settings().home,
+            env=inherited | {"LOADTEST_BASE_URL": base_url},
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=TIMEOUT_S,
+            check=False,
+        )
+    except (OSError, ValueError, subprocess.TimeoutExpired) as error:
+        return Build(problem=f"its command could not be run: {mask_secrets(str(error))[:100]}")
+    if done.returncode != 0:
+        return Build(problem=f"its command ended with exit code {done.returncode}")
+    lines = done.stdout.strip().splitlines()
+    return _named(lines[-1].strip() if lines else None, "its command printed nothing")
+
+
+def _from_checkout(_source: BuildSource, environment: Environment, _base_url: str) -> Build:
+    if environment.backend is None:
+        return Build(problem="git knows only the build of a backend that the run starts itself")
+    return checked_out(settings().home / environment.backend.working_dir)
+
+
+def checked_out(folder: Path) -> Build:
+    """The commit of a checkout, with a mark if its files are changed. An image holds no git metadata: there LOADTEST_COMMIT says
+    what was built."""
+    if built := os.environ.get("LOADTEST_COMMIT"):
+        return _named(built, "")
+    head = _git(folder, "rev-parse", "HEAD")
+    if head is None:
+        return Build(problem="its backend is started from a folder that is no git checkout")
+    changed = _git(folder, "status", "--porcelain", "--untracked-files=no", "--", ".")
+    return Build(version=head + (CHANGED if changed else ""))
+
+
+def _git(folder: Path, *arguments: str) -> str | None:
+    try:
+        answer = subprocess.run(["git", "-C", str(folder), *arguments], capture_output=True, text=True, timeout=10, check=True)
+    except (OSError, subprocess.SubprocessError):
+        return None
+    return answer.stdout.strip()
+
+
+def _named(value: Any, missing: str) -> Build:
+    """What comes from outside is a name, or nothing."""
+    if value is None or value == "":
+        return Build(problem=missing)
+    if isinstance(value, bool | dict | list) or not _NAME.fullmatch(str(value)):
+        return Build(problem="what it calls its build is no name of one")
+    return Build(version=str(value))

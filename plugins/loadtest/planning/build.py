@@ -1,0 +1,72 @@
+"""Which build runs: how an environment says so, what was found, and whether it is the one that was asked for."""
+
+from __future__ import annotations
+
+import re
+from typing import Literal
+
+from pydantic import Field, model_validator
+
+from loadtest.files import Record
+
+CHANGED = "-dirty"  # after a commit's hash: with changes that are in no commit
+_HASH = re.compile(r"[0-9a-f]{7,64}")
+_NEEDS = {"health": "json_pointer", "header": "header", "command": "command", "git": None}
+
+
+class BuildSource(Record):
+    """How the running build is known. `health`: a value in the JSON of `path` (default: the health check's), at the JSON pointer
+    `json`; `header`: a response header of the same; `command`: the last line that a command prints; `git`: the checkout in which
+    a backend that we start has its working directory (so it is for those, unless the file says otherwise)."""
+
+    origin: Literal["health", "header", "command", "git"] = Field(alias="from")
+    path: str | None = Field(default=None, pattern="^/", description="below the base URL")
+    json_pointer: str | None = Field(default=None, alias="json", min_length=1)
+    header: str | None = Field(default=None, pattern=r"^[A-Za-z0-9-]+$")
+    command: tuple[str, ...] = ()
+
+    model_config = Record.model_config | {"populate_by_name": True}
+
+    @model_validator(mode="after")
+    def _says_where(self) -> BuildSource:
+        needed = _NEEDS[self.origin]
+        for field in ("json_pointer", "header", "command"):
+            name = "json" if field == "json_pointer" else field
+            if field == needed and not getattr(self, field):
+                raise ValueError(f"a build from {self.origin} needs {name}")
+            if field != needed and getattr(self, field):
+                raise ValueError(f"a build from {self.origin} takes no {name}")
+        return self
+
+
+class Build(Record):
+    """The build that was running: a commit's hash, a tag, whatever the service calls it. None where it cannot be known: then
+    `problem` says why, as a clause."""
+
+    version: str | None = None
+    problem: str = ""
+
+
+def same_build(one: str, other: str) -> bool:
+    """Whether two names of builds mean one: equal, or a hash and its beginning."""
+    first, second = one.strip().lower(), other.strip().lower()
+    if first == second:
+        return True
+    short, long = sorted((first, second), key=len)
+    return bool(_HASH.fullmatch(short) and _HASH.fullmatch(long)) and long.startswith(short)
+
+
+def fuller_name(one: str, other: str) -> str:
+    """Of two names of one build the one that says more: a whole hash, else the longer one."""
+    return max(one, other, key=lambda name: (bool(_HASH.fullmatch(name.lower())), len(name)))
+
+
+def build_note(asked: str | None, build: Build | None) -> str:
+    """What must be said where a commit was asked for and another build, or an unknown one, was measured; else nothing."""
+    if asked is None or build is None:
+        return ""
+    if build.version is None:
+        return f"commit {asked[:40]} was asked for, but the build that ran is not known ({build.problem})"
+    if not same_build(asked, build.version):
+        return f"commit {asked[:40]} was asked for, but build {build.version[:40]} ran: this verdict belongs to that build"
+    return ""
