@@ -24,6 +24,9 @@ from loadtest.scaffolding.answers import answer_schema
 from loadtest.scaffolding.examples import Examples
 from loadtest.scaffolding.schemas import Document
 
+# What is judged is the request, not the document: its own flaws pass. A `uri` in a parameter is text to openapi-core's casts.
+LENIENT = Config(spec_validator_cls=None, extra_format_unmarshallers=dict.fromkeys(("uri", "url", "iri", "uri-reference"), str))
+
 
 class _Request:
     def __init__(self, host: str, handler: BaseHTTPRequestHandler, body: bytes) -> None:
@@ -61,9 +64,9 @@ class ValidatingStub:
         self._answers: dict[str, bytes] = {}
         self._server = _QuietServer(("127.0.0.1", 0), self._handler())
         self.url = f"http://127.0.0.1:{self._server.server_port}"
-        self._paths = _as_openapi_core_reads_them(data.get("paths") or {})
+        self._paths = _as_openapi_core_reads_them(data.get("paths") or {}, self.url)
         described = data | {"paths": self._paths, "servers": [{"url": self.url + base_path}]}
-        self._openapi = OpenAPI.from_dict(described, config=Config(spec_validator_cls=None))
+        self._openapi = OpenAPI.from_dict(described, config=LENIENT)
         self._lock = threading.Lock()
 
     def __enter__(self) -> Self:
@@ -128,16 +131,23 @@ class ValidatingStub:
         return self._answers[key]
 
 
-def _as_openapi_core_reads_them(paths: dict[str, Any]) -> dict[str, Any]:
-    """It fails on label and matrix parameters, so only their form is checked; what no client sends, a fragment, is cut."""
+def _as_openapi_core_reads_them(paths: dict[str, Any], url: str) -> dict[str, Any]:
+    """It fails on label and matrix parameters, so only their form is checked; what no client sends, a fragment, is cut; servers
+    of single operations are on this host as well."""
     readable: dict[str, Any] = {}
     for path, item in paths.items():
-        item = {key: _with_simple_parameters(node) if isinstance(node, dict) else node for key, node in item.items()}
+        item = {key: _with_simple_parameters(node, url) if isinstance(node, dict) else node for key, node in item.items()}
+        item = _served_here(item, url)
         readable.setdefault(path.partition("#")[0], item)
     return readable
 
 
-def _with_simple_parameters(operation: dict[str, Any]) -> dict[str, Any]:
+def _served_here(node: dict[str, Any], url: str) -> dict[str, Any]:
+    servers = [{"url": url + urlsplit(server["url"]).path.rstrip("/")} for server in node.get("servers", ())]
+    return node | ({"servers": servers} if servers else {})
+
+
+def _with_simple_parameters(operation: dict[str, Any], url: str) -> dict[str, Any]:
     forms = {"label": r"^\.", "matrix": "^;"}
     parameters = [
         {key: parameter[key] for key in ("name", "in", "required")} | {"schema": {"type": "string", "pattern": form}}
@@ -145,4 +155,4 @@ def _with_simple_parameters(operation: dict[str, Any]) -> dict[str, Any]:
         else parameter
         for parameter in operation.get("parameters", ())
     ]
-    return operation | ({"parameters": parameters} if parameters else {})
+    return _served_here(operation | ({"parameters": parameters} if parameters else {}), url)

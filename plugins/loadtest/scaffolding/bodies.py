@@ -7,7 +7,7 @@ from typing import Any
 from loadtest.scaffolding.examples import Examples, examples_of
 from loadtest.scaffolding.parameters import spelled
 from loadtest.scaffolding.schemas import Document
-from loadtest.scaffolding.service import Body, BodyKind
+from loadtest.scaffolding.service import Body, BodyKind, FormPart
 
 
 class BodyMaker:
@@ -36,11 +36,26 @@ class BodyMaker:
         if "form" in media_type:
             if not isinstance(value, dict):
                 return None, {}
-            kind = BodyKind.MULTIPART if "multipart" in media_type else BodyKind.FORM
-            return Body(kind, {key: _field(item) for key, item in value.items()}, media_type), {}
+            if "multipart" in media_type:
+                return Body(BodyKind.MULTIPART, self._parts(media.get("schema"), value), media_type), {}
+            return Body(BodyKind.FORM, {key: _field(item) for key, item in value.items()}, media_type), {}
         if not isinstance(value, str):
             return None, {}
         return Body(BodyKind.TEXT, value, media_type), {"Content-Type": media_type}
+
+    def _parts(self, schema: Any, value: dict[str, Any]) -> list[FormPart]:
+        """A part for each item of a list; binary content has a file name, by which servers tell uploads from fields."""
+        properties = self._document.resolved(self._document.merged(schema).get("properties"))
+        parts = []
+        for name, item in value.items():
+            described = self._document.merged(properties.get(name))
+            if isinstance(item, list):
+                described = self._document.merged(described.get("items"))
+            is_file = described.get("format") in ("binary", "byte") or "contentMediaType" in described
+            parts += [
+                FormPart(name, spelled(one), name if is_file else None) for one in (item if isinstance(item, list) else [item])
+            ]
+        return parts
 
     def _given(self, media: dict[str, Any]) -> list[Any]:
         examples = media.get("examples")

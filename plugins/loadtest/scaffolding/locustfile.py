@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from itertools import groupby
 
 from loadtest.scaffolding.python_text import encoded_value, literal, sentence, string, telling_words
-from loadtest.scaffolding.service import Body, BodyKind, Call, Choice, Constant, Credential, Part, Pool, Proof, Service
+from loadtest.scaffolding.service import Body, BodyKind, Call, Choice, Constant, Credential, FormPart, Part, Pool, Proof, Service
 
 MOST_LEFT_OUT = 30  # named in the file
 
@@ -154,8 +154,12 @@ def _body(body: Body) -> list[str]:
     if body.kind is BodyKind.JSON:
         return [f"json={literal(body.value, 12, 6)}"]
     if body.kind is BodyKind.MULTIPART:
-        return [f"files={literal(body.value, 12, 7)}"]
+        return [f"files=[{', '.join(map(_form_part, body.value))}]"]
     return [f"data={literal(body.value, 12, 6)}"]
+
+
+def _form_part(part: FormPart) -> str:
+    return f"({string(part.name)}, ({literal(part.file_name)}, {string(part.text)}))"
 
 
 def _credential(credential: Credential) -> Iterator[str]:

@@ -25,12 +25,13 @@ _PLACEHOLDER = re.compile(r"\{([^{}/]+)\}")
 
 @dataclass(frozen=True)
 class Operation:
-    """An operation with the parameters of its path, references followed."""
+    """An operation with the parameters of its path, references followed. `server`: its own, where it names one."""
 
     method: str
     path: str
     node: dict[str, Any]
     parameters: tuple[dict[str, Any], ...]
+    server: str | None = None
 
     @property
     def endpoint(self) -> str:
@@ -69,8 +70,9 @@ class _Reader:
     def __init__(self, document: Document, source: str, only: tuple[str, ...], prefix: bool) -> None:
         self._document = document
         self._source = source
-        self._server = server_url(document)
-        self._prefix = encoded(urlsplit(self._server).path.rstrip("/")) if prefix and self._server else ""
+        self._server = server_url(document, document.data)
+        self._has_prefix = prefix
+        self._prefix = self._path_of(self._server)
         self._examples = Examples(document)
         self._bodies = BodyMaker(document, self._examples)
         self._names: set[str] = set()
@@ -102,6 +104,18 @@ class _Reader:
         title = sentence(str(info.get("title") or "the service"), 60)
         return Service(title, self._source, tuple(self._with_fills(calls)), tuple(left_out), self._server)
 
+    def _path_of(self, server: str | None) -> str:
+        return encoded(urlsplit(server).path.rstrip("/")) if self._has_prefix and server else ""
+
+    def _prefix_of(self, operation: Operation) -> str:
+        """Raises _NotPossible for an operation of another host."""
+        if operation.server is None:
+            return self._prefix
+        host = urlsplit(operation.server).netloc
+        if host and host != urlsplit(self._server or "").netloc:
+            raise _NotPossible(f"it is on another host, {sentence(host, 60)}")
+        return self._path_of(operation.server)
+
     def _all_operations(self, only: tuple[str, ...]) -> list[Operation]:
         paths = self._document.data.get("paths")
         operations = []
@@ -110,7 +124,8 @@ class _Reader:
             for method in METHODS:
                 node = self._document.resolved(item.get(method))
                 if node and str(path).startswith("/"):
-                    operations.append(Operation(method, str(path), node, self._parameters(item, node)))
+                    server = server_url(self._document, node) or server_url(self._document, item)
+                    operations.append(Operation(method, str(path), node, self._parameters(item, node), server))
         chosen = [operation for operation in operations if not only or _is_chosen(operation, only)]
         if operations and not chosen:
             raise ConfigurationError(f"No path or tag of {self._source} matches {', '.join(only)}.")
@@ -141,7 +156,7 @@ class _Reader:
         return Call(
             method=operation.method.upper(),
             url=_joined(parts),
-            name=self._prefix + _readable(operation.path) if is_templated else None,
+            name=self._prefix_of(operation) + _readable(operation.path) if is_templated else None,
             task=task,
             title=sentence(str(operation.node.get("summary") or operation.node.get("description") or "")),
             group=sentence(operation.group, 40),
@@ -153,7 +168,7 @@ class _Reader:
 
     def _path(self, operation: Operation) -> list[Part]:
         known = {parameter["name"]: parameter for parameter in operation.named("path")}
-        parts: list[Part] = [self._prefix]
+        parts: list[Part] = [self._prefix_of(operation)]
         for position, piece in enumerate(_PLACEHOLDER.split(_without_fragment(operation.path))):
             parts.append(encoded(piece) if position % 2 == 0 else self._in_path(operation, piece, known.get(piece, {})))
         return parts
@@ -263,9 +278,9 @@ class _NotPossible(Exception):
     """An operation that no request can be written for; says why."""
 
 
-def server_url(document: Document) -> str | None:
-    """The first server's URL with the defaults of its variables; None where there is none that makes sense."""
-    servers = document.data.get("servers")
+def server_url(document: Document, node: dict[str, Any]) -> str | None:
+    """The URL of a node's first server, with the defaults of its variables; None where there is none that makes sense."""
+    servers = node.get("servers")
     server = document.resolved(servers[0]) if isinstance(servers, list) and servers else {}
     url = server.get("url")
     if not isinstance(url, str):

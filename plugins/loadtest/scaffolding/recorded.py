@@ -16,7 +16,7 @@ from urllib.parse import parse_qsl, urlsplit
 from loadtest.errors import ConfigurationError
 from loadtest.load.grouping import EndpointNames
 from loadtest.scaffolding.python_text import encoded, encoded_value, identifier, sentence
-from loadtest.scaffolding.service import Body, BodyKind, Call, Choice, Credential, LeftOut, Part, Proof, Service
+from loadtest.scaffolding.service import Body, BodyKind, Call, Choice, Credential, FormPart, LeftOut, Part, Proof, Service
 
 METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"})
 MOST_URLS = 20  # of one endpoint
@@ -131,8 +131,9 @@ def _path_and_query(url: str, prefix: str) -> str:
 def _body(request: Recorded) -> Body | None:
     if isinstance(request.body, dict):
         form = {key: _harmless(key, value) for key, value in request.body.items()}
-        kind = BodyKind.MULTIPART if "multipart" in request.content_type else BodyKind.FORM
-        return Body(kind, form, request.content_type)
+        if "multipart" in request.content_type:
+            return Body(BodyKind.MULTIPART, [FormPart(name, text) for name, text in form.items()], request.content_type)
+        return Body(BodyKind.FORM, form, request.content_type)
     if not request.body:
         return None
     if "json" in request.content_type or request.body.lstrip()[:1] in ("{", "["):

@@ -51,8 +51,17 @@ class BodyKind(StrEnum):
 
 
 @dataclass(frozen=True)
+class FormPart:
+    """One part of a multipart form; a part without a file name is a plain field."""
+
+    name: str
+    text: str
+    file_name: str | None = None
+
+
+@dataclass(frozen=True)
 class Body:
-    """`value`: plain data for JSON, a flat mapping for forms and files, text otherwise."""
+    """`value`: plain data for JSON, a flat mapping for forms, a list of FormPart for multipart ones, text otherwise."""
 
     kind: BodyKind
     value: Any
