@@ -105,13 +105,18 @@ compose-test: install-dev ## build it and try it as a whole; needs a Docker engi
 # A real scheduler on a shared machine: what fails gets one more try on a new Airflow, and that is said aloud.
 AIRFLOW_PYTEST = $(PYTHON) -m pytest -m "airflow and not slow" -p no:xdist tests/dags tests/end_to_end
 
-.PHONY: test test-unit test-airflow test-browser test-slow lint docs system-packages
+.PHONY: test test-unit test-quick test-airflow test-browser test-slow lint docs system-packages
 test: install-dev system-packages lint test-unit test-airflow test-browser ## everything CI must pass
 lint: install-dev
 	$(VENV)/bin/ruff check dags plugins include tests benchmarks docs
 	$(VENV)/bin/mypy plugins/loadtest
 test-unit: install-dev
 	$(PYTHON) -m pytest -n 2 --dist loadfile
+# What starts no server and no process. Minutes become seconds, at the price of what only real processes show.
+QUICK = tests/analysis tests/baselines tests/gate tests/load/inside_locust $(wildcard tests/load/test_*.py) tests/notifications \
+	tests/planning tests/reporting tests/project/test_architecture.py
+test-quick: install-dev ## the inner loop: under a minute
+	$(PYTHON) -m pytest -n 2 --dist loadfile $(QUICK)
 docs: install-dev ## the documentation as a site, in .site
 	$(PYTHON) docs/draw_rooms.py --write >/dev/null
 	$(PYTHON) docs/reference.py --write

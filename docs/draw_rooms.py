@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import argparse
 import ast
+from functools import cache
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -52,6 +53,7 @@ def imported(path: Path, known: dict[str, Path]) -> set[str]:
     return found
 
 
+@cache
 def arrows() -> dict[str, set[str]]:
     """Room -> rooms whose modules it imports, the loose ones at the top left out."""
     known = modules()

@@ -113,7 +113,7 @@ class FileModel(Record):
 
 
 # What pydantic says in its own terms, in those of somebody who writes YAML.
-_PLAIN = {"extra_forbidden": "there is no such key", "tuple_type": "this must be a list"}
+_PLAIN = {"extra_forbidden": "unknown key", "tuple_type": "this must be a list"}
 
 
 def first_problem(error: ValidationError) -> str:

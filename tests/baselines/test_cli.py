@@ -104,7 +104,7 @@ def test_a_failed_run_needs_force_or_is_left_out(own_project: Path, capsys: pyte
         (["rollback", *OF, "--by", "ada", "--reason", "why not"], "no version before the anchor"),
         (["show", *OF, "--version", "7"], "There is no baseline version 7"),
         (["show", "--scenario", "../../etc"], "'../../etc' is no scenario"),
-        (["add", "nowhere"], "'nowhere' is no run"),
+        (["add", "nowhere"], "No run named 'nowhere'"),
         (["collect", *OF, "--promote"], "--by NAME"),
         (["collect", *OF, "--spacing", "often"], "--spacing 'often'"),
     ],

@@ -104,7 +104,7 @@ def test_slowdowns(include: Path, capsys: pytest.CaptureFixture[str], slowdown: 
         ("profiles/smoke.yaml", "- a", "must hold a mapping"),
         ("profiles/smoke.yaml", "purpose: a\x07b", "not valid YAML"),
         ("profiles/smoke.yaml", "", "purpose: field required"),
-        ("profiles/smoke.yaml", "{purpose: x, users: 1, duration: 1s, bogus: 3}", "bogus: there is no such key"),
+        ("profiles/smoke.yaml", "{purpose: x, users: 1, duration: 1s, bogus: 3}", "bogus: unknown key"),
         ("profiles/smoke.yaml", "{purpose: x, users: 1, duration: 1s, workers: 0}", "workers"),
         ("profiles/smoke.yaml", "{purpose: x, users: 1, duration: 2026-01-01}", "a duration is a number with a unit"),
         ("profiles/smoke.yaml", "{purpose: x, duration: 5s, stages: [{duration: 5s, users: 0}]}", "no load would be sent"),
@@ -164,7 +164,7 @@ def test_no_run(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     (tmp_path / "empty").mkdir()
-    assert "is no run below" in refused(capsys, command, name)
+    assert "No run" in refused(capsys, command, name)
 
 
 def test_runs_root_that_cannot_be_written(

@@ -188,7 +188,7 @@ def test_endpoint_missing_in_the_run_is_no_pass() -> None:
     )
     assert finding.evidence["vanished"]
     assert SLOW in result.judged and SLOW not in result.proven
-    assert result.coverage.sentence == "8 of 9 endpoints proven within 20 %, 1 not (missing)"
+    assert result.coverage.sentence == "8 of 9 endpoints shown to be within 20 %, 1 not (missing)"
 
 
 def test_what_chance_may_leave_out_has_not_vanished() -> None:

@@ -220,13 +220,13 @@ def test_users_that_die_at_their_login(tmp_path: Path, server: CountingServer) -
 def test_tasks_that_raise(tmp_path: Path, server: CountingServer) -> None:
     verdict = judged(tmp_path, server, RAISING, duration_s=4)
     assert verdict.outcome is Outcome.INVALID
-    assert any("left the scenario's tasks (first: KeyError: 'first')" in reason for reason in verdict.reasons)
+    assert any("in scenario tasks (first: KeyError: 'first')" in reason for reason in verdict.reasons)
 
 
 def test_a_generator_that_is_blocked_without_using_its_processor(tmp_path: Path, server: CountingServer) -> None:
     verdict = judged(tmp_path, server, BLOCKED, users=1, duration_s=12)
     assert verdict.outcome is Outcome.INVALID
-    assert any("stood still for" in reason for reason in verdict.reasons)
+    assert any("was stalled for" in reason for reason in verdict.reasons)
 
 
 def test_a_frozen_generator(tmp_path: Path, server: CountingServer) -> None:
@@ -239,7 +239,7 @@ def test_a_frozen_generator(tmp_path: Path, server: CountingServer) -> None:
 
     verdict = judged(tmp_path, server, disturb=freeze, duration_s=12)
     assert verdict.outcome is Outcome.INVALID
-    assert any("stood still for" in reason for reason in verdict.reasons)
+    assert any("was stalled for" in reason for reason in verdict.reasons)
 
 
 def test_an_outage_is_seen_in_the_open_loop(tmp_path: Path, server: CountingServer) -> None:

@@ -104,7 +104,7 @@ def test_a_muted_doubt_of_an_indicative_run_leaves_it_a_pass() -> None:
     assert judged(undecided, plan=plan).outcome is Outcome.PASS
     hidden = undecided.model_copy(update={"muted": True})
     assert judged(hidden, plan=plan).outcome is Outcome.PASS
-    assert judged(hidden, plan=plan).sentence.startswith("pass (indicative): all that was judged is muted; muted: GET /a")
+    assert judged(hidden, plan=plan).sentence.startswith("pass (indicative): everything that was judged is muted; muted: GET /a")
 
 
 def test_the_sentence_names_what_is_muted_by_whom_and_until_when() -> None:
@@ -113,7 +113,7 @@ def test_the_sentence_names_what_is_muted_by_whom_and_until_when() -> None:
     slow = regression("GET /x", Outcome.FAIL, 2.2, effect=1.88, **told)
     calm = regression("GET /a", Outcome.PASS)
     assert judged(calm, slow).sentence == (
-        "pass: 1 of 1 endpoints proven within 20 % of the baseline; muted by ada until 2026-12-24: GET /x p95 +188 %"
+        "pass: 1 of 1 endpoints shown to be within 20 % of the baseline; muted by ada until 2026-12-24: GET /x p95 +188 %"
     )
     worse = regression("GET /b", Outcome.FAIL, 0.4)
     assert judged(worse, slow).sentence == "fail: GET /b compared; muted by ada until 2026-12-24: GET /x p95 +188 %"
@@ -151,16 +151,16 @@ def test_a_pass_states_its_coverage() -> None:
     findings += [regression("GET /x", Outcome.INCONCLUSIVE, 0.27), regression("GET /y", Outcome.INCONCLUSIVE, 0.22)]
     judgment = judged(*findings)
     assert judgment.outcome is Outcome.PASS
-    assert judgment.sentence == "pass: 7 of 9 endpoints proven within 20 % of the baseline, 2 not (cannot exclude +27 %)"
+    assert judgment.sentence == "pass: 7 of 9 endpoints shown to be within 20 % of the baseline, 2 not (cannot exclude +27 %)"
     assert (judgment.coverage.judged, judgment.coverage.proven) == (9, 7)
 
 
 def test_endpoints_with_tolerances_of_their_own() -> None:
     plan = make_plan(criteria=Criteria(endpoints={"GET /x": EndpointCriteria(tolerance=0.5)}))
     judgment = judged(regression("GET /a", Outcome.PASS), regression("GET /x", Outcome.PASS), plan=plan)
-    assert judgment.sentence == "pass: 2 of 2 endpoints proven within their tolerances of the baseline"
+    assert judgment.sentence == "pass: 2 of 2 endpoints shown to be within their tolerances of the baseline"
     judgment = judged(regression("GET /x", Outcome.PASS), plan=plan)
-    assert judgment.sentence == "pass: 1 of 1 endpoints proven within 50 % of the baseline"
+    assert judgment.sentence == "pass: 1 of 1 endpoints shown to be within 50 % of the baseline"
 
 
 def test_less_than_half_proven_is_inconclusive() -> None:
@@ -174,7 +174,7 @@ def test_critical_endpoints_must_be_proven() -> None:
     findings = [*(regression(f"GET /{i}", Outcome.PASS) for i in range(7)), regression("GET /x", Outcome.INCONCLUSIVE, 0.27)]
     judgment = judged(*findings, plan=plan)
     assert judgment.outcome is Outcome.INCONCLUSIVE
-    assert "critical endpoint GET /x is not proven" in judgment.reasons
+    assert "critical endpoint GET /x is not shown to be within its limits" in judgment.reasons
 
 
 def test_a_critical_endpoint_that_nobody_judged_is_not_proven() -> None:
@@ -192,7 +192,7 @@ def test_an_unsettled_suspicion_is_never_a_pass() -> None:
     findings = [regression(f"GET /{i}", Outcome.PASS) for i in range(9)]
     judgment = judged(*findings[:-1], findings[-1].model_copy(update={"suspect": True}))
     assert judgment.outcome is Outcome.INCONCLUSIVE
-    assert "not settled" in judgment.sentence
+    assert "did not settle" in judgment.sentence
 
 
 @pytest.mark.parametrize("evidence", list(Evidence))
@@ -208,14 +208,14 @@ def test_an_endpoint_that_vanished_is_not_outvoted(evidence: Evidence) -> None:
     assert judgment.outcome is Outcome.INCONCLUSIVE
     assert judgment.sentence == (
         "inconclusive: GET /x0, GET /x1 are missing, with many requests in the baseline; "
-        "9 of 12 endpoints proven within 20 % of the baseline, 3 not (missing)"
+        "9 of 12 endpoints shown to be within 20 % of the baseline, 3 not (missing)"
     )
     assert judged(*proven, gone[2]).outcome is Outcome.PASS
 
 
 def test_nothing_judged_is_inconclusive() -> None:
     assert judged(comparison=NOT_COMPARED).outcome is Outcome.INCONCLUSIVE
-    assert "neither a target nor a baseline" in judged(comparison=NOT_COMPARED).sentence
+    assert "no targets and no baseline" in judged(comparison=NOT_COMPARED).sentence
 
 
 def test_a_demanded_baseline_that_lacks() -> None:
@@ -224,7 +224,7 @@ def test_a_demanded_baseline_that_lacks() -> None:
     assert judged(met, comparison=NOT_COMPARED).outcome is Outcome.PASS
     judgment = judged(met, plan=plan, comparison=NOT_COMPARED)
     assert judgment.outcome is Outcome.INCONCLUSIVE
-    assert "demands a comparison" in judgment.sentence
+    assert "requires a comparison" in judgment.sentence
 
 
 def test_host_and_throughput_doubts_are_not_outvoted() -> None:

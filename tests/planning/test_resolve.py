@@ -140,7 +140,7 @@ def test_abort_criteria_as_people_write_them(config: Settings, include: Path, cr
 @pytest.mark.parametrize(
     ("criterion", "words"),
     [
-        ("metric: error_rate, above: 50, for: 10s", ["above", "no error rate is above 100%", "50%"]),
+        ("metric: error_rate, above: 50, for: 10s", ["above", "can never exceed 100%", "50%"]),
         ("metric: error_rate, above: 5s, for: 10s", ["above", "number"]),
         ("metric: error_rate, above: -0.1, for: 10s", ["above", "greater than or equal to 0"]),
         ("metric: p95_ms, above: 5 %, for: 10s", ["above", "30s, 5m or 1h30m"]),

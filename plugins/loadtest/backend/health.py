@@ -252,8 +252,8 @@ def _ask(client: httpx.Client, path: str, *, timeout_s: float) -> _Answer:
 
 def _never_healthy(base_url: str, path: str, timeout_s: float, answers: list[_Answer]) -> str:
     return (
-        f"The backend did not become healthy within {timeout_s:.3g} s: {base_url}{path} was asked {len(answers)} times, "
-        f"the last result is: {answers[-1].text}."
+        f"Health check failed: {base_url}{path} did not return 2xx within {timeout_s:.3g} s "
+        f"({len(answers)} attempts; last response: {answers[-1].text})."
     )
 
 

@@ -19,10 +19,10 @@ def find_run(name: str) -> RunFolder:
     if name == "latest":
         folders = [plan.parent for plan in plans if not RunFolder(plan.parent).is_confirmation]
         if not folders:
-            raise ConfigurationError(f"There is no run below {root} yet; start one with: loadtest run")
+            raise ConfigurationError(f"No run in {root} yet; start one with: loadtest run")
         return RunFolder(max(folders, key=lambda folder: (folder / "plan.json").stat().st_mtime))
     matches = [plan.parent for plan in plans if plan.parent.name == name]
     if len(matches) == 1:
         return RunFolder(matches[0])
-    problem = "is no run" if not matches else f"is the id of {len(matches)} runs"
-    raise ConfigurationError(f"{name!r} {problem} below {root}; give the path of a run folder, a run id, or 'latest'.")
+    problem = f"No run named {name!r}" if not matches else f"{name!r} is the id of {len(matches)} runs"
+    raise ConfigurationError(f"{problem} in {root}; give the path of a run folder, a run id, or 'latest'.")

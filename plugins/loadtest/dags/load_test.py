@@ -34,7 +34,7 @@ A request becomes a **plan**, the plan **load**, the load **metrics**, the metri
 * **On a push**: CI creates a run named `push__<slug>__<sha>` (see `docs/ci.md`).
 
 Load tests alert and block nothing: a failed verdict leaves this run green unless *Blocking* was chosen. A run is red
-when a task failed or when its measurement is not to be trusted (*invalid*).
+when a task failed or when its measurement cannot be relied on (*invalid*).
 
 To stop a running load test, mark the task `load_test.run_load` as failed: the load ends within seconds, the backend is
 stopped and the report is written. Marking the whole run failed skips the report.

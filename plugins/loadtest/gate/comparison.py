@@ -122,7 +122,7 @@ def coverage(judging: Judging, judgement: Judgement, judged: Sequence[str], prov
     """How much is proven, in one sentence with the worst bound that is not."""
     limits = sorted({round(float(value), 4) for value in judging.tolerance})
     within = f"{limits[0] * 100:.0f} %" if len(limits) == 1 else "their tolerances"
-    sentence = f"{len(proven)} of {len(judged)} endpoints proven within {within}"
+    sentence = f"{len(proven)} of {len(judged)} endpoints shown to be within {within}"
     missing = len(judged) - len(proven)
     if missing:
         worst = judging.worst_bound(judgement, [name for name in judged if name not in proven])

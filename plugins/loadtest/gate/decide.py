@@ -61,7 +61,7 @@ def check(
     comparison = Comparison(compared=False, reason=reason)
     detectable: tuple[Detectable, ...] = ()
     if any(finding.outcome is Outcome.INVALID for finding in findings):
-        comparison = Comparison(compared=False, reason="the measurement is not to be trusted, so nothing was compared")
+        comparison = Comparison(compared=False, reason="the measurement is not valid, so nothing was compared")
     else:
         findings += judge_required(run.plan, run.metrics)
         bounds = latency_bounds(run.plan.scenario.targets, run.samples)

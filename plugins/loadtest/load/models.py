@@ -50,7 +50,7 @@ class WorkerFacts(Record):
     observed_share: float | None = None  # of the steady phase
     # share of the time in windows (of a second, longer when it was held up) in which (cpu + run-queue wait) / wall was >= 0.9
     saturated_share: float | None = None
-    stalled_share: float | None = None  # share of the time in which its event loop stood still for 0.25 s or longer
+    stalled_share: float | None = None  # share of the time in which its event loop was stalled for 0.25 s or longer
     busy_share_median: float | None = None
     # overshoot of a short sleep of the event loop, milliseconds
     loop_overshoot_median_ms: float | None = None

@@ -91,7 +91,7 @@ def run_params() -> dict[str, Param]:
         ),
         "branch": _optional("string", "Branch", "Its branch.", section=CODE),
         "repository": _optional("string", "Repository", "`owner/name` on GitHub.", section=CODE),
-        "pull_request": _optional("integer", "Pull request", "Its number: it gets a comment.", section=CODE, minimum=1),
+        "pull_request": _optional("integer", "Pull request", "Its number; it gets a comment.", section=CODE, minimum=1),
     }
 
 

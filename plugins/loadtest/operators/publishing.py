@@ -68,7 +68,7 @@ class RunStateOperator(StageOperator):
         if failed:
             raise AirflowFailException(f"Failed: {', '.join(failed)}. Verdict: {sentence}")
         if verdict is None or verdict.outcome is Outcome.INVALID:
-            raise AirflowFailException(f"The measurement is not to be trusted: {sentence}")
+            raise AirflowFailException(f"The measurement is not valid: {sentence}")
         if verdict.outcome is Outcome.FAIL and verdict.blocking:
             raise AirflowFailException(f"This run blocks: {sentence}")
         self.log.info("%s", sentence)

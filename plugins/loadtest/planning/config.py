@@ -260,7 +260,8 @@ def _target(endpoint: str | None, metric: Any, limit: Any) -> Target:
     except ValidationError as error:
         raise ValueError(f", {metric}: {message_of(error.errors()[0])}{got(limit)}") from None
     if metric == "error_rate" and target.limit >= 1:  # not refused by Target: plans of earlier runs may hold it
-        raise ValueError(f", {metric}: no error rate is above 100%; give a share such as 0.01, or 1%{got(limit)}")
+        never = "an error rate of 100% or more can never be missed; give a share such as 0.01, or 1%"
+        raise ValueError(f", {metric}: {never}{got(limit)}")
     return target
 
 

@@ -64,7 +64,7 @@ class AbortCriterion(Record):
     @classmethod
     def _can_be_exceeded(cls, value: float, known: ValidationInfo) -> float:
         if known.data.get("metric") == "error_rate" and value >= 1:
-            raise ValueError("no error rate is above 100%; give a share such as 0.5, or 50%")
+            raise ValueError("an error rate can never exceed 100%; give a share such as 0.5, or 50%")
         return value
 
 

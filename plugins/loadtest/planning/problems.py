@@ -14,7 +14,7 @@ from loadtest.planning.quantities import slug_pattern
 MOST_SHOWN = 10
 
 _IN_PLAIN_WORDS = {
-    "extra_forbidden": "there is no such key",
+    "extra_forbidden": "unknown key",
     "tuple_type": "this must be a list",
     "dict_type": "this must be a mapping (key: value)",
     "model_type": "this must be a mapping (key: value)",

@@ -160,7 +160,7 @@ def checked_url(url: str, where: str) -> str:
     except ValueError:  # from urlsplit or from .port
         is_one = False
     if not is_one:
-        raise ConfigurationError(f"The base URL of {where} is not one; it must look like https://host:port.")
+        raise ConfigurationError(f"The base URL of {where} is invalid; it must look like https://host:port.")
     if parts.username or parts.password or parts.query or parts.fragment:
         raise ConfigurationError(
             f"The base URL of {where} holds credentials or a query; give scheme, host, port and path only, "

@@ -55,13 +55,13 @@ def test_nothing_wrong_nothing_to_do() -> None:
 @pytest.mark.parametrize(
     ("rule", "title"),
     [
-        ("generator_saturated", "Give the load generator more room"),
-        ("stopped_by_us", "Let the backend live as long as the load"),
-        ("worker_lost", "Bring the load generator's workers back"),
-        ("ramp_not_finished", "Give the ramp enough time"),
-        ("too_few_arrivals", "Let the planned arrivals out"),
-        ("crashed", "Run it again after fixing what stopped it"),
-        ("clock_step", "Steady the clock"),
+        ("generator_saturated", "Give the load generator more capacity"),
+        ("stopped_by_us", "Keep the backend running until the load ends"),
+        ("worker_lost", "Find out why workers were lost"),
+        ("ramp_not_finished", "Leave enough time for the ramp-up"),
+        ("too_few_arrivals", "Make room for the planned arrival rate"),
+        ("crashed", "Fix the error below and run again"),
+        ("clock_step", "Stabilize the clock"),
     ],
 )
 def test_a_measurement_that_cannot_be_believed_is_repaired_first(rule: str, title: str) -> None:
@@ -225,11 +225,11 @@ def test_only_a_healthy_conclusive_run_is_told_to_collect_a_baseline() -> None:
 
 def test_users_that_never_pause_are_told_before_more_workers() -> None:
     first, second = advice(doubt("generator_saturated"), metrics=make_metrics(make_endpoint("GET /a", 12_000)))
-    assert first.title == "Let the users pause between requests"
+    assert first.title == "Add think time between requests"
     assert "wait_time = between(1, 2)" in first.next_step
-    assert second.title == "Give the load generator more room"
+    assert second.title == "Give the load generator more capacity"
     (only,) = advice(doubt("generator_saturated"), metrics=make_metrics(make_endpoint("GET /a", 600)))
-    assert only.title == "Give the load generator more room"
+    assert only.title == "Give the load generator more capacity"
 
 
 @pytest.mark.parametrize("status", [401, 403])
@@ -302,8 +302,8 @@ def test_open_endpoints_are_named_and_those_that_more_runs_settle() -> None:
     soon = slower("GET /z", p95=0.05, outcome=Outcome.INCONCLUSIVE, interval=(-0.15, 0.30))
     hopeless = [slower(f"GET /{name}", p95=0.25, outcome=Outcome.INCONCLUSIVE, interval=(0.0, 0.5)) for name in "abcd"]
     (only,) = advice(soon, *hopeless)
-    assert only.evidence == "5 endpoints cannot be proven within 20 %: GET /a, GET /b, GET /c and 2 more"
-    assert only.next_step.endswith("would be enough for GET /z")
+    assert only.evidence == "5 endpoints cannot be shown to be within 20 %: GET /a, GET /b, GET /c and 2 more"
+    assert only.next_step.endswith("would settle it for GET /z")
 
 
 def test_how_many_runs_settle_what_is_open() -> None:
@@ -316,7 +316,7 @@ def test_how_many_runs_settle_what_is_open() -> None:
 
 
 def test_an_unsettled_suspicion_asks_for_the_same_build_again() -> None:
-    assert titles(slower("GET /a", outcome=Outcome.INCONCLUSIVE, suspect=True)) == ["Settle the suspicion"]
+    assert titles(slower("GET /a", outcome=Outcome.INCONCLUSIVE, suspect=True)) == ["Confirm or clear the suspected regression"]
 
 
 def test_a_weak_baseline_is_widened() -> None:

@@ -55,13 +55,13 @@ INVALID = [
     pytest.param({"running_users_share": 0.4}, "only 40 % of the planned users were running in the steady", id="users ended"),
     pytest.param(
         {"task_errors": 60, "task_error": "KeyError: 'token'"},
-        "60 exceptions left the scenario's tasks (first: KeyError: 'token'): users did not do what the scenario says",
+        "60 uncaught exceptions in scenario tasks (first: KeyError: 'token'): users did not do what the scenario says",
         id="task errors",
     ),
     pytest.param({"lost_samples": 12}, "12 requests were recorded but never reached the run folder", id="samples lost"),
     pytest.param({"unknown_names": 3}, "the names of 3 requests were lost", id="names lost"),
     pytest.param({"workers": (make_worker(observed_share=0.5),)}, "observed itself in only 50 % of the steady", id="half seen"),
-    pytest.param({"workers": (make_worker(stalled_share=0.2),)}, "stood still for 20 % of the steady phase", id="stalled"),
+    pytest.param({"workers": (make_worker(stalled_share=0.2),)}, "was stalled for 20 % of the steady phase", id="stalled"),
     pytest.param({"workers": (make_worker(max_clock_step_ms=-3600000.0),)}, "jumped by 3,600,000 ms", id="clock"),
 ]
 
@@ -131,7 +131,7 @@ def test_exceptions_of_tasks_that_follow_from_failed_answers_leave_the_verdict_t
 
 def test_users_that_ended_are_told_with_their_reason() -> None:
     findings = judged(running_users_share=0.1, task_errors=9, task_error="KeyError: 'token'")
-    assert "the others had ended, 9 exceptions left the scenario's tasks (first: KeyError: 'token')" in findings[0].sentence
+    assert "the others had ended, 9 uncaught exceptions in scenario tasks (first: KeyError: 'token')" in findings[0].sentence
 
 
 def test_a_fleet_must_have_the_scenario_of_the_plan_and_no_more_members_than_asked_for() -> None:

@@ -146,7 +146,7 @@ def make_verdict(
     bad = names[REGRESSED % len(names)]
     note = " (indicative)" if plan.profile.evidence is Evidence.INDICATIVE else ""
     sentence = {
-        Outcome.PASS: f"pass{note}: {len(names)} of {len(names)} endpoints proven within 20 % of the baseline",
+        Outcome.PASS: f"pass{note}: {len(names)} of {len(names)} endpoints shown to be within 20 % of the baseline",
         Outcome.INCONCLUSIVE: "inconclusive: too few endpoints are proven within 20 % of the baseline",
         None: f"not run: {refused or 'the approval was rejected by grace: backend migration in progress'}",
     }.get(outcome) or f"{outcome}: {findings[0].sentence}"
@@ -192,7 +192,7 @@ def make_verdict(
         coverage=Coverage(
             judged=len(counted),
             proven=proven,
-            sentence=f"{proven} of {len(counted)} endpoints proven within 20 %.",
+            sentence=f"{proven} of {len(counted)} endpoints shown to be within 20 %.",
         )
         if counted
         else None,

@@ -23,9 +23,9 @@ def settle_suspicion(facts: Facts) -> Iterator[Recommendation]:
     suspects = [f for f in facts.counted if f.suspect]
     if suspects:
         yield Recommendation(
-            title="Settle the suspicion",
+            title="Confirm or clear the suspected regression",
             evidence=suspects[0].sentence,
-            next_step="run the same build again: two confirmation runs decide whether it is real",
+            next_step="run the same build again; two confirmation runs decide whether it is real",
             command=facts.run_command,
         )
 
@@ -68,9 +68,9 @@ def settle_coverage(facts: Facts) -> Iterator[Recommendation]:
         settled = f" for {listing(sorted(needed))}" if len(needed) < len(names) else ""
         yield Recommendation(
             title="More runs would settle the open questions",
-            evidence=f"{plural(len(names), 'endpoint')} cannot be proven within {percent(facts.plan.profile.tolerance)}: "
+            evidence=f"{plural(len(names), 'endpoint')} cannot be shown to be within {percent(facts.plan.profile.tolerance)}: "
             f"{listing(names)}",
-            next_step=f"about {plural(runs, 'run')} of this build, or a baseline of more runs, would be enough{settled}",
+            next_step=f"about {plural(runs, 'run')} of this build, or a baseline of more runs, would settle it{settled}",
             command=facts.run_command,
         )
 

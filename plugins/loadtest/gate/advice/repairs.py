@@ -20,33 +20,34 @@ def _read_logs(plan: Plan) -> str:
 def _read_task_log(plan: Plan) -> str:
     """Without load there are no logs in the run folder."""
     where = "; the log of the failed task in Airflow says more" if plan.trigger.airflow_url else ""
-    return f"no load was sent: remove the cause, then run again{where}"
+    return f"no load was sent; remove the cause, then run again{where}"
 
 
 OVERLOAD_RULES = ("generator_saturated", "loop_overshoot")
 _REPAIRS: dict[tuple[str, ...], tuple[str, str | Callable[[Plan], str]]] = {
     OVERLOAD_RULES: (
-        "Give the load generator more room",
-        "let the profile use more workers (workers: auto), or fewer users, and keep other work off the host",
+        "Give the load generator more capacity",
+        "set workers: auto in the profile or use fewer users, and keep other work off this host",
     ),
     ("generator_stalled", "late_arrivals"): (
-        "Let the load generator's event loop run",
-        "use clients that yield to gevent (no blocking driver or subprocess in a task), more workers, a host that never freezes",
+        "Keep the load generator's event loop from blocking",
+        "use clients that cooperate with gevent (no blocking driver or subprocess in a task), add workers, or use a host that "
+        "does not freeze",
     ),
     ("users_ended", "task_errors"): (
-        "Repair the scenario",
-        "its users end, or leave out requests, because tasks or on_start raise: read the exceptions in locust.log",
+        "Fix the scenario",
+        "users stop early or skip requests because a task or on_start raises; the exceptions are in locust.log",
     ),
     ("samples_lost", "names_lost"): (
-        "Make room where the load generator writes",
-        "free disk space under LOADTEST_SCRATCH (docs/operations.md says how much a run needs), then run again",
+        "Free disk space on the load generator",
+        "free space under LOADTEST_SCRATCH (docs/operations.md says how much a run needs), then run again",
     ),
     ("workers_surplus", "other_scenario"): (
-        "Bring the external workers in line with the plan",
+        "Make the external workers match the plan",
         "update the scenario's files on each machine and start as many workers as remote_workers asks for",
     ),
     ("generator_unobserved",): (
-        "Let the load generator observe itself",
+        "Make the load generator's own CPU use measurable",
         "run it where /proc/self/schedstat exists (Linux), for at least a few seconds of steady load",
     ),
     ("wrong_health_path",): (
@@ -57,43 +58,43 @@ _REPAIRS: dict[tuple[str, ...], tuple[str, str | Callable[[Plan], str]]] = {
         ),
     ),
     ("health_unobserved",): (
-        "Find out why nobody checked the service's health",
-        "read supervisor.log in the scratch folder: the load's supervisor was held up or killed",
+        "Find out why health checks stopped",
+        "read supervisor.log in the scratch folder; the supervisor of the load was stalled or killed",
     ),
     ("stopped_by_us",): (
-        "Let the backend live as long as the load",
+        "Keep the backend running until the load ends",
         "find out who stopped the run while its load was sent (a task marked as failed, a second clean-up), then run again",
     ),
     ("out_of_memory",): (
-        "Give the load generator's host more memory",
-        "use fewer users or more workers on other hosts, so that service and load generator have room beside each other",
+        "Add memory to the load generator's host",
+        "use fewer users, or workers on other hosts, so that the service and the load generator both fit",
     ),
     ("worker_lost", "workers_missing", "worker_incomplete"): (
-        "Bring the load generator's workers back",
-        "read locust.log in the run folder: a worker that dies is often out of memory or could not reach the master",
+        "Find out why workers were lost",
+        "read locust.log in the run folder; a lost worker has often run out of memory or could not reach the master",
     ),
     ("users_not_reached", "ramp_not_finished", "steady_empty", "too_short"): (
-        "Give the ramp enough time",
-        "raise the spawn rate or the duration: users divided by spawn rate must be well under the duration",
+        "Leave enough time for the ramp-up",
+        "raise the spawn rate or the duration; users divided by spawn rate must be well below the duration",
     ),
     ("too_few_arrivals",): (
-        "Let the planned arrivals out",
+        "Make room for the planned arrival rate",
         "raise max_concurrency or workers in the profile, or lower arrivals_per_s to what the service can take",
     ),
     ("too_few_requests",): (
-        "Find out where the throughput went",
-        "compare latencies and errors with the baseline's report: much slower answers let users send less",
+        "Find out why throughput dropped",
+        "compare latencies and errors with the baseline's report; users who wait longer for each response send fewer requests",
     ),
     (OTHER_BUILD,): (
-        "Let one build run until the load is over",
+        "Deploy nothing while the load runs",
         "run again when the deployment is done; a push run waits for its build if the environment says wait_for_build",
     ),
-    ("load_missing",): ("Run it again after fixing what stopped it", _read_task_log),
+    ("load_missing",): ("Fix the error below and run again", _read_task_log),
     ("cut_short", "crashed", "not_started", "no_samples", "stage_failed"): (
-        "Run it again after fixing what stopped it",
+        "Fix the error below and run again",
         _read_logs,
     ),
-    ("clock_step",): ("Steady the clock", "let the host's time service settle (slew, not step), then run again"),
+    ("clock_step",): ("Stabilize the clock", "let the host's time service settle (it should slew, not step), then run again"),
 }
 
 
@@ -105,10 +106,10 @@ def _pause_first(facts: Facts) -> Iterator[Recommendation]:
     saturated = [f.sentence for f in facts.counted if f.outcome is Outcome.INVALID and _rule(f) in OVERLOAD_RULES]
     if saturated and facts.requests_per_user_s >= WITHOUT_PAUSE_RPS:
         yield Recommendation(
-            title="Let the users pause between requests",
+            title="Add think time between requests",
             evidence=f"each user sent {facts.requests_per_user_s:.0f} requests a second; {saturated[0]}",
-            next_step="give the user class wait_time = between(1, 2), as a person reads before the next click; more workers only "
-            "if the load is meant to be without pauses",
+            next_step="give the user class wait_time = between(1, 2), the think time of a person; add workers only "
+            "if the load is meant to have none",
             command=facts.run_command,
         )
 

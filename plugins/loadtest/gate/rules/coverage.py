@@ -60,13 +60,14 @@ def cover(plan: Plan, findings: Sequence[Finding], comparison: Comparison | None
     enough = not blocking and ((judged and regressions.enough and targets.enough) or (indicative and (judged or only_muted)))
     parts = [part.words for part in (regressions, targets) if part.judged]
     if not judged and only_muted:
-        parts.append("all that was judged is muted")
+        parts.append("everything that was judged is muted")
     elif not judged:
-        parts.append("nothing was judged: there is neither a target nor a baseline for what was requested")
+        parts.append("nothing to judge this run against: no targets and no baseline cover these endpoints")
     if comparison is not None and not compared:
         parts.append(comparison.reason.rstrip(".") or "not compared with a baseline")
     words = "; ".join([*blocking, *parts])
-    critical = [f"critical endpoint {name} is not proven" for name in (*regressions.open_critical, *targets.open_critical)]
+    open_critical = (*regressions.open_critical, *targets.open_critical)
+    critical = [f"critical endpoint {name} is not shown to be within its limits" for name in open_critical]
     gaps = [*critical, *(f.sentence for f in findings if f.outcome is Outcome.INCONCLUSIVE)]
     coverage = None
     if regressions.judged:
@@ -78,10 +79,10 @@ def _blocking(plan: Plan, findings: Sequence[Finding], comparison: Comparison | 
     """Why no coverage, however high, makes this run a pass."""
     reasons = []
     if plan.scenario.criteria.baseline_required and not (comparison and comparison.compared):
-        reasons.append("this scenario demands a comparison with a baseline")
+        reasons.append("this scenario requires a comparison with a baseline")
     suspects = list(dict.fromkeys(subject(f.endpoint) for f in findings if f.suspect))
     if suspects:
-        reasons.append(f"a suspected regression was not settled by confirmation runs ({listing(suspects)})")
+        reasons.append(f"confirmation runs did not settle a suspected regression ({listing(suspects)})")
     unseen = [f for f in findings if f.criterion is Criterion.TARGET and f.n == 0]
     absent = list(dict.fromkeys(subject(f.endpoint) for f in unseen))
     if absent and not indicative:
@@ -122,7 +123,7 @@ def _regressions(plan: Plan, findings: Sequence[Finding], critical: frozenset[st
     judged, proven = len(by_endpoint), len(by_endpoint) - len(unproven)
     tolerances = {tolerance_of(plan, name) for name in by_endpoint} or {tolerance_of(plan, None)}
     limit = percent(tolerances.pop()) if len(tolerances) == 1 else "their tolerances"
-    words = f"{proven} of {judged} endpoints proven within {limit} of the baseline"
+    words = f"{proven} of {judged} endpoints shown to be within {limit} of the baseline"
     if unproven:
         highest = max((bound for own in unproven.values() for f in own for bound in _upper_bounds(f)), default=None)
         words += f", {len(unproven)} not"

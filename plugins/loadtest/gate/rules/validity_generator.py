@@ -45,7 +45,7 @@ def _generator_process(worker: WorkerFacts, limit_ms: float) -> Iterator[Finding
     if worker.stalled_share is not None and worker.stalled_share > SOME_STALLED_SHARE:
         say = invalid if worker.stalled_share > MOST_STALLED_SHARE else warn
         yield say(
-            f"load generator {worker.worker} stood still for {percent(worker.stalled_share)} of the steady phase (blocked by a "
+            f"load generator {worker.worker} was stalled for {percent(worker.stalled_share)} of the steady phase (blocked by a "
             "task that does not yield, or frozen with its machine): latencies include that",
             rule="generator_stalled",
             worker=worker.worker,
@@ -53,8 +53,8 @@ def _generator_process(worker: WorkerFacts, limit_ms: float) -> Iterator[Finding
         )
     if share is not None and share > TOLERATED_SATURATION:
         yield invalid(
-            f"load generator {worker.worker} was saturated for {percent(share)} of the steady phase (10 % allowed): it "
-            "measured itself; use more workers or fewer users",
+            f"load generator {worker.worker} was saturated for {percent(share)} of the steady phase (10 % allowed), "
+            "so the latencies reflect the load generator, not your service",
             rule="generator_saturated",
             worker=worker.worker,
             saturated_share=share,
@@ -74,8 +74,8 @@ def judge_clocks(facts: Facts) -> Iterator[Finding]:
     for worker in facts.load.workers:
         if abs(worker.max_clock_step_ms) > MOST_CLOCK_STEP_MS:
             yield invalid(
-                f"the clock of {worker.worker} jumped by {ms(abs(worker.max_clock_step_ms))} during the load, so its times are "
-                "not to be trusted",
+                f"the clock of {worker.worker} jumped by {ms(abs(worker.max_clock_step_ms))} during the load, so its timestamps "
+                "cannot be relied on",
                 rule="clock_step",
                 worker=worker.worker,
                 step_ms=worker.max_clock_step_ms,
@@ -92,7 +92,8 @@ def judge_samples(facts: Facts) -> Iterator[Finding]:
         )
     if facts.load.unknown_names:
         yield invalid(
-            f"the names of {plural(facts.load.unknown_names, 'request')} were lost (a full disk?): nobody knows what they were",
+            f"the names of {plural(facts.load.unknown_names, 'request')} were lost (a full disk?), so their endpoints are "
+            "unknown",
             rule="names_lost",
             lost=facts.load.unknown_names,
         )

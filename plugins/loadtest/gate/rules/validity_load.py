@@ -92,7 +92,7 @@ def _why_users_ended(load: LoadResult) -> str:
 
 
 def _task_errors_in_words(load: LoadResult) -> str:
-    return f"{plural(load.task_errors, 'exception')} left the scenario's tasks (first: {load.task_error})"
+    return f"{plural(load.task_errors, 'uncaught exception')} in scenario tasks (first: {load.task_error})"
 
 
 def _lost(load: LoadResult) -> bool:
