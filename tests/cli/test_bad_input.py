@@ -10,6 +10,7 @@ import psutil
 import pytest
 
 from loadtest.cli import main
+from loadtest.load.inspection import Inspection
 from tests.support.small_include import build_include, write
 
 TOY = ["run", "--scenario", "toy", "--environment", "healthy"]
@@ -134,7 +135,7 @@ def test_files(
     include: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, file: str, text: str, words: str
 ) -> None:
     # Whether Locust can load the scenario takes a second, and is asked by its own test below.
-    monkeypatch.setattr("loadtest.load.control.scenario_check.check_scenario", lambda scenario: None)
+    monkeypatch.setattr("loadtest.load.control.scenario_check.check_scenario", lambda scenario, profile: Inspection())
     (include / file).write_text(text)
     assert words in refused(capsys, *TOY)
 

@@ -242,3 +242,10 @@ def test_run_ids_differ_where_the_request_differs() -> None:
     assert push_run_id(conf) == f"push__acme-shop-main__{SHA}"
     assert push_run_id(conf | {"profile": "light"}) != push_run_id(conf)
     assert len(push_run_id(conf | {"branch": "x" * 500})) < 200
+
+
+def test_arguments_and_tags_are_params_and_part_of_the_name(airflow: AirflowStub, call: Trigger) -> None:
+    assert call("--argument", "size=5", "--argument", "color=red", "--tag", "fast").exit_code == 0
+    (body,) = airflow.created()
+    assert body["conf"]["arguments"] == ["size=5", "color=red"] and body["conf"]["tags"] == ["fast"]
+    assert body["dag_run_id"] == f"push__acme-shop-feature-x-size-5-color-red-fast__{SHA}"

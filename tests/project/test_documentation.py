@@ -17,6 +17,7 @@ BIN = Path(sys.executable).parent
 PAGES = sorted([ROOT / "README.md", *ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")])
 WRITTEN = [page for page in PAGES if page.name not in {"commands.md", "CHANGELOG.md"}]
 INTERNAL = {  # between our own processes and images; nobody sets them
+    "LOADTEST_ARGUMENTS",
     "LOADTEST_BACKEND_DATABASE",
     "LOADTEST_BACKEND_OF",
     "LOADTEST_DATABASE_PASSWORD",

@@ -97,9 +97,12 @@ def profiles(output: FormatOption = Format.TEXT) -> None:
     rows = []
     for profile in sorted(found, key=lambda profile: (profile.users, profile.name)):
         load = f"{profile.arrivals_per_s:g} arrivals/s" if profile.arrivals_per_s else f"{profile.users} users"
-        if profile.stages:
+        if profile.shape == "scenario":
+            load = "the scenario's shape"
+        elif profile.stages:
             load = f"{len(profile.stages)} stages"
-        rows.append((profile.name, load, format_duration(profile.duration_s), str(profile.evidence), profile.purpose))
+        lasts = format_duration(profile.duration_s) if profile.duration_s else "-"
+        rows.append((profile.name, load, lasts, str(profile.evidence), profile.purpose))
     print_table(("profile", "load", "duration", "evidence", "purpose"), rows)
 
 
@@ -130,7 +133,10 @@ def scenarios(output: FormatOption = Format.TEXT) -> None:
     if output is Format.JSON:
         print(json.dumps([scenario.model_dump(mode="json") for scenario in found], indent=2))
         return
-    rows = [(scenario.name, scenario.locustfile, str(len(scenario.targets)), scenario.purpose) for scenario in found]
+    rows = []
+    for scenario in found:
+        files = ", ".join(entry.name for entry in scenario.entries)
+        rows.append((scenario.name, files, str(len(scenario.targets)), scenario.purpose))
     print_table(("scenario", "locustfile", "targets", "purpose"), rows)
 
 

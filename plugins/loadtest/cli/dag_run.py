@@ -98,6 +98,9 @@ def conf_of(values: Mapping[str, str | None]) -> dict[str, Any]:
                 conf[name] = kind(conf[name])
             except ValueError:
                 raise ConfigurationError(f"{name} must be a number, not {conf[name][:40]!r}.") from None
+    for name, separator in (("arguments", ";"), ("tags", ","), ("exclude_tags", ",")):
+        if name in conf:
+            conf[name] = [part.strip() for part in conf[name].split(separator) if part.strip()]
     for name in {"blocking", "any_build"} & conf.keys():
         if conf[name].lower() not in ("true", "false"):
             raise ConfigurationError(f"{name} is true or false, not {conf[name][:40]!r}.")

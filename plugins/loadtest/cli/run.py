@@ -28,6 +28,12 @@ def run(
     duration: Annotated[str | None, typer.Option(help="Instead of the profile's: 30s, 5m, 1h30m.")] = None,
     host: Annotated[str | None, typer.Option(help="A double-check: refused unless it is the environment's host.")] = None,
     slowdown: Annotated[str | None, typer.Option(help="Slow endpoints down: 'GET /api/v1/courses=+400ms'.")] = None,
+    argument: Annotated[
+        list[str] | None,
+        typer.Option(help="name=value, of the Locust file's own parser; may be repeated."),
+    ] = None,
+    tag: Annotated[list[str] | None, typer.Option(help="Only tasks with this tag; may be repeated.")] = None,
+    exclude_tag: Annotated[list[str] | None, typer.Option(help="No tasks with this tag; may be repeated.")] = None,
     commit: Annotated[
         str | None, typer.Option(help="The code under test: it is built, or must be what runs.")
     ] = None,
@@ -63,6 +69,9 @@ def run(
         slowdown=slowdown,
         against=against,
         any_build=any_build,
+        arguments=argument,
+        tags=tag,
+        exclude_tags=exclude_tag,
         trigger=Trigger(kind=TriggerKind.CLI, by=user_name(), reason=reason, commit=commit, branch=branch),
     )
     with Interrupts(), TerminalWatcher() as watcher:

@@ -14,6 +14,7 @@ from loadtest.errors import ConfigurationError
 from loadtest.planning.quantities import parse_duration_s, slugify
 
 DAG_ID = "load_test"
+SCENARIO_PARAMS = ("arguments", "tags", "exclude_tags")
 _SHA = re.compile(r"[0-9a-fA-F]{7,64}")
 _REPOSITORY = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*/(?!\.{1,2}$)[A-Za-z0-9_.-]+")
 
@@ -29,6 +30,11 @@ def trigger(
     scenario: Annotated[str | None, typer.Option(help="Default: the DAG's own.", show_default=False)] = None,
     users: Annotated[int | None, typer.Option(help="Instead of the profile's number.", show_default=False, min=1)] = None,
     duration: Annotated[str | None, typer.Option(help="Instead of the profile's: 30s, 5m.", show_default=False)] = None,
+    argument: Annotated[
+        list[str] | None, typer.Option(help="name=value, of the Locust file's own parser; may be repeated.", show_default=False)
+    ] = None,
+    tag: Annotated[list[str] | None, typer.Option(help="Only tasks with it; may be repeated.", show_default=False)] = None,
+    exclude_tag: Annotated[list[str] | None, typer.Option(help="No tasks with it; may be repeated.", show_default=False)] = None,
     blocking: Annotated[bool, typer.Option("--blocking", help="Turn the DAG run red when the verdict is fail.")] = False,
     any_build: Annotated[
         bool, typer.Option("--any-build", help="Measure what runs there, also if it is not the commit.")
@@ -65,6 +71,9 @@ def trigger(
         scenario=scenario,
         users=users,
         duration=duration,
+        arguments=argument or None,
+        tags=tag or None,
+        exclude_tags=exclude_tag or None,
         blocking=blocking,
         any_build=any_build,
     )
@@ -98,7 +107,7 @@ def run_conf(*, commit: str, repository: str | None, **values: Any) -> dict[str,
 def push_run_id(conf: dict[str, Any]) -> str:
     """`push__<slug>__<sha>`: the same for the same commit of the same branch with the same request, so that Airflow itself
     refuses a second run (409). What was asked for explicitly (profile, environment, ...) is part of the slug."""
-    asked = ("repository", "branch", "scenario", "environment", "profile", "users", "duration", "any_build")
+    asked = ("repository", "branch", "scenario", "environment", "profile", "users", "duration", "any_build", *SCENARIO_PARAMS)
     slug = slugify("-".join(str(conf[name]) for name in asked if name in conf) or "push")
     return f"push__{slug}__{conf['commit']}"
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from types import TracebackType
 
 from rich.console import Console
@@ -44,6 +45,12 @@ class TerminalWatcher:
 
     def progress(self, progress: Progress) -> None:
         self._show(f"{self._stage}: {progress_line(progress)}")
+
+    def tell(self, heading: str, lines: Sequence[str]) -> None:
+        from loadtest.reporting.escape import plain
+
+        for line in (heading, *(f"  - {plain(line, 500)}" for line in lines)):
+            self._console.print(line, markup=False, soft_wrap=True)
 
     def _close_stage(self) -> None:
         now = time.monotonic()

@@ -7,7 +7,6 @@ import socket
 import sys
 import tempfile
 import time
-from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -38,8 +37,8 @@ def worker(
     load_scenario(settings(), scenario)  # refused now, not when the run is there
     address = wait_for_master(master, port)
     found = load_scenario(settings(), scenario)  # its files may have changed while this waited
-    locustfile = (Path(found.folder) / found.locustfile).resolve()
-    arguments = ["-f", f"{locustfile},{PLUGIN}", "--worker", "--master-host", address, "--master-port", str(port)]
+    files = ",".join([*found.locustfiles, str(PLUGIN)])
+    arguments = ["-f", files, "--worker", "--master-host", address, "--master-port", str(port)]
     environment = {name: value for name, value in os.environ.items() if not name.startswith("LOCUST_")}
     environment |= {"HOME": tempfile.mkdtemp(prefix="loadtest-worker-"), SCENARIO_VARIABLE: found.files_digest}
     os.chdir(environment["HOME"])  # Locust reads files there and in HOME; they are not part of the scenario

@@ -13,12 +13,13 @@ from loadtest.load.schedule import Schedule
 class AgentConfig:
     """`stages`: (duration_s, users or arrivals per second, ramp), empty for a plain ramp to a constant level.
 
-    `streams`: local folder of the streams (a remote worker ignores it); `locustfile`: to see that it has users.
+    `streams`: local folder of the streams (a remote worker ignores it); `locustfiles`: to see that there are users.
+    `set_aside`: what the files say and the plan decides, for the log.
     `turns`: file of a comparison side by side (empty: none), and which `side` this load is.
     """
 
     streams: str
-    locustfile: str
+    locustfiles: tuple[str, ...]
     base_url: str
     open_loop: bool
     duration_s: float
@@ -31,6 +32,9 @@ class AgentConfig:
     expected_workers: int
     remote_workers: int
     patterns: tuple[tuple[str, str], ...]
+    tags: tuple[str, ...] = ()
+    exclude_tags: tuple[str, ...] = ()
+    set_aside: tuple[str, ...] = ()
     turns: str = ""
     side: int = 0
 
@@ -45,6 +49,8 @@ class AgentConfig:
     def from_json(cls, text: str) -> AgentConfig:
         data = json.loads(text)
         data["stages"] = tuple((float(s), float(level), bool(ramp)) for s, level, ramp in data["stages"])
+        for name in ("locustfiles", "tags", "exclude_tags", "set_aside"):
+            data[name] = tuple(data[name])
         data["patterns"] = tuple((expression, name) for expression, name in data["patterns"])
         return cls(**data)
 

@@ -6,25 +6,28 @@ import re
 from collections.abc import Sequence
 from pathlib import Path
 
+from loadtest.planning.models import Scenario
+
 _WORKER = re.compile(r"^\[(?:_master|\w+/\d+)\] ")
 _FILE_LINE = re.compile(r'\s*File "(?P<file>[^"]+)", line (?P<line>\d+)')
 _EXCEPTION = re.compile(r"^(?:[\w.]+(?:Error|Exception|Interrupt|Exit|Warning)|AssertionError|SyntaxError)\b.*")
 _PREFIX = re.compile(r"^\[[^\]]*\] [^/]+/(?:ERROR|CRITICAL)/[\w.]+: (?P<text>.+)")
 
 
-def start_failure(lines: Sequence[str], locustfile: str, exit_code: int | None) -> str:
+def start_failure(lines: Sequence[str], scenario: Scenario, exit_code: int | None) -> str:
     """What Locust's output says about a start that failed: the scenario's own line where there is one."""
     lines = [_WORKER.sub("", line) for line in lines]
-    name = Path(locustfile).name
+    name = " and ".join(entry.name for entry in scenario.entries)
     if any("No User class found" in line for line in lines):
+        files = ", ".join(map(str, scenario.entries))
         return (
-            f"The scenario {locustfile} defines no user class; add a class that inherits from HttpUser or FastHttpUser, with "
+            f"The scenario {files} defines no user class; add a class that inherits from HttpUser or FastHttpUser, with "
             "at least one @task."
         )
     if any("Gave up waiting for workers" in line for line in lines):
         return "Not all expected Locust workers joined the master in time; see locust.log."
     problem = next((line.strip() for line in reversed(lines) if _EXCEPTION.match(line.strip())), "")
-    folder = str(Path(locustfile).parent)
+    folder = str(Path(scenario.folder).resolve())
     places = [match for line in lines if (match := _FILE_LINE.match(line)) and match["file"].startswith(folder)]
     if problem and places:
         place = places[-1]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TypeVar
 
@@ -21,6 +21,7 @@ START_TIMEOUT_S = 60.0  # until the first user starts, beside the wait for remot
 STOP_TIMEOUT_S = 10.0  # how long requests in flight may take at the end
 STOP_AFTER_S = STOP_TIMEOUT_S + 8.0  # how long a stopped Locust may take before it is killed: a master gathers samples then
 OVERTIME_S = STOP_TIMEOUT_S + 20.0  # after the planned end, before the load is stopped by force
+LEAST_HOLD_SHARE = 0.1  # of the load: a level of a scenario's own shape that is held for less is not held
 CONVERSION_S = 600.0  # from the last request to load.json, for a hundred million samples
 SUPERVISOR_FILE = "supervisor.json"
 STARTED = b"."  # on the supervisor's stdin: its record stands, so whoever comes next will find its load
@@ -132,7 +133,10 @@ def schedule_of(profile: Profile) -> Schedule | None:
     """The profile's levels over time; None for the plain closed model (users started at `spawn_rate`)."""
     is_open = profile.load_model is LoadModel.OPEN
     if profile.stages:
-        return Schedule.from_stages(_stages(profile))
+        schedule = Schedule.from_stages(_stages(profile))
+        if profile.shape == "scenario":  # a curve stands still for a moment at its turns
+            return replace(schedule, least_hold_s=schedule.duration_s * LEAST_HOLD_SHARE)
+        return schedule
     return Schedule.constant(profile.arrivals_per_s or 0.0, profile.duration_s) if is_open else None
 
 
@@ -174,7 +178,7 @@ def agent_config(job: LoadJob, scratch: Scratch) -> AgentConfig:
     profile, scenario = job.plan.profile, job.plan.scenario
     return AgentConfig(
         streams=str(scratch.streams),
-        locustfile=str(Path(scenario.folder, scenario.locustfile).resolve()),
+        locustfiles=scenario.locustfiles,
         base_url=job.base_url,
         open_loop=profile.load_model is LoadModel.OPEN,
         duration_s=profile.planned_duration_s,
@@ -187,6 +191,9 @@ def agent_config(job: LoadJob, scratch: Scratch) -> AgentConfig:
         expected_workers=resolve_workers(profile),
         remote_workers=profile.remote_workers,
         patterns=tuple((pattern.match, pattern.name) for pattern in scenario.grouping),
+        tags=scenario.tags,
+        exclude_tags=scenario.exclude_tags,
+        set_aside=job.plan.set_aside,
         turns=job.turns,
         side=job.side,
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import signal
 import subprocess
@@ -16,13 +17,16 @@ from loadtest.errors import ConfigurationError
 from loadtest.load import streams
 from loadtest.load.agent_config import AgentConfig
 from loadtest.load.job import Scratch
+from loadtest.planning.arguments import filled_in
 from loadtest.planning.fleet import TOKEN_VARIABLE, fleet_token, master_bind
+from loadtest.planning.models import Scenario
 from loadtest.processes import free_port
 
 PLUGIN = Path(__file__).resolve().parent / "inside_locust" / "loadtest_recorder.py"
 EXIT_CODE_ON_ERRORS = 3  # requests failed, which is a measurement; 1 and 2 stay set-up and usage errors
 DEFAULT_MASTER_PORT = 5557
 KEPT_VARIABLES = ("PATH", "LANG", "LC_ALL", "TZ", "TMPDIR", "SSL_CERT_FILE", "SSL_CERT_DIR", "REQUESTS_CA_BUNDLE")
+ARGUMENTS_VARIABLE = "LOADTEST_ARGUMENTS"
 KEPT_PREFIX = "SCENARIO_"  # what a scenario may read from the environment: test accounts, tokens
 
 
@@ -55,8 +59,9 @@ def master_port() -> int:
     return int(text)
 
 
-def scrubbed_environment(scratch: Scratch, worker: str) -> dict[str, str]:
-    """Locust reads every LOCUST_* variable and files in HOME: it gets neither."""
+def scrubbed_environment(scratch: Scratch, worker: str, scenario: Scenario) -> dict[str, str]:
+    """Locust reads every LOCUST_* variable and files in HOME: it gets neither. Raises ConfigurationError where an argument of the
+    scenario needs a variable that is not set."""
     kept = {name: value for name, value in os.environ.items() if name in KEPT_VARIABLES or name.startswith(KEPT_PREFIX)}
     return kept | {
         "HOME": str(scratch.empty),
@@ -65,19 +70,22 @@ def scrubbed_environment(scratch: Scratch, worker: str) -> dict[str, str]:
         "PYTHONDONTWRITEBYTECODE": "1",
         streams.CONFIG_VARIABLE: str(scratch.agent_config),
         streams.WORKER_VARIABLE: worker,
+        ARGUMENTS_VARIABLE: json.dumps(filled_in(scenario.arguments)),
     }
 
 
 def common_arguments(config: AgentConfig) -> list[str]:
     return [
         *(sys.executable, "-m", "loadtest.load.inside_locust.locust_process"),
-        *("-f", f"{config.locustfile},{PLUGIN}"),
+        *("-f", ",".join([*config.locustfiles, str(PLUGIN)])),
         *("--host", config.base_url),
         *("--stop-timeout", f"{config.stop_timeout_s:g}"),
         *("--exit-code-on-error", str(EXIT_CODE_ON_ERRORS)),
         *("--loglevel", "INFO"),
         "--headless",
         "--only-summary",
+        *(["--tags", *config.tags] if config.tags else []),
+        *(["--exclude-tags", *config.exclude_tags] if config.exclude_tags else []),
     ]
 
 
@@ -104,12 +112,12 @@ def worker_arguments(port: int) -> list[str]:
     return ["--worker", "--master-host", "127.0.0.1", "--master-port", str(port)]
 
 
-def start(arguments: list[str], scratch: Scratch, worker: str, token: str = "") -> LocustProcess:
+def start(arguments: list[str], scratch: Scratch, worker: str, scenario: Scenario, token: str = "") -> LocustProcess:
     """Start one Locust process in a session of its own; its output goes to a pipe. `token`: what opens the master's door."""
     process = subprocess.Popen(
         arguments,
         cwd=scratch.empty,
-        env=scrubbed_environment(scratch, worker) | ({TOKEN_VARIABLE: token} if token else {}),
+        env=scrubbed_environment(scratch, worker, scenario) | ({TOKEN_VARIABLE: token} if token else {}),
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
@@ -118,17 +126,18 @@ def start(arguments: list[str], scratch: Scratch, worker: str, token: str = "") 
     return LocustProcess(worker, process)
 
 
-def start_all(config: AgentConfig, scratch: Scratch, remote_wait_s: float) -> list[LocustProcess]:
+def start_all(config: AgentConfig, scratch: Scratch, scenario: Scenario, remote_wait_s: float) -> list[LocustProcess]:
     """One local process, or a master first and then its workers on this machine."""
     common = common_arguments(config)
     if config.expected_workers == 1 and not config.remote_workers:
-        return [start([*common, *users_arguments(config)], scratch, "local/0")]
+        return [start([*common, *users_arguments(config)], scratch, "local/0", scenario)]
     port = master_port() if config.remote_workers else free_port()
     token = fleet_token() if config.remote_workers else ""
     arguments = [*common, *users_arguments(config), *master_arguments(config, port, remote_wait_s)]
-    master = start(arguments, scratch, streams.MASTER, token)
+    master = start(arguments, scratch, streams.MASTER, scenario, token)
     numbers = range(config.expected_workers)
-    return [master, *(start([*common, *worker_arguments(port)], scratch, f"local/{number}", token) for number in numbers)]
+    worker = [*common, *worker_arguments(port)]
+    return [master, *(start(worker, scratch, f"local/{number}", scenario, token) for number in numbers)]
 
 
 def stop_gracefully(processes: list[LocustProcess]) -> None:

@@ -26,9 +26,10 @@ class Step:
 
 @dataclass(frozen=True)
 class Schedule:
-    """Steps one after the other. Times are seconds since the start of the load."""
+    """Steps one after the other. Times are seconds since the start of the load. `least_hold_s`: what is held for less is not."""
 
     steps: tuple[Step, ...]
+    least_hold_s: float = 0.0
 
     @classmethod
     def from_stages(cls, stages: list[tuple[float, float, bool]]) -> Schedule:
@@ -75,7 +76,7 @@ class Schedule:
         best: tuple[float, float, float, float] | None = None
         begin = 0.0
         for level, length, is_hold in self._merged():
-            if is_hold and level > 0 and (best is None or (level, length) > best[:2]):
+            if is_hold and level > 0 and length >= self.least_hold_s and (best is None or (level, length) > best[:2]):
                 best = (level, length, begin, begin + length)
             begin += length
         return (best[2], best[3]) if best else (0.0, self.duration_s)

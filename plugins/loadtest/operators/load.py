@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import ResumableJobMixin
@@ -161,3 +162,7 @@ class LogWatcher:
 
     def progress(self, progress: Progress) -> None:
         self._progress(progress)
+
+    def tell(self, heading: str, lines: Sequence[str]) -> None:
+        for line in (heading, *(f"- {line}" for line in lines)):
+            self._log.info("%s", line)

@@ -55,6 +55,13 @@ def load_params() -> dict[str, Param]:
             examples=["30s", "2m", "10m"],
         ),
         "host": _optional("string", "Host", "Only a double-check: refused unless it is the environment's own host."),
+        "arguments": _lines(
+            "Arguments",
+            "Of the scenario's Locust file, `name=value` a line, instead of those in `scenario.yaml`. Secrets as "
+            "`${SCENARIO_NAME}`: a variable of the machine that sends the load.",
+        ),
+        "tags": _lines("Tags", "Only tasks with one of these tags, one a line."),
+        "exclude_tags": _lines("Without tags", "No tasks with one of these tags, one a line."),
         "slowdown": _optional(
             "string",
             "Slow-down",
@@ -98,6 +105,11 @@ def run_params() -> dict[str, Param]:
 def _default(wanted: str, known: list[str]) -> str:
     """A default that the DAG accepts even where somebody removed our examples."""
     return wanted if wanted in known or not known else known[0]
+
+
+def _lines(title: str, text: str) -> Param:
+    items = {"type": "string", "maxLength": 2_000}
+    return Param(None, type=["null", "array"], items=items, title=title, section=LOAD, description_md=text)
 
 
 def _optional(kind: str, title: str, text: str, *, section: str = LOAD, **rules: Any) -> Param:

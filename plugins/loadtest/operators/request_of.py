@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 # Who asks decides how much load, unless the request says so itself.
 DEFAULT_PROFILE = {TriggerKind.SCHEDULED: "light", TriggerKind.PUSH: "smoke", TriggerKind.MANUAL: "smoke"}
 PLAN_PARAMS = ("scenario", "environment", "users", "spawn_rate", "host", "slowdown", "blocking", "any_build")
+SCENARIO_PARAMS = ("arguments", "tags", "exclude_tags")
 
 
 def trigger_kind(run_type: str, run_id: str) -> TriggerKind:
@@ -39,7 +40,7 @@ def request_of(context: Context) -> Request:
         airflow_run_id=dag_run.run_id,
         airflow_url=airflow_run_url(dag_run.dag_id, dag_run.run_id),
     )
-    values: dict[str, Any] = {name: params[name] for name in PLAN_PARAMS if params.get(name) is not None}
+    values: dict[str, Any] = {name: params[name] for name in (*PLAN_PARAMS, *SCENARIO_PARAMS) if params.get(name) is not None}
     return Request.of(
         **values,
         profile=params.get("profile") or DEFAULT_PROFILE[kind],

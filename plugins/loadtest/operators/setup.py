@@ -75,13 +75,12 @@ class PrepareRunOperator(StageOperator):
 
     def run_stage(self, folder: RunFolder, context: Context) -> dict[str, Any]:
         from loadtest.gate.verdict import not_run
-        from loadtest.load.abort import check_endpoints
-        from loadtest.load.control.scenario_check import check_scenario
+        from loadtest.operators.load import LogWatcher
+        from loadtest.pipeline.stages import last_look
 
         plan = Plan.read(folder.plan)
         try:
-            check_endpoints(plan)
-            check_scenario(plan.scenario)
+            last_look(plan, folder, LogWatcher(self.log))
         except LoadTestError as error:
             not_run(folder, str(error))
             raise

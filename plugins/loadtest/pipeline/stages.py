@@ -6,8 +6,9 @@ The Airflow operators call the same rooms; only the order and the waiting are Ai
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Protocol
 
 from loadtest.backend.health import check_health
@@ -36,9 +37,13 @@ class Watcher(Protocol):
 
     def progress(self, progress: Progress) -> None: ...
 
+    def tell(self, heading: str, lines: Sequence[str]) -> None: ...
+
 
 class SilentWatcher:
     def stage(self, name: str) -> None: ...
+
+    def tell(self, heading: str, lines: Sequence[str]) -> None: ...
 
     def progress(self, progress: Progress) -> None: ...
 
@@ -56,8 +61,10 @@ def open_run(
     request: Request, settings: Settings, *, url_of_connection: ConnectionLookup = lambda _: None
 ) -> tuple[Plan, RunFolder]:
     """Resolve a request and write its plan; a refused one is kept under `_refused/` and raises ConfigurationError."""
+    from loadtest.load.control.scenario_check import stages_of_shape
+
     private_folder(settings.scratch)
-    plan = resolve(request, settings, url_of_connection=url_of_connection)
+    plan = resolve(request, settings, url_of_connection=url_of_connection, stages_of_shape=stages_of_shape)
     plan = _with_commits_known(plan)
     folder = RunFolder.of(settings.runs_root, plan.scenario.name, plan.environment.name, plan.profile.name, plan.run_id)
     if folder.verdict.exists():
@@ -194,7 +201,8 @@ def run_once(
         plan, folder = open_run(request, settings)
     except KeyboardInterrupt:
         raise NotRunError("Canceled before anything started.") from None
-    return run_planned(plan, folder, watcher, before_start=lambda: _check_before_start(plan, approve), confirm=confirm)
+    before_start = partial(_approved_and_checked, plan, folder, watcher, approve)
+    return run_planned(plan, folder, watcher, before_start=before_start, confirm=confirm)
 
 
 def run_planned(
@@ -202,7 +210,7 @@ def run_planned(
     folder: RunFolder,
     watcher: Watcher,
     *,
-    before_start: Callable[[], None] = lambda: None,
+    before_start: Callable[[], Plan] | None = None,
     confirm: bool = True,
 ) -> Outcome:
     """Measure, judge and report a planned run. Whatever breaks after load went out ends in a verdict (`invalid`), clean-up
@@ -216,7 +224,7 @@ def run_planned(
     failure: str | None = None
     with ContractProcess() as contract:
         try:
-            before_start()
+            plan = before_start() if before_start else plan
             with turn_to_load(folder, watcher.stage):
                 how = measure_side_by_side if plan.against else measure
                 how(plan, folder, watcher, before_load=contract.pause, after_load=contract.resume)
@@ -270,13 +278,23 @@ def plan_repeat(plan: Plan, folder: RunFolder, number: int) -> tuple[Plan, RunFo
     return repeat, sibling
 
 
-def _check_before_start(plan: Plan, approve: Callable[[Plan], None] | None) -> None:
+def last_look(plan: Plan, folder: RunFolder, watcher: Watcher) -> Plan:
+    """Before anything starts: raises ConfigurationError for a scenario that Locust cannot load or that has no users, and for an
+    abort criterion that can never be met. What it sets aside of the Locust files is told, and stands in the plan returned."""
     from loadtest.load.abort import check_endpoints
     from loadtest.load.control.scenario_check import check_scenario
 
-    _check_approval(plan, approve)
     check_endpoints(plan)
-    check_scenario(plan.scenario)
+    plan = plan.model_copy(update={"set_aside": check_scenario(plan.scenario, plan.profile).set_aside})
+    if plan.set_aside:
+        plan.write(folder.plan)
+        watcher.tell("Set aside from the Locust files:", plan.set_aside)
+    return plan
+
+
+def _approved_and_checked(plan: Plan, folder: RunFolder, watcher: Watcher, approve: Callable[[Plan], None] | None) -> Plan:
+    _check_approval(plan, approve)
+    return last_look(plan, folder, watcher)
 
 
 def _check_approval(plan: Plan, approve: Callable[[Plan], None] | None) -> None:

@@ -117,7 +117,12 @@ def _check_load_model(profile: Profile, path: Path) -> None:
         )
     if profile.load_model is LoadModel.OPEN and profile.users:
         raise ConfigurationError(f"{path}: an open-loop profile has arrivals, not users; remove users.")
-    if profile.stages:
+    if profile.shape == "scenario":
+        if profile.load_model is LoadModel.OPEN or profile.stages or profile.users:
+            raise ConfigurationError(
+                f"{path}: with shape: scenario the Locust file says how many users there are; remove users, stages, load_model."
+            )
+    elif profile.stages:
         _check_stages(profile, path)
     elif "duration_s" not in profile.model_fields_set:
         raise ConfigurationError(f"{path}: a profile needs a duration, such as 5m, or stages.")
@@ -186,10 +191,15 @@ def described_scenario(folder: Path, targets: Sequence[Target] = (), criteria: C
         },
         folder / "scenario.yaml",
     )
-    if not (folder / scenario.locustfile).is_file():
+    for entry in scenario.entries:
+        if not entry.exists():
+            name = entry.relative_to(folder) if entry.is_relative_to(folder) else entry
+            raise ConfigurationError(
+                f"{folder / 'scenario.yaml'}: locustfile {str(name)!r} does not exist in {folder}; create it or correct the name."
+            )
+    if not scenario.locustfiles:
         raise ConfigurationError(
-            f"{folder / 'scenario.yaml'}: locustfile {scenario.locustfile!r} does not exist in {folder}; "
-            "create it or correct the name."
+            f"{folder / 'scenario.yaml'}: locustfile names no Python file; put one there or correct the name."
         )
     for pattern in scenario.grouping:
         try:

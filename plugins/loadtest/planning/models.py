@@ -4,16 +4,19 @@ from __future__ import annotations
 
 from datetime import datetime
 from enum import StrEnum
+from pathlib import Path
 from typing import Annotated, Any, Literal, get_args
 
 from pydantic import Field, ValidationError, ValidationInfo, ValidatorFunctionWrapHandler, field_validator, model_validator
 
 from loadtest.files import FileModel, Record
+from loadtest.planning.arguments import ArgumentValue, check_variables, name_pattern
 from loadtest.planning.build import Build, BuildSource, build_note
 from loadtest.planning.quantities import DurationS, ShareOrPercent, parse_ms, parse_share, slug_pattern
 from loadtest.vocabulary import Evidence
 
 Slug = Annotated[str, Field(pattern=slug_pattern)]
+Tag = Annotated[str, Field(min_length=1, max_length=100)]
 MAX_DURATION_S = 6 * 3600
 
 
@@ -80,6 +83,11 @@ class Profile(Record):
     arrivals_per_s: float | None = Field(default=None, gt=0, le=50_000)
     max_concurrency: int = Field(default=1_000, ge=1, le=20_000, description="open model: requests in flight at most")
     stages: tuple[Stage, ...] = ()
+    shape: Literal["profile", "scenario"] = Field(
+        default="profile", description="scenario: users over time as the Locust file's own LoadTestShape asks for them"
+    )
+    tags: tuple[Tag, ...] = Field(default=(), description="only tasks with one of these tags; instead of the scenario's")
+    exclude_tags: tuple[Tag, ...] = Field(default=(), description="no tasks with one of these tags; instead of the scenario's")
     workers: Annotated[int, Field(ge=1, le=256)] | Literal["auto"] = 1
     remote_workers: int = Field(default=0, ge=0, le=500, description="external Locust workers that must join the master")
     remote_wait_s: DurationS = Field(default=60, alias="remote_wait", description="how long to wait for the external workers")
@@ -231,18 +239,42 @@ class GroupingPattern(Record):
 
 
 class Scenario(Record):
-    """What users do. `locustfile` is relative to the scenario's folder; `files_digest` covers every file in it
-    that changes the load (not targets or criteria)."""
+    """What users do. `locustfile`: one or several files or folders of them, relative to the scenario's folder; `files_digest`
+    covers every file in it that changes the load (not targets or criteria)."""
 
     name: Slug
     purpose: str = ""
     folder: str
-    locustfile: str = "locustfile.py"
+    locustfile: str | tuple[str, ...] = "locustfile.py"
+    arguments: dict[Annotated[str, Field(pattern=name_pattern)], ArgumentValue] = Field(
+        default={}, description="values of arguments that the Locust file adds to Locust's parser; secrets as ${SCENARIO_NAME}"
+    )
+    tags: tuple[Tag, ...] = Field(default=(), description="only tasks with one of these tags")
+    exclude_tags: tuple[Tag, ...] = Field(default=(), description="no tasks with one of these tags")
     grouping: tuple[GroupingPattern, ...] = ()
     max_endpoints: int = Field(default=200, ge=1, description="above this many distinct names the run warns")
     targets: tuple[Target, ...] = ()
     criteria: Criteria = Criteria()
     files_digest: str = ""
+
+    @field_validator("arguments")
+    @classmethod
+    def _variables_that_reach_it(cls, arguments: dict[str, ArgumentValue]) -> dict[str, ArgumentValue]:
+        for value in arguments.values():
+            check_variables(value)
+        return arguments
+
+    @property
+    def entries(self) -> tuple[Path, ...]:
+        """What `locustfile` names: files and folders."""
+        names = (self.locustfile,) if isinstance(self.locustfile, str) else self.locustfile
+        return tuple(Path(self.folder, name) for name in names)
+
+    @property
+    def locustfiles(self) -> tuple[str, ...]:
+        """Absolute paths of the files that Locust loads; of a folder, those that Locust takes itself: not `_helpers.py`."""
+        files = (sorted(one.rglob("[!_]*.py")) if one.is_dir() else [one] for one in self.entries)
+        return tuple(str(path.resolve()) for group in files for path in group)
 
 
 class TriggerKind(StrEnum):
@@ -321,6 +353,7 @@ class Plan(FileModel):
     digest: str = Field(description="what changes the measurement; equal digests are comparable")
     host_class: HostClass
     versions: dict[str, str] = {}
+    set_aside: tuple[str, ...] = Field(default=(), description="what the Locust files say and this plan decides otherwise")
 
     @property
     def measured_commit(self) -> str | None:

@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 
 from loadtest.errors import ConfigurationError
 from loadtest.files import first_problem
+from loadtest.planning.arguments import ArgumentValue, named_values
 from loadtest.planning.models import MAX_DURATION_S, Trigger, TriggerKind
 from loadtest.planning.quantities import DurationS, format_duration
 
@@ -32,6 +33,9 @@ class Request(BaseModel):
     against: str | None = Field(default=None, max_length=200, description="branch, tag or commit to compare with, side by side")
     any_build: bool = Field(default=False, description="measure what runs, also where another commit was asked for")
     trigger: Trigger = Trigger(kind=TriggerKind.CLI)
+    arguments: dict[str, ArgumentValue] = Field(default={}, description="name=value each; they go before the scenario's own")
+    tags: tuple[str, ...] | None = None
+    exclude_tags: tuple[str, ...] | None = None
     run_id: str | None = None
     confirms: str | None = None
     executor: str = "cli"
@@ -40,6 +44,16 @@ class Request(BaseModel):
     @classmethod
     def _empty_means_default(cls, value: Any) -> Any:
         return None if isinstance(value, str) and not value.strip() else value
+
+    @field_validator("arguments", mode="before")
+    @classmethod
+    def _name_and_value(cls, value: Any) -> Any:
+        return named_values(map(str, value)) if isinstance(value, list | tuple) else value or {}
+
+    @field_validator("tags", "exclude_tags", mode="before")
+    @classmethod
+    def _none_is_as_the_scenario_says(cls, value: Any) -> Any:
+        return tuple(value) if value else None
 
     @field_validator("duration_s")
     @classmethod

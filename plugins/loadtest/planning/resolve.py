@@ -17,23 +17,37 @@ from loadtest.files import first_problem
 from loadtest.planning.config import load_environment, load_profile, load_scenario
 from loadtest.planning.fleet import check_fleet
 from loadtest.planning.host_class import host_class, versions
-from loadtest.planning.models import Environment, LoadModel, Plan, Profile, Scenario
+from loadtest.planning.models import MAX_DURATION_S, Environment, LoadModel, Plan, Profile, Scenario, Stage
 from loadtest.planning.quantities import format_duration, slugify
 from loadtest.planning.request import Request
 from loadtest.planning.slowdown import parse_slowdown
 from loadtest.settings import Settings
 
 ConnectionLookup = Callable[[str], str | None]
+ShapeLookup = Callable[[Scenario, float], tuple[Stage, ...]]  # of the scenario's own shape, at most so many seconds of it
 
 
-def resolve(request: Request, settings: Settings, *, url_of_connection: ConnectionLookup = lambda _: None) -> Plan:
-    """The validated plan of a request; raises ConfigurationError with one sentence. Starts and writes nothing.
+def _no_shapes(scenario: Scenario, at_most_s: float) -> tuple[Stage, ...]:
+    raise ConfigurationError(f"The load shape of scenario {scenario.name!r} cannot be asked here; choose another profile.")
+
+
+def resolve(
+    request: Request,
+    settings: Settings,
+    *,
+    url_of_connection: ConnectionLookup = lambda _: None,
+    stages_of_shape: ShapeLookup = _no_shapes,
+) -> Plan:
+    """The validated plan of a request; raises ConfigurationError with one sentence. Sends and writes nothing.
 
     `url_of_connection` looks up the base URL that an Airflow connection names; without Airflow there is none.
+    `stages_of_shape` asks the scenario's own load shape, where the profile obeys it.
     """
     environment = load_environment(settings, request.environment)
     profile = _with_overrides(load_profile(settings, request.profile), request)
-    scenario = load_scenario(settings, request.scenario)
+    scenario = _as_asked(load_scenario(settings, request.scenario), profile, request)
+    if profile.shape == "scenario":
+        profile = _with_shape(profile, stages_of_shape(scenario, profile.duration_s or MAX_DURATION_S))
     _check_allowed(profile, environment)
     _check_abort_criteria(profile)
     base_url = None if environment.starts_backend else _base_url(environment, url_of_connection)
@@ -92,14 +106,22 @@ def plan_digest(scenario: Scenario, profile: Profile, environment: Environment, 
         "scenario": scenario.model_dump(mode="json", include={"name", "locustfile", "grouping", "files_digest"}),
         "environment": environment.name,
     } | ({"side_by_side": True} if side_by_side else {})
+    # Only where they are there: plans of earlier versions keep their digests.
+    covered |= scenario.model_dump(mode="json", include={"arguments", "tags", "exclude_tags"}, exclude_defaults=True)
     return hashlib.sha256(json.dumps(covered, sort_keys=True).encode()).hexdigest()[:16]
 
 
 def _with_overrides(profile: Profile, request: Request) -> Profile:
     overrides = {name: value for name in ("users", "spawn_rate", "duration_s") if (value := getattr(request, name)) is not None}
-    if overrides and profile.stages:
+    if not overrides:
+        return profile
+    if profile.stages:
         raise ConfigurationError(
             f"Profile {profile.name!r} has stages, so users, spawn rate and duration cannot be overridden; edit its file."
+        )
+    if overrides.keys() - {"duration_s"} and profile.shape == "scenario":
+        raise ConfigurationError(
+            f"Profile {profile.name!r} obeys the scenario's load shape, so users and spawn rate cannot be overridden."
         )
     if "users" in overrides and profile.load_model is LoadModel.OPEN:
         raise ConfigurationError(f"Profile {profile.name!r} is open-loop: it has arrivals, not users; edit its file.")
@@ -107,6 +129,24 @@ def _with_overrides(profile: Profile, request: Request) -> Profile:
         return Profile.model_validate(profile.model_dump() | overrides)
     except ValidationError as error:
         raise ConfigurationError(f"Bad override: {first_problem(error)}.") from None
+
+
+def _as_asked(scenario: Scenario, profile: Profile, request: Request) -> Scenario:
+    """The scenario with the arguments and tags of this run: the request's go before the profile's, these before its own."""
+    chosen = {
+        "arguments": scenario.arguments | request.arguments,
+        "tags": request.tags or profile.tags or scenario.tags,
+        "exclude_tags": request.exclude_tags or profile.exclude_tags or scenario.exclude_tags,
+    }
+    try:
+        return Scenario.model_validate(scenario.model_dump() | chosen)
+    except ValidationError as error:
+        raise ConfigurationError(f"Bad request: {first_problem(error)}.") from None
+
+
+def _with_shape(profile: Profile, stages: tuple[Stage, ...]) -> Profile:
+    lasting_s = sum(stage.duration_s for stage in stages)
+    return Profile.model_validate(profile.model_dump() | {"stages": stages, "duration_s": lasting_s})
 
 
 def _check_allowed(profile: Profile, environment: Environment) -> None:

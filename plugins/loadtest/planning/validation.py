@@ -24,7 +24,7 @@ from loadtest.planning.models import Scenario
 from loadtest.planning.resolve import checked_url
 from loadtest.settings import Settings
 
-ScenarioCheck = Callable[[Scenario], None]
+ScenarioCheck = Callable[[Scenario], object]
 _FILE = re.compile(r"(?P<file>\S*\.(?:ya?ml|py))(?P<rest>.*)", re.DOTALL)
 _PLACE = re.compile(r"(?:- )?(?P<place>[^:]+?): ")
 

@@ -71,6 +71,9 @@ def notices(files: RunFiles) -> tuple[str, ...]:
         )
     if files.plan and files.plan.confirms:
         sentences.append(f"This run repeats {plain(files.plan.confirms, NAME_LIMIT)} to confirm or refute a suspicion.")
+    if files.plan and files.plan.set_aside:
+        parts = "; ".join(plain(part, 300) for part in files.plan.set_aside)
+        sentences.append(f"Set aside from the Locust files: {parts}.")
     if files.load and files.load.grouping_warning:
         sentences.append(plain(files.load.grouping_warning))
     if files.analysis:
@@ -124,6 +127,7 @@ def plan_facts(files: RunFiles) -> Facts:
         ("Address", plain(plan.base_url, 200) if plan.base_url else "started for this run"),
         ("Profile", _with_purpose(plan.profile.name, plan.profile.purpose)),
         ("Load", _load_sentence(plan)),
+        *_of_the_scenario(plan),
         ("Load model", MODEL_SENTENCES[plan.profile.load_model]),
         ("Asked for", asked + (f": {plain(trigger.reason, 200)}" if trigger.reason else "")),
         ("Commit", plain(plan.measured_commit, 80) if plan.measured_commit else "unknown"),
@@ -147,6 +151,14 @@ def plan_facts(files: RunFiles) -> Facts:
         ),
     ]
     return tuple(rows)
+
+
+def _of_the_scenario(plan: Plan) -> Facts:
+    """Arguments and tags, where the run had any. Secrets among the former are variables."""
+    scenario = plan.scenario
+    arguments = ", ".join(f"{name}={value}" for name, value in scenario.arguments.items())
+    rows = (("Arguments", arguments), ("Tags", ", ".join(scenario.tags)), ("Without tags", ", ".join(scenario.exclude_tags)))
+    return tuple((label, plain(text, 500)) for label, text in rows if text)
 
 
 def _with_purpose(name: str, purpose: str) -> str:
@@ -206,6 +218,10 @@ def run_command(plan: Plan) -> list[str]:
         command += ["--duration", wording.duration(profile.duration_s)]
     if plan.slowdown:
         command += ["--slowdown", plain(plan.slowdown, 2_000)]
+    for name, value in plan.scenario.arguments.items():
+        command += [part for one in (value if isinstance(value, tuple) else (value,)) for part in ("--argument", f"{name}={one}")]
+    for option, tags in (("--tag", plan.scenario.tags), ("--exclude-tag", plan.scenario.exclude_tags)):
+        command += [part for tag in tags for part in (option, tag)]
     return command
 
 

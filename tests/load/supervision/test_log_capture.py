@@ -7,6 +7,7 @@ import pytest
 
 from loadtest.load.failures import start_failure
 from loadtest.load.supervision import log_capture
+from loadtest.planning.models import Scenario
 
 
 def test_a_log_without_end_keeps_its_beginning_its_end_and_the_number_between(
@@ -44,11 +45,11 @@ SyntaxError: invalid syntax"""
 
 
 def test_the_reason_of_a_failed_start_is_the_scenarios_own_line() -> None:
-    sentence = start_failure(TRACEBACK.splitlines(), "/scenarios/a/locustfile.py", 1)
+    sentence = start_failure(TRACEBACK.splitlines(), Scenario(name="a", folder="/scenarios/a"), 1)
     assert sentence == "The scenario could not be loaded: helper.py, line 7: SyntaxError: invalid syntax."
 
 
 def test_without_a_traceback_the_last_error_line_is_told() -> None:
     lines = ["[2026-01-01 00:00:00,000] host/ERROR/locust.runners: The Locust master port was busy.", "bye"]
-    assert "The Locust master port was busy." in start_failure(lines, "/s/locustfile.py", 1)
-    assert "no output" in start_failure([], "/s/locustfile.py", 1)
+    assert "The Locust master port was busy." in start_failure(lines, Scenario(name="s", folder="/s"), 1)
+    assert "no output" in start_failure([], Scenario(name="s", folder="/s"), 1)

@@ -1,22 +1,31 @@
-"""Can Locust load this scenario, does it have users, and can its targets be met? Asked before anything starts."""
+"""Can Locust load this scenario, does it have users, can its targets be met, what does its load shape ask for? Asked before
+anything starts."""
 
 from __future__ import annotations
 
 import ast
+import json
 import re
 import subprocess
 import sys
 import tempfile
 from pathlib import Path
 
+from pydantic import ValidationError
+
 from loadtest.errors import ConfigurationError
+from loadtest.files import first_problem
 from loadtest.load.failures import start_failure
 from loadtest.load.grouping import HTTP_METHODS, EndpointNames
+from loadtest.load.inspection import Inspection
 from loadtest.load.job import Scratch
 from loadtest.load.locust_command import scrubbed_environment
+from loadtest.planning.arguments import variables_of
 from loadtest.planning.config import NOT_LOAD
-from loadtest.planning.models import Scenario
+from loadtest.planning.models import MAX_DURATION_S, LoadModel, Profile, Scenario, Stage
 from loadtest.planning.problems import refusal
+from loadtest.planning.quantities import format_duration
+from loadtest.planning.shape_stages import levels_of, stages_of
 
 TIMEOUT_S = 60
 
@@ -25,19 +34,63 @@ _OWN_PLACEHOLDER = re.compile(r"(?<=/)\{(?!id\}|date\})\w+\}(?=/|$)")
 _SOME_ID = "123456"
 
 
-def check_scenario(scenario: Scenario) -> None:
-    """Refuse targets on endpoints that are never recorded, and let Locust list the scenario's user classes; raises
-    ConfigurationError with Locust's complaint in one sentence."""
+def check_scenario(scenario: Scenario, profile: Profile | None = None) -> Inspection:
+    """Refuse targets on endpoints that are never recorded, and let Locust load the scenario's files; raises ConfigurationError
+    with Locust's complaint, or what is wrong with arguments and tags, in one sentence."""
     check_targets(scenario)
-    locustfile = str(Path(scenario.folder) / scenario.locustfile)
+    # Obeyed shapes are stages in the plan; here only the question whether one is set aside is open.
+    sample_s = 1.0 if profile and profile.shape == "scenario" else 0.0
+    return inspect(scenario, open_loop=bool(profile and profile.load_model is LoadModel.OPEN), sample_s=sample_s)
+
+
+def stages_of_shape(scenario: Scenario, at_most_s: float) -> tuple[Stage, ...]:
+    """What the scenario's own load shape asks for, until it ends or for `at_most_s`; raises ConfigurationError where it has none,
+    it never ends, or it cannot be asked before the load."""
+    found = inspect(scenario, sample_s=at_most_s)
+    if not found.shape:
+        raise ConfigurationError(
+            f"The profile obeys the scenario's load shape, but scenario {scenario.name!r} has none; add a class that inherits "
+            "from LoadTestShape, or choose another profile."
+        )
+    if found.shape_error:
+        raise ConfigurationError(
+            f"The load shape {found.shape} cannot be asked before the load starts ({found.shape_error}); describe the load as "
+            "stages of a profile."
+        )
+    if not found.shape_ended and at_most_s >= MAX_DURATION_S:
+        raise ConfigurationError(
+            f"The load shape {found.shape} goes on for more than {format_duration(MAX_DURATION_S)}; give the profile a duration."
+        )
+    levels = levels_of(found.asked)
+    if max(levels, default=0.0) < 1:
+        raise ConfigurationError(f"The load shape {found.shape} asks for no users, so no load would be sent.")
+    try:
+        return stages_of(levels)
+    except ValidationError as error:
+        raise ConfigurationError(f"The load shape {found.shape} asks for what cannot be sent: {first_problem(error)}.") from None
+
+
+def inspect(scenario: Scenario, *, open_loop: bool = False, sample_s: float = 0.0) -> Inspection:
+    """Let Locust load the files in a process of its own; raises ConfigurationError where it cannot, or refuses the arguments."""
+    question = {
+        "files": scenario.locustfiles,
+        "folder": str(Path(scenario.folder).resolve()),
+        "tags": scenario.tags,
+        "exclude_tags": scenario.exclude_tags,
+        "literal": [name for name, value in scenario.arguments.items() if not variables_of(value)],
+        "open_loop": open_loop,
+        "sample_s": sample_s,
+    }
     with tempfile.TemporaryDirectory(prefix="loadtest-") as empty:
         scratch = Scratch(Path(empty))
         scratch.empty.mkdir(exist_ok=True)
+        asked, answered = scratch.path / "question.json", scratch.path / "answer.json"
+        asked.write_text(json.dumps(question), encoding="utf-8")
         try:
-            listed = subprocess.run(
-                [sys.executable, "-m", "locust", "-f", locustfile, "--list"],
+            looked = subprocess.run(
+                [sys.executable, "-m", "loadtest.load.inside_locust.inspection", str(asked), str(answered)],
                 cwd=scratch.empty,
-                env=scrubbed_environment(scratch, "check"),
+                env=scrubbed_environment(scratch, "check", scenario),
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.STDOUT,
@@ -47,13 +100,17 @@ def check_scenario(scenario: Scenario) -> None:
                 check=False,
             )
         except subprocess.TimeoutExpired:
+            names = ", ".join(map(str, scenario.entries))
             raise ConfigurationError(
-                f"The scenario {locustfile} did not load within {TIMEOUT_S} s; move what takes so long out of its module level."
+                f"The scenario {names} did not load within {TIMEOUT_S} s; move what takes so long out of its module level."
             ) from None
-    lines = listed.stdout.splitlines()
-    if listed.returncode != 0 or not _lists_users(lines):
-        lines += [] if listed.returncode else ["No User class found"]
-        raise ConfigurationError(start_failure(lines, locustfile, listed.returncode))
+        found = Inspection.read(answered) if answered.exists() else None
+    lines = looked.stdout.splitlines()
+    if found is None or not found.user_classes:
+        raise ConfigurationError(start_failure(lines if found is None else ["No User class found"], scenario, looked.returncode))
+    if found.problems:
+        raise refusal(Path(scenario.folder) / "scenario.yaml", found.problems)
+    return found
 
 
 def check_targets(scenario: Scenario) -> None:
@@ -110,8 +167,3 @@ def _text_of(path: Path) -> str:
     strings = [node.value for node in nodes if isinstance(node, ast.Constant) and isinstance(node.value, str)]
     keywords = [node.arg for node in nodes if isinstance(node, ast.keyword) and node.arg]
     return "\n".join(strings + keywords)
-
-
-def _lists_users(lines: list[str]) -> bool:
-    """Locust's list is a title and an indented line per user class."""
-    return any(line[:1].isspace() and line.strip() for line in lines)

@@ -35,7 +35,7 @@ from loadtest.load.inside_locust.shipping import CONFIG_OPTION, SLOTS_OPTION, ST
 from loadtest.load.inside_locust.taking_turns import TurnTaker
 from loadtest.load.inside_locust.task_errors import TaskErrors
 from loadtest.load.inside_locust.tracing import trace_requests
-from loadtest.load.inside_locust.user_patches import desynchronize_users, stop_waiting_users_safely
+from loadtest.load.inside_locust.user_patches import apply_tags, desynchronize_users, stop_waiting_users_safely
 from loadtest.load.turns import READY_WITHIN_S
 
 logger = logging.getLogger(__name__)
@@ -56,18 +56,21 @@ def install() -> None:
     path = os.environ.get(streams.CONFIG_VARIABLE)
     config = AgentConfig.read(path) if path else None
     if config:
-        refuse_without_users(config.locustfile)
+        refuse_without_users(config.locustfiles)
     agent = Agent(config, worker=os.environ.get(streams.WORKER_VARIABLE, "local/0"))
     events.init.add_listener(agent.on_init)
 
 
-def refuse_without_users(locustfile: str) -> None:
-    """End before Locust tries to read a file without users as a pytest file, which only confuses."""
+def refuse_without_users(locustfiles: tuple[str, ...]) -> None:
+    """End before Locust tries to read files without users as pytest files, which only confuses."""
     from locust.util.load_locustfile import is_user_class
 
-    module = sys.modules.get(Path(locustfile).stem)
-    if module is not None and not any(is_user_class(value) or is_test(name) for name, value in vars(module).items()):
-        sys.stderr.write(f"No User class found in {locustfile}\n")
+    names = [Path(locustfile).stem for locustfile in locustfiles]
+    modules = [sys.modules.get(name) for name in names]
+    if None in modules or len(set(names)) < len(names):  # of two files of one name Python knows the last only
+        return
+    if not any(is_user_class(value) or is_test(name) for module in modules for name, value in vars(module).items()):
+        sys.stderr.write(f"No User class found in {', '.join(locustfiles)}\n")
         sys.exit(1)
 
 
@@ -155,9 +158,11 @@ class Agent:
         )
         self._observation = SelfObservation()
         if environment.shape_class is not None:
-            self.event("shape_ignored", shape=type(environment.shape_class).__name__)
-            environment.shape_class = None
+            environment.shape_class = None  # where a profile obeys it, the plan's stages are what it asked for
         make_plain_users(environment.user_classes)
+        if config.set_aside and not isinstance(runner, WorkerRunner):
+            logger.warning("set aside from the Locust files: %s", "; ".join(config.set_aside))
+        apply_tags(environment)
         if config.open_loop:
             processes = max(1, config.expected_workers + config.remote_workers)
             self.arrivals = use_open_loop(

@@ -27,8 +27,10 @@ if __name__ == "__main__":
     from locust import events
     from locust.main import main
 
+    from loadtest.load.inside_locust.own_arguments import hand_over, taken
     from loadtest.load.inside_locust.request_hook import make_recorded
 
+    hand_over(taken(), is_worker="--worker" in sys.argv)
     make_recorded(events.request)  # before a scenario keeps a reference to its `fire`
 
     sys.exit(main())

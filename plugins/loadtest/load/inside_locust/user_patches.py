@@ -1,8 +1,9 @@
-"""Two corrections of how Locust starts and stops users; neither touches what a user does.
+"""Corrections of how Locust starts and stops users; none touches what a user does.
 
 - Users that start together must not stay in step, or they hit the server in bursts of their own making.
 - A waiting user that is told to stop may wake at that moment, send a request, and have it cut off: Locust's `stop` blocks
   its event loop for tens of milliseconds first, so this happens to many users at once.
+- Users to whom tags leave no task are not started: they would do nothing but raise an exception again and again.
 """
 
 from __future__ import annotations
@@ -54,3 +55,10 @@ def stop_waiting_users_safely() -> None:
         return original(self, force)
 
     User.stop = stop  # type: ignore[method-assign]
+
+
+def apply_tags(environment) -> None:
+    """What Locust does when the load starts, a little earlier: before users are counted, or arrivals dealt to them."""
+    had_tasks = {user_class for user_class in environment.user_classes if user_class.tasks}
+    environment._filter_tasks_by_tags()
+    environment.user_classes = [one for one in environment.user_classes if one.tasks or one not in had_tasks]

@@ -22,6 +22,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from loadtest.errors import LoadTestError
 from loadtest.load import locust_command
 from loadtest.load.job import STARTED, LoadJob, Scratch, agent_config, files_trouble
 from loadtest.load.supervision import host_probe
@@ -73,9 +74,11 @@ def supervise(scratch: Scratch) -> None:
     error = ""
     try:
         if not stop_request.came:
-            processes = locust_command.start_all(config, scratch, job.plan.profile.remote_wait_s)
+            processes = locust_command.start_all(config, scratch, job.plan.scenario, job.plan.profile.remote_wait_s)
     except OSError as problem:
         error = f"Locust could not be started: {problem}."
+    except LoadTestError as problem:
+        error = str(problem)
     for process in processes:
         capture.follow(process.output, f"[{process.worker}] " if len(processes) > 1 else "")
 

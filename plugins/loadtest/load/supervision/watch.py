@@ -46,7 +46,7 @@ class LoadWatch:
         stop_request: Request,
     ) -> None:
         self.scratch, self.config, self.processes, self.observed = scratch, config, processes, observed
-        self.profile = job.plan.profile
+        self.profile, self._scenario = job.plan.profile, job.plan.scenario
         self.facts: dict[str, ProcessFacts] = {}
         self._tails: dict[str, WorkerTail] = {}
         self._heard_at: dict[str, float] = {}  # on our clock, monotonic: when the last facts came; remote clocks may be wrong
@@ -106,7 +106,7 @@ class LoadWatch:
             self.observed.lost.clear()  # the only process: its end is the load's own, told by the exit code
         if self._started_at() is None and not self.observed.signaled and not self.observed.error:
             failed = next((code for process in self.processes if (code := process.process.returncode)), self.observed.exit_code)
-            self.observed.error = start_failure(log_lines, self.config.locustfile, failed)
+            self.observed.error = start_failure(log_lines, self._scenario, failed)
 
     def close(self) -> None:
         self._write_progress("done")

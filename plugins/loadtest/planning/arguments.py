@@ -1,0 +1,61 @@
+"""Values for arguments that a Locust file adds to Locust's command line; secrets come from the environment, never from a file."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterable, Mapping
+
+from loadtest.errors import ConfigurationError
+
+ArgumentValue = str | int | float | bool | tuple[str | int | float, ...]
+
+name_pattern = r"^[A-Za-z][A-Za-z0-9_-]{0,99}$"
+SECRET_PREFIX = "SCENARIO_"  # these variables reach Locust, and their values are masked wherever something is written
+_VARIABLE = re.compile(r"\$\{([^}]*)\}")
+
+
+def named_values(given: Iterable[str]) -> dict[str, str]:
+    """`name=value` each, as people type them; raises ValueError with a clause."""
+    named = {}
+    for text in given:
+        name, equals, value = text.partition("=")
+        if not equals or not re.fullmatch(name_pattern, name.strip()):
+            raise ValueError(f"an argument is written name=value, not {text[:60]!r}")
+        named[name.strip()] = value
+    return named
+
+
+def check_variables(value: ArgumentValue) -> None:
+    """Raises ValueError for a `${NAME}` that could never be filled."""
+    for name in variables_of(value):
+        if not re.fullmatch(rf"{SECRET_PREFIX}\w+", name):
+            raise ValueError(f"only variables whose names begin with {SECRET_PREFIX} reach a scenario, and ${{{name}}} does not")
+
+
+def variables_of(value: ArgumentValue) -> list[str]:
+    parts = value if isinstance(value, tuple) else (value,)
+    return [name for part in parts if isinstance(part, str) for name in _VARIABLE.findall(part)]
+
+
+def filled_in(arguments: Mapping[str, ArgumentValue]) -> dict[str, ArgumentValue]:
+    """The arguments with each `${NAME}` replaced; not to be written anywhere. Raises ConfigurationError for a variable that is
+    not set here."""
+    missing = {name for value in arguments.values() for name in variables_of(value) if name not in os.environ}
+    if missing:
+        argument = next(name for name, value in arguments.items() if missing.intersection(variables_of(value)))
+        raise ConfigurationError(
+            f"The argument {argument} of the scenario needs the environment variable {min(missing)}, which is not set; set it "
+            "where the load is started."
+        )
+    return {name: _filled(value) for name, value in arguments.items()}
+
+
+def _filled(value: ArgumentValue) -> ArgumentValue:
+    if isinstance(value, tuple):
+        return tuple(_text(part) if isinstance(part, str) else part for part in value)
+    return _text(value) if isinstance(value, str) else value
+
+
+def _text(value: str) -> str:
+    return _VARIABLE.sub(lambda found: os.environ[found[1]], value)
