@@ -130,9 +130,7 @@ class StoredPath(CloudPath):
         self.asked(lambda fs: fs.pipe_file(self.path, bytes(data)))
         return len(data)
 
-    def write_text(
-        self, data: str, encoding: str | None = None, errors: str | None = None, newline: str | None = None
-    ) -> int:
+    def write_text(self, data: str, encoding: str | None = None, errors: str | None = None, newline: str | None = None) -> int:
         return self.write_bytes(data.encode(encoding or "utf-8", errors or "strict"))
 
     def upload(self, source: Path) -> None:

@@ -83,9 +83,7 @@ def test_options(include: Path, capsys: pytest.CaptureFixture[str], options: lis
     assert not (include.parent / "runs").exists()
 
 
-def test_nobody_there_to_approve(
-    include: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_nobody_there_to_approve(include: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TOY_URL", "http://127.0.0.1:9")
     assert "wants a person's approval" in refused(capsys, *TOY, "--environment", "guarded")
     assert "does not allow a slow-down" in refused(capsys, *TOY, "--environment", "guarded", "--slowdown", "GET /=+1ms")

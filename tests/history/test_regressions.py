@@ -7,11 +7,14 @@ from pathlib import Path
 
 import pytest
 
+from loadtest.gate.records.regressions import FirstSeen
 from loadtest.gate.records.verdicts import Verdict
 from loadtest.history.acknowledgements import accept, false_alarm, mute
+from loadtest.history.context import known_of
 from loadtest.history.record import record_run
 from loadtest.history.regressions import open_regressions
-from loadtest.vocabulary import Outcome
+from loadtest.planning.models import Plan
+from loadtest.vocabulary import Criterion, Outcome
 from tests.support.run_folders import ENDPOINTS, REGRESSED, STARTED_AT, build_run_folder
 
 SLOW = ENDPOINTS[REGRESSED]
@@ -44,6 +47,21 @@ def test_a_regression_is_open_since_its_first_failure(week, url):
     assert (found.endpoint, found.since_run_id, found.last_run_id) == (SLOW, names[1], names[2])
     assert found.runs == tuple(names[1:])
     assert "+31 %" in found.sentence
+
+
+def test_a_run_is_told_what_was_open_before_it_and_does_not_count_itself(installation):
+    folders = [
+        build_run_folder(
+            installation / "runs", run_id=f"run-{number}", outcome=outcome, started_at=STARTED_AT + timedelta(weeks=number)
+        )
+        for number, outcome in enumerate(["pass", "fail", "fail"])
+    ]
+    plans = [Plan.read(folder.plan) for folder in folders]
+    assert known_of(plans[1]).first_seen == {}
+    for folder in folders:
+        record_run(folder)
+    last = plans[2].model_copy(update={"created_at": STARTED_AT + timedelta(weeks=2)})
+    assert known_of(last).first_seen == {(Criterion.REGRESSION, SLOW): FirstSeen(at=STARTED_AT + timedelta(weeks=1), runs=1)}
 
 
 @pytest.mark.parametrize(("after", "still_open"), [("pass", False), ("warn", False), ("inconclusive", True), ("invalid", True)])

@@ -110,10 +110,14 @@ def test_a_schedule_that_stands_still_is_told_once_and_its_end_too(alerts: Pipel
         return SimpleNamespace(is_paused=paused[dag_id])  # of retention it knows nothing
 
     first, second = check_schedules(alerts, get_dag), check_schedules(alerts, get_dag)
-    assert first == second == [
-        "The DAG load_test is paused, so its schedule stands still; unpause it in Airflow.",
-        "Airflow does not know the DAG load_test_retention (KeyError); see its import errors.",
-    ]
+    assert (
+        first
+        == second
+        == [
+            "The DAG load_test is paused, so its schedule stands still; unpause it in Airflow.",
+            "Airflow does not know the DAG load_test_retention (KeyError); see its import errors.",
+        ]
+    )
     assert len(slack.messages) == 2
     paused |= {"load_test": False, "load_test_retention": False}
     assert check_schedules(alerts, get_dag) == []

@@ -73,36 +73,6 @@ def test_the_headline_does_not_repeat_its_badge(sentence, outcome, headline):
     assert format.headline(sentence, outcome) == headline
 
 
-@pytest.mark.parametrize(
-    ("changes", "words"),
-    [
-        ({}, "GET /a became 31 % slower (p95 42.0 → 55.0 ms)"),
-        ({"effect": 1.5, "reference": 22.0}, "GET /a became 2.5 times slower (p95 22.0 → 55.0 ms)"),
-        (
-            {"effect": 19.0, "reference": 8.0, "observed": 160.0, "metric": "typical_ms"},
-            "GET /a became 20 times slower (typical latency 8.00 → 160 ms)",
-        ),
-        ({"suspect": True}, "GET /a became 31 % slower (p95 42.0 → 55.0 ms), which is not confirmed"),
-        ({"effect": -0.2}, ""),
-        ({"metric": "tail_ratio"}, ""),
-        ({"criterion": Criterion.TARGET}, ""),
-        ({"reference": None}, ""),
-    ],
-)
-def test_a_regression_in_plain_words(changes, words):
-    finding = Finding(
-        criterion=Criterion.REGRESSION,
-        outcome=Outcome.FAIL,
-        sentence="",
-        endpoint="GET /a",
-        metric="p95_ms",
-        observed=55.0,
-        reference=42.0,
-        effect=0.31,
-    )
-    assert format.slower(finding.model_copy(update=changes)) == words
-
-
 def test_a_sentence_ends_with_a_stop():
     assert wording.sentence("8 not (cannot exclude +38 %)") == "8 not (cannot exclude +38 %)."
     assert wording.sentence("it ended (see the log.)") == "It ended (see the log.)"

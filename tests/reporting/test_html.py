@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from loadtest.reporting.html import json_block, render_page, render_report
 from loadtest.reporting.run_charts import run_charts
 from loadtest.reporting.view import build_view
+from tests.support.reading import repeated_sentences, visible_text
 
 JSON_VALUES = st.recursive(
     st.none() | st.booleans() | st.floats(allow_nan=False, allow_infinity=False) | st.text(),
@@ -75,6 +76,39 @@ def test_only_our_scripts_may_run_and_nothing_is_fetched(run_of, hostile):
         assert f"'sha256-{digest}'" in page.policy
     assert page.handlers == []
     assert {address for address in page.addresses if not address.startswith("#")} == {"https://airflow.example/run"}
+
+
+@pytest.mark.parametrize("outcome", ["pass", "warn", "fail", "inconclusive", "invalid", None])
+def test_no_sentence_stands_twice_on_a_page(run_of, outcome):
+    files = run_of(outcome=outcome)
+    text = render_report(build_view(files), files)
+    assert repeated_sentences(text) == []
+    shown = visible_text(text)
+    for finding in files.findings:
+        assert shown.count(finding.sentence.rstrip(".")) <= 1
+
+
+def test_the_first_screen_has_verdict_rows_chart_and_steps_in_this_order(run_of):
+    files = run_of(outcome="fail")
+    text = visible_text(render_report(build_view(files), files))
+    places = [
+        text.index(words)
+        for words in (
+            "example on staging, medium 50 users, 3m10s, 2026-11-23 02:00 UTC, commit 6a1d209c4e",
+            "GET /api/v1/students/{id} became 31 % slower (p95 24.1 → 31.6 ms)",
+            "24.1 ms p95 31.6 ms p95 +31 % +14 to +50 %",
+            "Change against the baseline",
+            "What to do",
+            "Findings",
+        )
+    ]
+    assert places == sorted(places)
+    assert text.count("Change against the baseline") == 1  # not among the other charts once more
+
+
+def test_bars_share_one_scale_and_begin_left_of_their_ends(view_of):
+    first = view_of(outcome="fail").slower[0].bar
+    assert 0 < first.zero < first.low < first.point < first.high < 100
 
 
 def test_ids_are_unique_and_every_link_in_the_page_has_its_place(run_of):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 
 import pytest
@@ -9,6 +10,7 @@ from markdown_it import MarkdownIt
 
 from loadtest.reporting.markdown import MOST_ENDPOINTS, render_summary
 from loadtest.vocabulary import Outcome
+from tests.support.reading import repeated
 
 PARSER = MarkdownIt("commonmark", {"html": True}).enable(["table", "strikethrough"])
 
@@ -43,6 +45,12 @@ def test_hostile_texts_are_neither_markup_nor_links(view_of):
     assert "\u202e" not in text
 
 
+@pytest.mark.parametrize("outcome", ["pass", "warn", "fail", "inconclusive", "invalid", None])
+def test_no_sentence_stands_twice(view_of, outcome):
+    text = render_summary(view_of(outcome=outcome))
+    assert repeated(re.split(r"(?<=[.!?])\s+|\n|\*\*", text)) == []
+
+
 def test_every_table_row_has_all_its_cells(view_of):
     tokens = PARSER.parse(render_summary(view_of(hostile=True)))
     cells = 0
@@ -54,7 +62,7 @@ def test_every_table_row_has_all_its_cells(view_of):
             cells += 1
         elif token.type == "tr_close":
             counts.add(cells)
-    assert counts == {10, 3}  # endpoints, failures
+    assert counts == {7, 10, 3}  # what became slower, endpoints, failures
 
 
 def test_without_a_comparison_there_is_no_empty_column(view_of):

@@ -8,6 +8,7 @@ import pytest
 from rich.console import Console
 
 from loadtest.reporting.terminal import MOST_ENDPOINTS, print_run, print_view
+from tests.support.reading import repeated
 from tests.support.run_folders import build_run_folder
 
 
@@ -26,6 +27,18 @@ def test_table_verdict_reasons_steps_and_paths(tmp_path):
     assert "✗ FAIL" in text
     assert "loadtest explain" in text
     assert f"Run folder  {folder.path}" in text
+
+
+def test_what_became_slower_is_one_line_and_no_sentence_comes_twice(tmp_path):
+    text = printed(build_run_folder(tmp_path, outcome="fail"))
+    assert "  ✗ GET /api/v1/students/{id} p95 24.1 → 31.6 ms, +31 % (+14 to +50 %)" in text
+    assert "adj. p" not in text  # the statistics are in the report
+    assert repeated(text.splitlines()) == []
+
+
+def test_undecided_findings_are_a_count(tmp_path):
+    text = printed(build_run_folder(tmp_path, outcome="inconclusive"))
+    assert "  ? 6 undecided: too little evidence either way." in text
 
 
 def test_a_report_is_named_once_it_is_there(tmp_path):

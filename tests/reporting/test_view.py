@@ -17,7 +17,7 @@ def test_a_failed_run_says_what_failed_and_what_to_do(view_of):
     view = view_of(outcome="fail")
     assert (view.outcome, view.outcome_label, view.judged) == (Outcome.FAIL, "Fail", True)
     assert view.sentence.startswith("GET /api/v1/students/{id} became 31 % slower (p95 24.1 → 31.6 ms)")
-    assert view.statistics.startswith("GET /api/v1/students/{id} p95 +31 %")
+    assert view.slower[0].short == "GET /api/v1/students/{id} p95 24.1 → 31.6 ms, +31 % (+14 to +50 %)"
     assert view.steps[0].next_step
     assert [item.outcome for item in view.findings] == [Outcome.FAIL]
     assert all(item.outcome is Outcome.PASS for item in view.passed)

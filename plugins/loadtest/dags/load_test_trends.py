@@ -16,9 +16,7 @@ with DAG(
     catchup=False,
     is_paused_upon_creation=False,  # nothing fires before its next time
     max_active_runs=1,
-    params={
-        "weeks": Param(26, type="integer", minimum=1, maximum=520, title="Weeks", description_md="How far to look back.")
-    },
+    params={"weeks": Param(26, type="integer", minimum=1, maximum=520, title="Weeks", description_md="How far to look back.")},
     tags=["load test"],
     doc_md="Per endpoint: slope with interval, jumps with the commits between, targets that no longer fit. Kept under "
     "`<runs root>/_trends/<month>/`.",

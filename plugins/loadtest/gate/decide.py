@@ -13,7 +13,9 @@ from loadtest.baselines.store import baseline_path, matching_baseline, refreshin
 from loadtest.errors import ConfigurationError
 from loadtest.gate.advice.commands import overrides_of
 from loadtest.gate.advice.recommendations import recommend
+from loadtest.gate.advice.regression_context import with_context
 from loadtest.gate.records.findings import Comparison, Detectable, Finding
+from loadtest.gate.records.regressions import FirstSightings
 from loadtest.gate.records.summaries import EndpointSummary, RunSummary
 from loadtest.gate.records.verdicts import RegressionReport
 from loadtest.gate.rules.criteria import apply_mutes, judge_required
@@ -46,13 +48,14 @@ def check(
     confirmations: Sequence[RunFolder] = (),
     mutes: Sequence[Mute] = (),
     earlier: Sequence[RunSummary] = (),
+    first_seen: FirstSightings | None = None,
 ) -> RegressionReport:
     """Judge a run and write its regression_report.json.
 
     A report with `suspects` asks the caller for confirmation runs of the same build; call again with their folders, which
     must be analyzed. `mutes`: what people muted, beside criteria.yaml. `earlier`: accepted runs of this plan and host class,
-    for the drift since the anchor. Raises ConfigurationError with one sentence when plan, load, metrics, samples or the
-    baseline file are missing or damaged.
+    for the drift since the anchor. `first_seen`: regressions that were open before this run; None if nobody knows. Raises
+    ConfigurationError with one sentence when plan, load, metrics, samples or the baseline file are missing or damaged.
     """
     run = _read(folder)
     baseline, reason, itself = (None, "", "") if run.plan.against else _baseline_without(run.plan, confirmations)
@@ -77,7 +80,8 @@ def check(
             comparison = comparison.model_copy(update={"reason": " ".join(filter(None, (comparison.reason, itself)))})
             findings += [*regressions, *(_drift(baseline, run, earlier) if comparison.compared else ())]
         findings += judge_failures(run.plan, run.metrics, _known(history) if comparison.compared else (), _failures(folder))
-    muted = apply_mutes(findings, (*run.plan.scenario.criteria.muted, *mutes))
+    told = with_context(findings, run.metrics, history, first_seen, run.load.started_at)
+    muted = apply_mutes(told, (*run.plan.scenario.criteria.muted, *mutes))
     report = RegressionReport(
         run_id=run.plan.run_id,
         summary=run.summary,

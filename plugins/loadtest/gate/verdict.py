@@ -17,10 +17,10 @@ from loadtest.files import AnyPath, FileModel
 from loadtest.gate.advice.commands import overrides_of
 from loadtest.gate.advice.recommendations import recommend
 from loadtest.gate.records.findings import Comparison, Coverage, Finding, Recommendation
+from loadtest.gate.records.muted import muted_words
 from loadtest.gate.records.verdicts import RegressionReport, Verdict
 from loadtest.gate.rules.build import judge_build
 from loadtest.gate.rules.coverage import cover
-from loadtest.gate.rules.muted import muted_words
 from loadtest.gate.rules.service import CLIENT_ERROR, DIED, NEVER_HEALTHY, judge_never_healthy
 from loadtest.gate.rules.validity import judge_missing_load, judge_validity
 from loadtest.load.models import LoadResult

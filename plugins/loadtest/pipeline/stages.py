@@ -173,7 +173,9 @@ def judge(folder: RunFolder) -> RegressionReport:
     from loadtest.history.context import known_of
 
     known = known_of(Plan.read(folder.plan))
-    return check(folder, confirmations=confirmation_folders(folder), mutes=known.mutes, earlier=known.earlier)
+    return check(
+        folder, confirmations=confirmation_folders(folder), mutes=known.mutes, earlier=known.earlier, first_seen=known.first_seen
+    )
 
 
 def planned_load_s(folder: RunFolder) -> float:

@@ -26,6 +26,16 @@ def title(files: RunFiles) -> str:
     return f"{names[0]} on {names[1]}, {names[2]}" if names else plain(files.run_id, NAME_LIMIT)
 
 
+def load_line(files: RunFiles) -> str:
+    """`6 users, 20s, 2026-11-27 04:33 UTC, commit 6a1d209c4e`: what of it is known."""
+    plan, load = files.plan, files.load
+    if plan is None:
+        return ""
+    when = f"{load.started_at if load else plan.created_at:%Y-%m-%d %H:%M} UTC"
+    commit = f"commit {wording.commit(plain(plan.trigger.commit, 80))}" if plan.trigger.commit else ""
+    return ", ".join(part for part in (*_load_parts(plan), when, commit) if part)
+
+
 def series(files: RunFiles) -> list[str]:
     """Scenario, environment and profile; empty if neither plan nor verdict knows them."""
     if files.verdict and files.verdict.scenario:
@@ -168,14 +178,20 @@ def _with_purpose(name: str, purpose: str) -> str:
 def _load_sentence(plan: Plan) -> str:
     profile = plan.profile
     workers = f"{profile.workers} workers" if profile.workers == "auto" else wording.plural(int(profile.workers), "worker")
+    how_much, how_long = _load_parts(plan)
+    is_closed = not profile.stages and profile.load_model is LoadModel.CLOSED
+    spawn_rate = f"{profile.spawn_rate:g} started per second" if is_closed else ""
+    return ", ".join(part for part in (how_much, spawn_rate, how_long, workers) if part)
+
+
+def _load_parts(plan: Plan) -> tuple[str, str]:
+    """How much load, and for how long."""
+    profile = plan.profile
     if profile.stages:
-        return (
-            f"{len(profile.stages)} stages over {wording.duration(sum(stage.duration_s for stage in profile.stages))}, {workers}"
-        )
+        return wording.plural(len(profile.stages), "stage"), wording.duration(sum(stage.duration_s for stage in profile.stages))
     if profile.load_model is LoadModel.OPEN:
-        return f"{profile.arrivals_per_s or 0:g} requests per second for {wording.duration(profile.duration_s)}, {workers}"
-    users = f"{wording.plural(profile.users, 'user')}, {profile.spawn_rate:g} started per second"
-    return f"{users}, {wording.duration(profile.duration_s)}, {workers}"
+        return f"{profile.arrivals_per_s or 0:g} requests per second", wording.duration(profile.duration_s)
+    return wording.plural(profile.users, "user"), wording.duration(profile.duration_s)
 
 
 def reproduce(files: RunFiles) -> Facts:

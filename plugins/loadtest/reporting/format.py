@@ -6,6 +6,7 @@ import re
 
 from loadtest import wording
 from loadtest.gate.records.findings import Finding
+from loadtest.gate.records.regressions import COMPARISONS
 from loadtest.vocabulary import SEVERITY, Criterion, Evidence, Outcome
 
 # Word, sign and color go together, so that no meaning rests on color alone.
@@ -25,8 +26,6 @@ OUTCOME_SIGNS = {
     Outcome.INVALID: "⊘",
     None: "–",
 }
-# Findings whose effect and interval are relative changes (0.31 = +31 %).
-COMPARISONS = (Criterion.REGRESSION, Criterion.GLOBAL, Criterion.DRIFT)
 CRITERION_LABELS = {
     Criterion.VALIDITY: "Validity",
     Criterion.CONTRACT: "Data contract",
@@ -57,19 +56,11 @@ def headline(sentence: str, outcome: Outcome | None) -> str:
     return wording.capitalized(re.sub(start, "", sentence))
 
 
-def slower(finding: Finding) -> str:
-    """A regression in plain words: `GET /a became 31 % slower (p95 42.0 → 55.0 ms)`, `GET /a became 20 times slower (...)`;
-    empty for what is no rise of a latency."""
-    now, before, effect = finding.observed, finding.reference, finding.effect or 0.0
-    if finding.criterion is not Criterion.REGRESSION or effect <= 0 or now is None or before is None:
-        return ""
-    if not finding.endpoint or not (finding.metric or "").endswith("_ms"):
-        return ""
-    factor = 1 + effect
-    much = f"{factor:,.0f} times" if factor >= 10 else f"{factor:.1f} times" if factor >= 2 else wording.percent(effect)
-    doubt = ", which is not confirmed" if finding.suspect else ""
-    values = f"{wording.metric_label(finding.metric)} {wording.ms_number(before)} → {wording.ms(now)}"
-    return f"{finding.endpoint} became {much} slower ({values}){doubt}"
+def unless_said(text: str, *said: str) -> str:
+    """`text`, or nothing where one of `said` tells it already, or it tells nothing but one of them and a count."""
+    own = text.rstrip(".").casefold()
+    others = [other.rstrip(".").casefold() for other in said if other]
+    return "" if any(own in other or own.startswith(other) for other in others) else text
 
 
 def outcome_sign(outcome: Outcome | None) -> str:

@@ -21,12 +21,15 @@ from loadtest.reporting import format
 from loadtest.reporting.inputs import RunFiles
 from loadtest.reporting.records import ReportView
 from loadtest.reporting.vega import vega_bundle
+from loadtest.vocabulary import Outcome
 
 if TYPE_CHECKING:
     from loadtest.reporting.charts import Chart
 
 TEMPLATES = Path(__file__).parent / "templates"
 MOST_FINDINGS = 50
+MOST_SLOWER = 10  # rows of the first screen
+FIRST_STEPS = 3
 MOST_PASSED = 200
 
 
@@ -34,8 +37,22 @@ def render_report(view: ReportView, files: RunFiles) -> str:
     """`report.html` of one run."""
     from loadtest.reporting.run_charts import run_charts
 
-    context = {"view": view, "most_findings": MOST_FINDINGS, "most_passed": MOST_PASSED}
+    context = {
+        "view": view,
+        "most_findings": MOST_FINDINGS,
+        "most_passed": MOST_PASSED,
+        "most_slower": MOST_SLOWER,
+        "first_steps": FIRST_STEPS,
+        "lead_chart": _lead_chart(view),
+    }
     return render_page(f"Load test {view.outcome_label.lower()}: {view.title}", "report.html.j2", context, run_charts(files))
+
+
+def _lead_chart(view: ReportView) -> str:
+    """The chart of the first screen, by name: how what got slower compares, or how a run went that ended badly."""
+    if view.slower:
+        return "effects"
+    return "latency" if view.outcome in (Outcome.FAIL, Outcome.WARN, Outcome.INVALID) else ""
 
 
 def render_page(

@@ -7,6 +7,7 @@ from loadtest.reporting import format
 from loadtest.reporting.escape import markdown, markdown_code
 from loadtest.reporting.records import EndpointRow, FindingView, ReportView
 
+MOST_SLOWER = 20
 MOST_FINDINGS = 20
 MOST_ENDPOINTS = 50
 MOST_FAILURES = 10
@@ -14,7 +15,7 @@ MOST_FAILURES = 10
 
 def render_summary(view: ReportView) -> str:
     """The whole summary; ends with a line feed. Nothing from outside is markup, a link, a mention or a reference."""
-    parts = [_head(view), _steps(view), _findings(view), _endpoints(view), _failures(view), _foot(view)]
+    parts = [_head(view), _slower(view), _steps(view), _findings(view), _endpoints(view), _failures(view), _foot(view)]
     return "\n\n".join(part for part in parts if part) + "\n"
 
 
@@ -23,11 +24,33 @@ def _head(view: ReportView) -> str:
         f"## {format.outcome_sign(view.outcome)} {view.outcome_label}: {markdown(view.title)}",
         f"**{markdown(view.sentence)}**",
     ]
-    context = " ".join(part for part in (view.statistics, view.coverage, view.comparison) if part)
-    if context:
-        lines.append(markdown(context))
     lines += [f"> {markdown(notice)}" for notice in view.notices + view.missing]
+    if context := " ".join(part for part in (view.coverage, view.comparison) if part):
+        lines.append(markdown(context))
     return "\n\n".join(lines)
+
+
+def _slower(view: ReportView) -> str:
+    """What became slower, a row each; the statistics behind are in the report."""
+    if not view.slower:
+        return ""
+    rows = [
+        _line(
+            [
+                markdown_code(row.endpoint),
+                row.metric,
+                row.before or wording.NONE,
+                row.after or wording.NONE,
+                f"**{row.change}**" + (f" ({row.interval})" if row.interval else ""),
+                row.since or "unknown",
+                markdown(row.server) or "unknown",
+            ]
+        )
+        for row in view.slower[:MOST_SLOWER]
+    ]
+    headings = ["Slower", "", "Before", "After", "Change (90 % interval)", "Since", "In the server"]
+    rules = ["---", "---", "---:", "---:", "---:", "---", "---"]
+    return "\n".join([_line(headings), _line(rules), *rows]) + _more(len(view.slower) - MOST_SLOWER, "verdict.json")
 
 
 def _steps(view: ReportView) -> str:
@@ -43,11 +66,11 @@ def _steps(view: ReportView) -> str:
 
 def _findings(view: ReportView) -> str:
     parts = []
-    if view.findings:
-        lines = ["### Findings", ""] + [_finding(item) for item in view.findings[:MOST_FINDINGS]]
-        parts.append("\n".join(lines) + _more(len(view.findings) - MOST_FINDINGS, "verdict.json"))
-    elif not view.undecided:
+    if view.reasons:
         parts.append("\n".join(f"- {markdown(reason)}" for reason in view.reasons))
+    if findings := [item for item in view.findings if not item.in_rows]:
+        lines = ["### Findings", ""] + [_finding(item) for item in findings[:MOST_FINDINGS]]
+        parts.append("\n".join(lines) + _more(len(findings) - MOST_FINDINGS, "verdict.json"))
     if view.undecided:
         summary = f"<details><summary>{len(view.undecided):,} undecided: too little evidence either way</summary>"
         listed = "\n".join(_finding(item) for item in view.undecided[:MOST_FINDINGS])
@@ -121,10 +144,7 @@ def _foot(view: ReportView) -> str:
         lines += ["<details><summary>How to reproduce</summary>"]
         lines += [f"{markdown(purpose)}: {markdown_code(command, 1_000)}" for purpose, command in view.reproduce]
         lines += ["</details>"]
-    facts = dict(view.plan_facts)
-    lines.append(
-        f"Run {markdown_code(view.run_id)}, commit {markdown_code(wording.commit(facts.get('Commit')))}. Details: report.html."
-    )
+    lines.append(f"Run {markdown_code(view.run_id)}, {markdown(view.load) or 'never planned'}. Details: report.html.")
     return "\n\n".join(lines)
 
 

@@ -9,16 +9,46 @@ from loadtest.vocabulary import Outcome
 
 @dataclass(frozen=True)
 class FindingView:
-    """One finding. `numbers`: effect and interval in short; `evidence`: label and value of what it rests on."""
+    """One finding. `numbers`: effect and interval in short; `evidence`: label and value of what it rests on; `of_measurement`:
+    it is about the measurement, not the service; `in_rows`: a row of what got slower tells it in short."""
 
     outcome: Outcome
     criterion: str
+    of_measurement: bool
+    in_rows: bool
     sentence: str
     endpoint: str
     numbers: str
     muted: bool
     mute_reason: str
     evidence: tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True)
+class Bar:
+    """An effect with its interval on a line; percent of the line's length."""
+
+    zero: float
+    low: float
+    point: float
+    high: float
+
+
+@dataclass(frozen=True)
+class SlowerRow:
+    """One endpoint that got slower. `short`: all of it in one line of text; an empty text is unknown."""
+
+    endpoint: str
+    metric: str  # `p95`
+    outcome: Outcome
+    before: str  # `42.0 ms`
+    after: str
+    change: str  # `+31 %`
+    interval: str  # `+14 to +50 %`
+    bar: Bar
+    since: str
+    server: str
+    short: str
 
 
 @dataclass(frozen=True)
@@ -108,19 +138,21 @@ class ReportView:
 
     run_id: str
     title: str
+    load: str  # how much load, when, of which commit
     outcome: Outcome | None
     outcome_label: str
     judged: bool  # False: no verdict was reached, or the run never sent load
     sentence: str  # without the outcome in front: the label says it
-    statistics: str  # what the sentence rests on, where it is said in plain words
-    reasons: tuple[str, ...]  # those that the sentence does not say
+    grounds: tuple[tuple[str, str], ...]  # evidence of a finding that the sentence tells word by word
+    slower: tuple[SlowerRow, ...]  # one row per endpoint, worst first
+    reasons: tuple[str, ...]  # those that neither the sentence nor a finding says
     steps: tuple[Step, ...]
     notices: tuple[str, ...]  # what a reader must know before believing any number
     coverage: str
     comparison: str
-    findings: tuple[FindingView, ...]  # not passed, worst first; muted ones last
+    findings: tuple[FindingView, ...]  # not passed and not told by the sentence, worst first; muted ones last
     undecided: tuple[FindingView, ...]  # too little evidence either way; one line that opens
-    passed: tuple[FindingView, ...]
+    passed: tuple[FindingView, ...]  # of the service; those of the measurement are in `validity`
     endpoints: tuple[EndpointRow, ...]
     total: EndpointRow | None
     server: tuple[ServerRow, ...]
@@ -129,7 +161,8 @@ class ReportView:
     failures_total: int
     failures_omitted: int
     exemplars: tuple[ExemplarRow, ...]
-    validity: tuple[FindingView, ...]
+    validity: tuple[FindingView, ...]  # what speaks for the measurement
+    doubts: int  # how many findings speak against it, told above
     validity_facts: tuple[tuple[str, str], ...]
     plan_facts: tuple[tuple[str, str], ...]
     detectable: tuple[tuple[str, str, str], ...]  # endpoint, metric, relative change

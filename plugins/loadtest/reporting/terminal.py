@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from rich.text import Text
 
 MOST_ENDPOINTS = 40
+MOST_LINES = 8
 LOG_WIDTH = 140  # where nobody looks at a screen, such as a CI log, nothing needs to be shortened
 WIDE = 110
 NARROW_TARGET = 12
@@ -60,8 +61,18 @@ def print_view(view: ReportView, console: Console, *, folder: RunFolder | None =
         console.print()
     outcome = f"{format.outcome_sign(view.outcome)} {view.outcome_label.upper()}"
     console.print(Text.assemble((outcome, STYLES[view.outcome]), "  ", (view.sentence, "bold")))
-    for reason in (*filter(None, [view.statistics]), *view.reasons):
-        console.print(_item("-", reason))
+    for row in view.slower[:MOST_LINES]:
+        console.print(_item(format.outcome_sign(row.outcome), row.short, STYLES[row.outcome]))
+    others = [
+        f"{format.outcome_label(item.outcome)}: {item.sentence}" for item in view.findings if not item.in_rows and not item.muted
+    ]
+    for line in (*view.reasons, *others)[:MOST_LINES]:
+        console.print(_item("-", line))
+    hidden = max(0, len(view.slower) - MOST_LINES) + max(0, len(view.reasons) + len(others) - MOST_LINES)
+    if hidden:
+        console.print(_item("-", f"{wording.plural(hidden, 'more finding')} in the report."))
+    if view.undecided:
+        console.print(_item("?", f"{len(view.undecided):,} undecided: too little evidence either way.", "dim"))
     for notice in view.notices + view.missing:
         console.print(_item("!", notice, "yellow"))
     for step in view.steps:

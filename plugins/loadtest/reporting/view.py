@@ -7,6 +7,7 @@ from collections import defaultdict
 from loadtest import wording
 from loadtest.analysis.models import EndpointMetrics, FailureGroup
 from loadtest.gate.records.findings import Finding
+from loadtest.gate.records.regressions import COMPARISONS, in_plain_words, is_slower, slower
 from loadtest.load.models import Exemplar
 from loadtest.planning.models import Target
 from loadtest.reporting import facts, format
@@ -15,6 +16,7 @@ from loadtest.reporting.inputs import RunFiles
 from loadtest.reporting.load_facts import validity_facts
 from loadtest.reporting.records import EndpointRow, ExemplarRow, FailureRow, FindingView, LogView, ReportView, Step
 from loadtest.reporting.server_time import server_table
+from loadtest.reporting.slower import slower_rows
 from loadtest.vocabulary import Criterion, Outcome, worst
 
 MOST_FAILURES = 50
@@ -29,25 +31,29 @@ def build_view(files: RunFiles) -> ReportView:
     outcome = verdict.outcome if verdict else None
     failures = _failures(files)
     server, server_omitted = server_table(files)
-    sentence, statistics = _headline(files)
+    sentence = _headline(files)
+    told = [view for view in findings if not view.muted and view.outcome is not Outcome.PASS and view.sentence in sentence]
+    findings = [view for view in findings if view not in told]
     return ReportView(
         run_id=plain(files.run_id, NAME_LIMIT),
         title=facts.title(files),
+        load=facts.load_line(files),
         outcome=outcome,
         outcome_label=format.verdict_label(outcome, verdict.evidence) if verdict else "No verdict",
         judged=outcome is not None,
         sentence=sentence,
-        statistics=statistics,
-        reasons=_reasons(files),
-        steps=_steps(files),
+        grounds=next((view.evidence for view in told), ()),
+        slower=slower_rows(verdict.findings) if verdict else (),
+        reasons=_reasons(files, sentence),
+        steps=_steps(files, sentence),
         notices=facts.notices(files),
-        coverage=wording.sentence(_unless_said(plain(verdict.coverage.sentence), plain(verdict.sentence)))
+        coverage=wording.sentence(format.unless_said(plain(verdict.coverage.sentence), sentence))
         if verdict and verdict.coverage
         else "",
-        comparison=wording.sentence(_unless_said(facts.comparison_sentence(files), plain(verdict.sentence) if verdict else "")),
+        comparison=wording.sentence(format.unless_said(facts.comparison_sentence(files), sentence)),
         findings=tuple(view for view in findings if view.muted or view.outcome not in (Outcome.PASS, Outcome.INCONCLUSIVE)),
         undecided=tuple(view for view in findings if view.outcome is Outcome.INCONCLUSIVE and not view.muted),
-        passed=tuple(view for view in findings if view.outcome is Outcome.PASS and not view.muted),
+        passed=tuple(view for view in findings if view.outcome is Outcome.PASS and not view.muted and not view.of_measurement),
         endpoints=tuple(_endpoint_rows(files)),
         total=_total_row(files),
         server=server,
@@ -56,9 +62,8 @@ def build_view(files: RunFiles) -> ReportView:
         failures_total=sum(row.count for row in failures),
         failures_omitted=max(0, len(failures) - MOST_FAILURES) + (files.analysis.failure_groups_omitted if files.analysis else 0),
         exemplars=_exemplars(files.analysis.exemplars if files.analysis else ()),
-        validity=tuple(
-            finding_view(finding) for finding in files.findings if finding.criterion in (Criterion.VALIDITY, Criterion.CONTRACT)
-        ),
+        validity=tuple(view for view in findings if view.outcome is Outcome.PASS and view.of_measurement),
+        doubts=sum(view.of_measurement and view.outcome is not Outcome.PASS for view in (*told, *findings)),
         validity_facts=validity_facts(files),
         plan_facts=facts.plan_facts(files),
         detectable=tuple(
@@ -81,6 +86,8 @@ def finding_view(finding: Finding) -> FindingView:
     return FindingView(
         outcome=finding.outcome,
         criterion=format.criterion_label(finding.criterion),
+        of_measurement=finding.criterion in (Criterion.VALIDITY, Criterion.CONTRACT),
+        in_rows=is_slower(finding),
         sentence=plain(finding.sentence),
         endpoint=plain(finding.endpoint, NAME_LIMIT) if finding.endpoint else "",
         numbers=format.finding_numbers(finding),
@@ -90,48 +97,43 @@ def finding_view(finding: Finding) -> FindingView:
     )
 
 
-def _headline(files: RunFiles) -> tuple[str, str]:
-    """The verdict's sentence, and the statistics it rests on. A regression is said in plain words: whoever reads only one
-    line wants to know what became how slow, not the p value."""
+def _headline(files: RunFiles) -> str:
+    """The verdict's sentence. A regression is said in plain words: whoever reads only one line wants to know what became how
+    slow, not the p value."""
     if files.verdict is None:
-        return facts.no_verdict_sentence(files), ""
+        return facts.no_verdict_sentence(files)
     said = plain(files.verdict.sentence)
-    for finding in files.verdict.findings:
-        statistics = plain(finding.sentence)
-        if finding.counts and statistics in said and (words := plain(format.slower(finding))):
-            return format.headline(said.replace(statistics, words, 1), files.verdict.outcome), wording.sentence(statistics)
-    return format.headline(said, files.verdict.outcome), ""
+    for finding in slower(files.verdict.findings):
+        if words := plain(in_plain_words(finding)):
+            said = said.replace(plain(finding.sentence), words, 1)
+    return format.headline(said, files.verdict.outcome)
 
 
-def _reasons(files: RunFiles) -> tuple[str, ...]:
+def _steps(files: RunFiles, sentence: str) -> tuple[Step, ...]:
     if files.verdict is None:
         return ()
-    said = plain(files.verdict.sentence)
-    return tuple(reason for each in files.verdict.reasons if (reason := _unless_said(plain(each), said)))
-
-
-def _unless_said(text: str, said: str) -> str:
-    """`text`, or nothing if `said` already contains it: three channels of one voice need not say it three times."""
-    return "" if text.rstrip(".").casefold() in said.casefold() else text
-
-
-def _evidence(value: float | int | str) -> str:
-    return f"{value:.4g}" if isinstance(value, float) else str(value)
-
-
-def _steps(files: RunFiles) -> tuple[Step, ...]:
-    if files.verdict is None:
-        return ()
-    said = f"{plain(files.verdict.sentence)} {facts.comparison_sentence(files)}"
+    said = [sentence, facts.comparison_sentence(files), *(plain(finding.sentence) for finding in files.verdict.findings)]
     return tuple(
         Step(
             title=wording.sentence(plain(item.title)),
-            evidence=wording.sentence(_unless_said(plain(item.evidence), said)),
+            evidence=wording.sentence(format.unless_said(plain(item.evidence), *said)),
             next_step=wording.sentence(plain(item.next_step)),
             command=plain(item.command),
         )
         for item in files.verdict.recommendations
     )
+
+
+def _reasons(files: RunFiles, sentence: str) -> tuple[str, ...]:
+    """Those of a verdict without an alarm: an alarm's reasons are its findings."""
+    if files.verdict is None or any(finding.alarms and finding.counts for finding in files.verdict.findings):
+        return ()
+    said = [sentence, *(plain(finding.sentence) for finding in files.verdict.findings)]
+    return tuple(reason for each in files.verdict.reasons if (reason := format.unless_said(plain(each), *said)))
+
+
+def _evidence(value: float | int | str) -> str:
+    return f"{value:.4g}" if isinstance(value, float) else str(value)
 
 
 def _endpoint_rows(files: RunFiles) -> list[EndpointRow]:
@@ -182,7 +184,7 @@ def _row(metrics: EndpointMetrics, findings: list[Finding], targets: list[Target
 
 def _largest_change(findings: list[Finding]) -> Finding | None:
     """The change against the baseline that matters most: the worst outcome, then the largest effect."""
-    changes = [finding for finding in findings if finding.effect is not None and finding.criterion in format.COMPARISONS]
+    changes = [finding for finding in findings if finding.effect is not None and finding.criterion in COMPARISONS]
     # findings are sorted worst first, and max keeps the first of equals
     return max(changes, key=lambda finding: (finding.outcome is not Outcome.PASS, finding.effect or 0.0), default=None)
 

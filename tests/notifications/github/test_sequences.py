@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from datetime import timedelta
 from pathlib import Path
 
@@ -21,6 +22,7 @@ from loadtest.run_folder import RunFolder
 from tests.notifications.conftest import QUICK
 from tests.notifications.github.github_stub import REPOSITORY, GitHubStub
 from tests.notifications.http_server import Answer
+from tests.support.reading import repeated
 from tests.support.run_folders import ENDPOINTS, STARTED_AT, build_run_folder
 
 LINKS = Links(
@@ -53,6 +55,18 @@ def test_regressed_still_regressed_recovered_is_one_issue_closed(
     assert ENDPOINTS[1] in issue["title"] and "seen in 3 runs" in issue["body"]
     again, closing = (one["body"] for one in github.issue_comments(issue["number"]))
     assert "seen in 2 runs" in again and "well again" in closing
+
+
+def test_an_issue_and_a_comment_tell_a_regression_once_and_in_short(
+    runs_root: Path, github: GitHubStub, sender: GitHubSender
+) -> None:
+    tell(runs_root, sender, ["fail"])
+    tell(runs_root / "branch", sender, ["fail"], pull_request=7, branch="feature")
+    (issue,) = github.regression_issues
+    (comment,) = github.issue_comments(7)
+    for body in (issue["body"], comment["body"]):
+        assert body.count("p95 24.1 → 31.6 ms, +31 % (+14 to +50 %)") == 1
+        assert repeated(re.split(r"(?<=[.!?])\s+|\n", body)) == []
 
 
 def test_a_warning_opens_no_issue_until_it_fails(runs_root: Path, github: GitHubStub, sender: GitHubSender) -> None:

@@ -66,13 +66,13 @@ def make_findings(outcome: Outcome | None, names: Sequence[str], metrics: RunMet
     for index, name in enumerate(names):
         row = by_name[name]
         if baseline_runs >= 3:
-            level, effect, interval, suspect = Outcome.PASS, 0.01, (-0.06, 0.09), False
+            level, effect, interval = Outcome.PASS, 0.01, (-0.06, 0.09)
             words = "no slower than the baseline within 20 %"
             if name == bad and outcome is Outcome.FAIL:
-                level, effect, interval, suspect = Outcome.FAIL, 0.31, (0.14, 0.50), True
+                level, effect, interval = Outcome.FAIL, 0.31, (0.14, 0.50)
                 words = "p95 +31 % (90 % interval +14 to +50 %)"
             elif name == bad and outcome is Outcome.WARN:
-                level, effect, interval, suspect = Outcome.WARN, 0.12, (0.03, 0.22), True
+                level, effect, interval = Outcome.WARN, 0.12, (0.03, 0.22)
                 words = "p95 +12 % (90 % interval +3 to +22 %)"
             elif outcome is Outcome.INCONCLUSIVE and index % 3 != 0:
                 level, effect, interval = Outcome.INCONCLUSIVE, 0.06, (-0.10, 0.27)
@@ -88,9 +88,8 @@ def make_findings(outcome: Outcome | None, names: Sequence[str], metrics: RunMet
                     reference=round((row.p95_ms or 0) / (1 + effect), 3),
                     effect=effect,
                     interval=interval,
-                    p_adjusted=0.0004 if suspect else 0.6,
+                    p_adjusted=0.0004 if level in (Outcome.FAIL, Outcome.WARN) else 0.6,
                     n=row.n,
-                    suspect=suspect,
                     evidence={"baseline_runs": baseline_runs, "candidate_runs": 3, "host_factor": 0.06},
                 )
             )

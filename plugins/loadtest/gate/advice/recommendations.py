@@ -113,7 +113,7 @@ def _all_or_some_requests(facts: Facts) -> Iterator[Recommendation]:
 
 def _host(facts: Facts) -> Iterator[Recommendation]:
     host = facts.having(Criterion.GLOBAL, Outcome.INCONCLUSIVE)
-    if host and not host[0].suspect:
+    if host and not host[0].suspect and not facts.regressed:
         step = "run again when the host is quiet; nothing points at the build"
         yield Recommendation(
             title="The host was slower, not the build", evidence=host[0].sentence, next_step=step, command=facts.run_command

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from statistics import fmean
 
 from loadtest.analysis.models import EndpointMetrics
-from loadtest.analysis.server_share import OUTSIDE, SlowdownShares, mean_parts, slowdown_shares
+from loadtest.analysis.server_share import OUTSIDE, mean_parts
 from loadtest.gate.advice.recommendation_facts import Facts
+from loadtest.gate.advice.regression_context import split_of_slowdown
 from loadtest.gate.records.findings import Recommendation
 from loadtest.vocabulary import Criterion, Outcome
 from loadtest.wording import ms, percent, plural, subject
@@ -20,7 +20,8 @@ MOST_SPLITS = 4  # endpoints whose slowdown one recommendation takes apart
 def server_side(facts: Facts) -> Iterator[Recommendation]:
     """Which part of the server explains each slowdown; endpoints with the same part share a recommendation."""
     endpoints = dict.fromkeys(f.endpoint for f in facts.regressed if f.endpoint)
-    splits = {name: split for name in endpoints if (split := _split(facts, name))}
+    rows = {name: row for name in endpoints if (row := facts.measured(name))}
+    splits = {name: split for name, row in rows.items() if (split := split_of_slowdown(row, facts.baseline))}
     for part in dict.fromkeys(split.dominant for split in splits.values()):
         mine = [name for name, split in splits.items() if split.dominant == part]
         where = mine[0] if len(mine) == 1 else plural(len(mine), "endpoint")
@@ -31,18 +32,6 @@ def server_side(facts: Facts) -> Iterator[Recommendation]:
             evidence="; ".join(sentences[:MOST_SPLITS]) + (f"; and {plural(more, 'more endpoint')}" if more > 0 else ""),
             next_step=_component_step(part),
         )
-
-
-def _split(facts: Facts, endpoint: str) -> SlowdownShares | None:
-    """How the rise of an endpoint's mean latency splits; None where the baseline is from before it held means."""
-    row = facts.measured(endpoint)
-    before = [each for run in facts.baseline for each in run.endpoints if each.endpoint == endpoint and each.server_mean_ms]
-    if row is None or not before:
-        return None
-    now = {part.component: part.mean_ms for part in row.server if part.mean_ms is not None}
-    components = {name for each in before for name in each.server_mean_ms}
-    usual = {name: fmean(each.server_mean_ms.get(name, 0.0) for each in before) for name in components}
-    return slowdown_shares(row.mean_ms, now, fmean(each.mean_ms or 0.0 for each in before), usual)
 
 
 def _component_step(component: str | None) -> str:

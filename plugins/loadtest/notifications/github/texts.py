@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from loadtest import wording
-from loadtest.gate.records.findings import Recommendation
+from loadtest.gate.records.regressions import in_short
 from loadtest.gate.records.verdicts import Verdict
 from loadtest.notifications.policy.models import Incident, Links, NotificationConfig
 from loadtest.reporting import format as show
@@ -72,7 +72,6 @@ def issue_body(telling: Telling, incident: Incident) -> str:
     more = len(incident.symptoms) - len(rows)
     parts = [
         incident_marker(incident),
-        f"**{markdown(show.headline(verdict.sentence, verdict.outcome))}**",
         f"This run slowed its backend down on purpose: {markdown_code(telling.slowdown)}" if telling.slowdown else "",
         f"Scenario {markdown_code(verdict.scenario)}, environment {markdown_code(verdict.environment)}, "
         f"profile {markdown_code(verdict.profile)}.",
@@ -82,7 +81,7 @@ def issue_body(telling: Telling, incident: Incident) -> str:
         f"{_commit(incident.first_commit)}; last seen {wording.moment(incident.last_at)} in run "
         f"{markdown_code(incident.last_run)}{_commit(incident.last_commit)}; "
         f"seen in {wording.plural(incident.sightings, 'run')}.",
-        _recommendations(verdict.recommendations),
+        _recommendations(verdict),
         _links(telling.links),
         _teams(telling.config),
         "<sub>This issue is kept up to date by the load test and closed when every endpoint is well again. "
@@ -122,15 +121,15 @@ def sticky_comment(telling: Telling) -> str:
     else:
         rows = [
             f"| {markdown_code(one.endpoint or 'all requests together')} | {show.criterion_label(one.criterion)} "
-            f"| {show.outcome_label(one.outcome)}{' (muted)' if one.muted else ''} | {markdown(one.sentence)} |"
+            f"| {show.outcome_label(one.outcome)}{' (muted)' if one.muted else ''} | {markdown(in_short(one))} |"
             for one in verdict.findings
-            if one.outcome is not Outcome.PASS
+            if one.alarms
         ][:MOST_ROWS]
         table = "\n".join(["| Endpoint | Criterion | Outcome | What |", "| --- | --- | --- | --- |", *rows]) if rows else ""
         label = f"{show.outcome_sign(verdict.outcome)} {show.outcome_label(verdict.outcome)}"
         title = f"### Load test: {label}, {verdict.scenario} on {verdict.environment}, {verdict.profile}"
-        said = markdown(show.headline(verdict.sentence, verdict.outcome))
-        body = _join([title, said, table, _recommendations(verdict.recommendations)])
+        said = "" if rows else markdown(show.headline(verdict.sentence, verdict.outcome))
+        body = _join([title, said, table, _recommendations(verdict)])
     commit = f"<sub>{_measured(verdict)}, run {markdown_code(verdict.run_id)}</sub>"
     return _join([sticky_marker(verdict), body, _links(telling.links), commit])
 
@@ -149,10 +148,12 @@ def status_description(verdict: Verdict) -> str:
     return fit(plain(verdict.sentence, 1_000), MOST_DESCRIPTION)
 
 
-def _recommendations(recommendations: Sequence[Recommendation]) -> str:
+def _recommendations(verdict: Verdict) -> str:
     lines = []
-    for one in recommendations[:3]:
-        lines.append(f"- **{markdown(one.title)}**: {markdown(wording.sentences(one.evidence, one.next_step), 1_000)}")
+    said = [finding.sentence for finding in verdict.findings]
+    for one in verdict.recommendations[:3]:
+        text = wording.sentences(show.unless_said(one.evidence, *said), one.next_step)
+        lines.append(f"- **{markdown(one.title)}**: {markdown(text, 1_000)}")
         if one.command:
             lines.append(f"  {markdown_code(one.command, 400)}")
     return "\n".join(["**What to do**", "", *lines]) if lines else ""

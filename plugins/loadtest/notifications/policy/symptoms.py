@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from itertools import groupby
 
 from loadtest.gate.records.findings import Finding
+from loadtest.gate.records.regressions import in_short
 from loadtest.gate.records.verdicts import Verdict
 from loadtest.notifications.policy.models import WHOLE_RUN, Symptom
 from loadtest.vocabulary import Criterion, Outcome
@@ -30,7 +31,7 @@ def symptoms_of(verdict: Verdict) -> tuple[Symptom, ...]:
             criterion=criterion,
             profile=verdict.profile,
             level=finding.outcome,
-            sentence=finding.sentence,
+            sentence=in_short(finding),
             effect=_effect(finding),
         )
         for (endpoint, criterion), finding in found.items()

@@ -21,9 +21,9 @@ from slack_sdk.models.blocks import (
 )
 
 from loadtest import wording
-from loadtest.gate.records.findings import Recommendation
+from loadtest.gate.records.muted import muted_words
 from loadtest.gate.records.verdicts import Verdict
-from loadtest.notifications.policy.models import Incident, IncidentKind, Links, Symptom
+from loadtest.notifications.policy.models import Incident, Links, Symptom
 from loadtest.notifications.slack.text import literal, mrkdwn
 from loadtest.reporting import format as show
 from loadtest.reporting.escape import fit, web_url
@@ -51,17 +51,19 @@ def alert(verdict: Verdict, incident: Incident, links: Links, slowdown: str | No
     `slowdown`: what the run slowed down on purpose, so that nobody takes a demonstration for a regression.
     """
     title = _title(incident.level, verdict)
+    hidden = muted_words(verdict.findings)
     blocks: list[Block] = [
         header(title),
-        paragraph(show.headline(verdict.sentence, verdict.outcome) if incident.sightings == 1 else _headline(incident)),
+        *([paragraph(_still(incident))] if incident.sightings > 1 else []),
         *([paragraph(f"This run slowed its backend down on purpose: {slowdown}")] if slowdown else []),
-        fields(_facts(verdict, incident)),
         *bullets("What is wrong", [one.sentence for one in incident.symptoms]),
-        *_recommendation(verdict.recommendations),
+        *([paragraph(f"Not counted: {hidden}.")] if hidden else []),
+        *_recommendation(verdict),
+        fields(_facts(verdict, incident)),
         *_buttons(links),
         context(f"Run {verdict.run_id}, {wording.moment(verdict.ended_at or verdict.created_at)}"),
     ]
-    return message(f"{title}: {show.headline(verdict.sentence, verdict.outcome)}", blocks)
+    return message(f"{title}: {_worst(incident.symptoms)}", blocks)
 
 
 def follow_up(verdict: Verdict, incident: Incident, links: Links, note: str) -> Message:
@@ -168,9 +170,8 @@ def _where(verdict: Verdict) -> str:
     return place
 
 
-def _headline(incident: Incident) -> str:
-    what = "The measurement is invalid" if incident.kind is IncidentKind.INVALID else _worst(incident.symptoms)
-    return f"Still so, seen in {_runs(incident.sightings)} since {wording.moment(incident.opened_at)}. {what}"
+def _still(incident: Incident) -> str:
+    return f"Still so, seen in {_runs(incident.sightings)} since {wording.moment(incident.opened_at)}."
 
 
 def _worst(symptoms: Sequence[Symptom]) -> str:
@@ -178,12 +179,7 @@ def _worst(symptoms: Sequence[Symptom]) -> str:
 
 
 def _facts(verdict: Verdict, incident: Incident) -> list[tuple[str, str]]:
-    facts = [
-        ("Scenario", verdict.scenario),
-        ("Environment", verdict.environment),
-        ("Profile", verdict.profile),
-        ("Commit", wording.commit(verdict.commit)),
-    ]
+    facts = [("Commit", wording.commit(verdict.commit))]
     if verdict.branch:
         facts.append(("Branch", verdict.branch))
     if verdict.comparison is not None:
@@ -206,13 +202,14 @@ def _runs(number: int) -> str:
     return f"{number} run" if number == 1 else f"{number} runs"
 
 
-def _recommendation(recommendations: Sequence[Recommendation]) -> list[Block]:
-    if not recommendations:
+def _recommendation(verdict: Verdict) -> list[Block]:
+    if not verdict.recommendations:
         return []
-    first = recommendations[0]
+    first = verdict.recommendations[0]
+    evidence = show.unless_said(first.evidence, *(finding.sentence for finding in verdict.findings))
     parts = [
         Text(text=literal(f"What to do: {first.title}", 300), style=BOLD),
-        Text(text="\n" + literal(wording.sentences(first.evidence, first.next_step), 1_000)),
+        Text(text="\n" + literal(wording.sentences(evidence, first.next_step), 1_000)),
     ]
     if first.command:
         parts += [Text(text="\n"), Text(text=literal(first.command, 400), style=CODE)]

@@ -1,5 +1,7 @@
 "use strict";
 (() => {
+  document.getElementById("without-script")?.remove();
+
   // Charts: drawn by Vega when they come near the screen, all of them before printing.
   const config = JSON.parse(document.getElementById("chart-config").textContent);
   const pending = new Set();

@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from loadtest.gate.records.findings import Finding
-from loadtest.vocabulary import Criterion
+from loadtest.gate.records.regressions import COMPARISONS
 from loadtest.wording import change, listing, metric_label, quantity, subject
 
 MOST_NAMED = 2  # of what one person muted until one day
-_RELATIVE = (Criterion.REGRESSION, Criterion.GLOBAL, Criterion.DRIFT)
 
 
 def muted_words(findings: Iterable[Finding]) -> str:
@@ -32,7 +31,7 @@ def _whose(finding: Finding) -> str:
 
 
 def _what(finding: Finding) -> str:
-    if finding.criterion in _RELATIVE and finding.effect is not None:
+    if finding.criterion in COMPARISONS and finding.effect is not None:
         size = change(finding.effect)
     elif finding.metric and finding.observed is not None:
         size = quantity(finding.metric, finding.observed)
