@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import socket
@@ -22,14 +23,15 @@ from loadtest.backend.start import start_backend
 from loadtest.backend.stop import stop_backend
 from loadtest.errors import ConfigurationError, InfrastructureError
 from loadtest.planning.models import Plan
-from loadtest.processes import ProcessIdentity, stop_group
+from loadtest.processes import SCRATCH_ID_FILE, ProcessIdentity, stop_group
 from loadtest.run_folder import RunFolder
 from tests.backend.plans import command_plan, processes_of, tiny
 from tests.support.postgres import PostgresServer
 
 
 def files_in(folder: Path) -> list[str]:
-    return sorted(path.name for path in folder.rglob("*") if path.is_file() and path.suffix != ".lock")
+    files = (path for path in folder.rglob("*") if path.is_file())
+    return sorted(path.name for path in files if path.suffix != ".lock" and path.name != SCRATCH_ID_FILE)
 
 
 def test_the_sample_backend_runs_on_a_fresh_file_that_goes_with_it(
@@ -146,17 +148,30 @@ def test_another_process_with_the_same_pid_is_left_alone(folder: RunFolder) -> N
         stranger.communicate(b"\n")
 
 
-def test_on_another_host_nothing_is_done(folder: RunFolder) -> None:
+def test_on_another_machine_it_is_left_alone_or_started_again(
+    folder: RunFolder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = start_backend(tiny(), folder)
+    with monkeypatch.context() as other_machine:
+        other_machine.setenv("LOADTEST_SCRATCH", str(tmp_path / "other"))
+        for action in (lambda: stop_backend(folder), lambda: check_health(tiny(), folder)):
+            with pytest.raises(InfrastructureError, match=r"was started on .* and this is another machine"):
+                action()
+        second = start_backend(tiny(), folder)
+        assert second.base_url != first.base_url
+        assert check_health(tiny(), folder).status == 200
+        stop_backend(folder)
+        assert not second.identity.is_alive
+    assert first.identity.is_alive, "it belongs to its machine"
+    stop_group(first.identity)
+
+
+def test_what_an_earlier_version_wrote_about_a_backend_can_be_read(folder: RunFolder) -> None:
     state = start_backend(tiny(), folder)
-    elsewhere = state.model_copy(
-        update={"host": "elsewhere", "identity": state.identity.model_copy(update={"host": "elsewhere"})}
-    )
-    elsewhere.write(folder.backend_state)
-    for action in (lambda: stop_backend(folder), lambda: start_backend(tiny(), folder), lambda: check_health(tiny(), folder)):
-        with pytest.raises(InfrastructureError, match=r"was started on elsewhere and this is .*; send all tasks of a run to one"):
-            action()
-    assert state.identity.is_alive
-    state.write(folder.backend_state)
+    data = json.loads(state.model_dump_json(exclude={"machine": True, "identity": {"pid_namespace", "scratch_id"}}))
+    folder.backend_state.write_text(json.dumps(data | {"host": state.machine.host}))
+    stop_backend(folder)
+    assert not state.identity.is_alive
 
 
 def test_the_backend_sees_its_own_environment_only(folder: RunFolder, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -2,22 +2,32 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
+import subprocess
+import sys
 import threading
 import time
 from pathlib import Path
 
+import psutil
 import pytest
 from airflow.sdk.exceptions import AirflowException, AirflowFailException
 
+from loadtest.backend.models import BackendState
+from loadtest.load.control import elsewhere
 from loadtest.load.control.run import find_live_load
-from loadtest.load.models import StopReason
+from loadtest.load.models import LoadResult, StopReason
+from loadtest.operators.backend import StopBackendOperator
 from loadtest.operators.load import RunLoadOperator
 from loadtest.operators.stage import StageFailures
+from loadtest.planning.models import BackendCommand, Environment, Plan
 from loadtest.run_folder import RunFolder
 from tests.load.plans import folder_of, plan_of, write_scenario
 from tests.support.http_server import counting_server
+from tests.support.small_include import TOY
+from tests.support.waiting import until
 
 pytestmark = [pytest.mark.airflow, pytest.mark.timeout(120)]
 
@@ -82,3 +92,45 @@ def test_a_load_that_was_killed_may_be_tried_again(tmp_path: Path, server) -> No
     killer.join()
     assert not isinstance(failed.value, AirflowFailException)
     assert operator.get_job_status({"attempt": 1}, {}) in (StopReason.CRASHED, StopReason.NOT_STARTED)
+
+
+FIRST_MACHINE = """
+import sys
+from loadtest.operators.backend import StartBackendOperator
+from loadtest.operators.load import RunLoadOperator
+for operator in (StartBackendOperator, RunLoadOperator):
+    operator(task_id=operator.__name__, run_folder=sys.argv[1]).execute({})
+"""
+
+
+def test_a_machine_that_is_replaced_in_mid_load_is_followed_by_an_attempt_with_a_backend_of_its_own(
+    tmp_path: Path, server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The first machine is a process tree with a scratch folder of its own, all of it killed."""
+    monkeypatch.setattr(elsewhere, "SILENT_AFTER_S", 6)
+    operator, folder = planned(tmp_path, server, duration_s=4)
+    backend = BackendCommand(command=(sys.executable, str(TOY), "{port}"))
+    environment = Environment(name="test", backend=backend)
+    plan = Plan.read(folder.plan).model_copy(update={"environment": environment, "base_url": None})
+    plan.model_copy(update={"profile": plan.profile.model_copy(update={"duration_s": 600.0})}).write(folder.plan)
+    root = Path(__file__).resolve().parents[2]
+    machine = os.environ | {"LOADTEST_SCRATCH": str(tmp_path / "first"), "PYTHONPATH": f"{root / 'plugins'}"}
+    with subprocess.Popen([sys.executable, "-c", FIRST_MACHINE, str(folder.path)], env=machine) as first:
+        until(lambda: folder.attempt(1).progress.exists() and folder.backend_state.exists(), "it sends", timeout_s=60)
+        kill_all(first.pid, BackendState.read(folder.backend_state).identity.pid)
+    plan.write(folder.plan)
+    assert operator.execute({})["attempt"] == 2
+    result = LoadResult.read(folder.load)
+    assert result.stop_reason is StopReason.COMPLETED and result.health.failures == 0
+    state = BackendState.read(folder.backend_state)
+    assert state.machine.is_here and state.identity.is_alive
+    StopBackendOperator(task_id="stop_backend", run_folder=str(folder.path)).execute({})
+    assert not state.identity.is_alive
+
+
+def kill_all(*pids: int) -> None:
+    """Kill them, as a machine that is switched off."""
+    processes = [each for pid in pids for each in (psutil.Process(pid), *psutil.Process(pid).children(recursive=True))]
+    for process in processes:
+        with contextlib.suppress(psutil.NoSuchProcess):
+            process.kill()

@@ -62,15 +62,17 @@ def judged(airflow: AirflowClient, run_id: str, **params: object) -> tuple[dict[
 
 def test_a_slowed_endpoint_is_suspected_confirmed_and_fails(airflow: AirflowClient, baseline: Path) -> None:
     states, folder = judged(airflow, "manual__slowed", slowdown="GET /items=+20ms")
-    assert {states[f"regression.{name}"] for name in ("confirm_1", "confirm_2", "judge_confirmed")} == {"success"}, states
+    assert states["regression.confirm_1"] == "success", states
+    assert states["regression.confirm_2"] in ("success", "skipped"), states  # one is enough where it settles the matter
     verdict = Verdict.read(folder.verdict)
     assert verdict.outcome is Outcome.FAIL, verdict.sentence
     regressions = [one for one in verdict.findings if one.criterion is Criterion.REGRESSION and one.outcome is Outcome.FAIL]
     assert {one.endpoint for one in regressions} == {"GET /items"}
     sentence = regressions[0].sentence
-    for words in ("GET /items", "90 % interval", f"{RUNS} baseline runs", "3 runs", "adj. p"):
+    for words in ("GET /items", "90 % interval", f"{RUNS} baseline runs", "adj. p"):
         assert words in sentence
-    assert len(RegressionReport.read(folder.regression_report).confirmation_runs) == 2
+    measured_again = len(RegressionReport.read(folder.regression_report).confirmation_runs)
+    assert measured_again == (2 if states["regression.confirm_2"] == "success" else 1)
     assert states["run_state"] == "success"  # it alerts and blocks nothing
 
 

@@ -17,7 +17,7 @@ from tenacity import RetryCallState, Retrying, retry_if_result, stop_after_delay
 from loadtest.backend.down import BackendDiedError, BackendNotStartedError, down_is_a_result
 from loadtest.backend.logs import last_line
 from loadtest.backend.models import BackendState, HealthReport
-from loadtest.backend.stop import require_this_host
+from loadtest.backend.stop import require_this_machine
 from loadtest.errors import ConfigurationError, InfrastructureError
 from loadtest.load.models import HealthFacts, Outage, OutageKind
 from loadtest.masking import mask_secrets
@@ -84,7 +84,7 @@ def _check_health(plan: Plan, folder: RunFolder) -> HealthReport:
             raise ConfigurationError(f"The plan of run {plan.run_id} names no base URL to check.")
         return wait_healthy(plan.base_url, environment.health_path, environment.health_timeout_s)
     state = BackendState.read(folder.backend_state)
-    require_this_host(state)
+    require_this_machine(state)
     if state.identity is None or state.stopped_at is not None:
         raise BackendNotStartedError(f"The backend of run {plan.run_id} is not running; start it first.")
     return wait_healthy(

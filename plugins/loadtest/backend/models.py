@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Literal
+from typing import Any, Literal
+
+from pydantic import model_validator
 
 from loadtest.files import FileModel, Record
-from loadtest.processes import ProcessIdentity
+from loadtest.processes import Machine, ProcessIdentity
 
 
 class DatabaseRef(Record):
@@ -23,7 +25,7 @@ class BackendState(FileModel):
     until it runs, `stopping_at` is set before we stop it, `stopped_at` when that is done and its database dropped."""
 
     run_id: str
-    host: str
+    machine: Machine
     identity: ProcessIdentity | None = None
     base_url: str
     database: DatabaseRef | None = None
@@ -31,6 +33,15 @@ class BackendState(FileModel):
     started_at: datetime
     stopping_at: datetime | None = None
     stopped_at: datetime | None = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _of_an_earlier_version(cls, data: Any) -> Any:
+        """It knew a machine by its host's name and boot id."""
+        if not isinstance(data, dict) or "host" not in data:
+            return data
+        machine = {"host": data["host"], "boot_id": (data.get("identity") or {}).get("boot_id", "")}
+        return {key: value for key, value in data.items() if key != "host"} | {"machine": machine}
 
 
 class ServiceDown(FileModel):

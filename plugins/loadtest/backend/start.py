@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import logging
 import os
 import random
 import re
@@ -22,13 +23,15 @@ from loadtest.backend.down import down_is_a_result
 from loadtest.backend.logs import last_line
 from loadtest.backend.models import BackendState, DatabaseRef
 from loadtest.backend.state import one_at_a_time, write_state
-from loadtest.backend.stop import RUN_MARK, clean_up, require_this_host, run_mark
+from loadtest.backend.stop import RUN_MARK, clean_up, run_mark
 from loadtest.errors import ConfigurationError, InfrastructureError
 from loadtest.planning.fleet import advertised_host
 from loadtest.planning.models import BackendCommand, Plan
-from loadtest.processes import ProcessIdentity
+from loadtest.processes import Machine, ProcessIdentity
 from loadtest.run_folder import RunFolder
 from loadtest.settings import settings
+
+_log = logging.getLogger(__name__)
 
 # What a program needs to find its way about; everything else must be named in the environment file.
 _INHERITED = ("PATH", "HOME", "USER", "LOGNAME", "LANG", "LC_ALL", "TZ", "TMPDIR", "VIRTUAL_ENV", "SSL_CERT_FILE", "SSL_CERT_DIR")
@@ -39,7 +42,8 @@ _children: dict[int, subprocess.Popen[bytes]] = {}
 
 
 def start_backend(plan: Plan, folder: RunFolder) -> BackendState:
-    """Start the plan's backend and write `backend.json`; a live one of the same run is kept, a half-started one replaced.
+    """Start the plan's backend and write `backend.json`; a live one of the same run is kept, a half-started one replaced, and
+    so is one of a machine that this one replaced.
 
     Returns when it listens; call `check_health` next, and `stop_backend` in any case: it also cleans up after a failed start.
     Raises ConfigurationError for a command that cannot work (not found, exit code 2, port taken by something else) and
@@ -52,8 +56,9 @@ def start_backend(plan: Plan, folder: RunFolder) -> BackendState:
     with one_at_a_time(folder):
         if folder.backend_state.exists():
             earlier = BackendState.read(folder.backend_state)
-            if earlier.stopped_at is None:
-                require_this_host(earlier)
+            if earlier.stopped_at is None and not earlier.machine.is_here:
+                _log.warning("The backend on %s is left to that machine; it is started again here", earlier.machine.host)
+            elif earlier.stopped_at is None:
                 if earlier.identity is not None and earlier.identity.is_alive:
                     return earlier
                 clean_up(earlier, folder)
@@ -73,7 +78,7 @@ def _launch(plan: Plan, backend: BackendCommand, folder: RunFolder) -> tuple[Bac
         )
     state = BackendState(
         run_id=folder.run_id,
-        host=socket.gethostname(),
+        machine=Machine.here(),
         base_url=base_url,
         database=create_database(folder.run_id) if _uses(backend, "{database_url}") else None,
         log_path=str(_new_log(folder.run_id)),

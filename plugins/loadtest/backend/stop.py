@@ -37,7 +37,7 @@ def stop_backend(folder: RunFolder) -> None:
         state = read_state(folder)
         if state is None or state.stopped_at is not None:
             return
-        require_this_host(state)
+        require_this_machine(state)
         state = state.model_copy(update={"stopping_at": datetime.now(UTC)})
         with contextlib.suppress(StorageError):  # before, so that a load that still runs can tell this from a death
             write_state(folder, state)
@@ -45,13 +45,12 @@ def stop_backend(folder: RunFolder) -> None:
         write_state(folder, state.model_copy(update={"stopped_at": datetime.now(UTC)}))
 
 
-def require_this_host(state: BackendState) -> None:
-    """Raises InfrastructureError when `state` is of a backend on another host, where it can neither be seen nor stopped."""
-    here = socket.gethostname()
-    if state.host != here:
+def require_this_machine(state: BackendState) -> None:
+    """Raises InfrastructureError when `state` is of a backend on another machine, where it can neither be seen nor stopped."""
+    if not state.machine.is_here:
         raise InfrastructureError(
-            f"The backend of run {state.run_id} was started on {state.host} and this is {here}; "
-            "send all tasks of a run to one host."
+            f"The backend of run {state.run_id} was started on {state.machine.host} and this is another machine "
+            f"({socket.gethostname()}): it ended with that one, or must be stopped there; a run's tasks belong on one machine."
         )
 
 

@@ -26,6 +26,7 @@ from loadtest.gate.rules.validity import judge_validity
 from loadtest.gate.rules.validity_facts import Usual
 from loadtest.gate.side_by_side import side_by_side_findings
 from loadtest.gate.statistics.steady_samples import EndpointSamples, read_steady_samples
+from loadtest.load.attempts import Sending, sendings_of
 from loadtest.load.models import LoadResult, StopReason
 from loadtest.planning.models import Mute, Plan
 from loadtest.run_folder import CONFIRMATIONS, RunFolder
@@ -41,6 +42,7 @@ class _Run:
     metrics: RunMetrics
     samples: Mapping[str, EndpointSamples]
     summary: RunSummary | None
+    sendings: Sequence[Sending]
 
 
 def check(
@@ -60,7 +62,7 @@ def check(
     run = _read(folder)
     baseline, reason, itself = (None, "", "") if run.plan.against else _baseline_without(run.plan, confirmations)
     history = baseline.runs if baseline else ()
-    findings = judge_validity(run.plan, run.load, run.metrics, _usual(run, history))
+    findings = judge_validity(run.plan, run.load, run.metrics, _usual(run, history), run.sendings)
     comparison = Comparison(compared=False, reason=reason)
     detectable: tuple[Detectable, ...] = ()
     if any(finding.outcome is Outcome.INVALID for finding in findings):
@@ -112,7 +114,7 @@ def _baseline_without(plan: Plan, confirmations: Sequence[RunFolder]) -> tuple[B
 def _doubts_of_base(folder: RunFolder) -> list[Finding]:
     """What makes the base's side of a comparison worthless makes the comparison worthless."""
     base = _read(folder.base)
-    found = judge_validity(base.plan, base.load, base.metrics)
+    found = judge_validity(base.plan, base.load, base.metrics, sendings=base.sendings)
     invalid = [finding for finding in found if finding.outcome is Outcome.INVALID]
     return [finding.model_copy(update={"sentence": f"base: {finding.sentence}"}) for finding in invalid]
 
@@ -126,7 +128,7 @@ def _read(folder: RunFolder) -> _Run:
     plan, load, metrics = Plan.read(folder.plan), LoadResult.read(folder.load), RunMetrics.read(folder.metrics)
     samples = read_steady_samples(folder.samples, load) if load.samples else {}
     summary = _summary(plan, load, metrics, samples) if samples and metrics.duration_s > 0 else None
-    return _Run(plan, load, metrics, samples, summary)
+    return _Run(plan, load, metrics, samples, summary, sendings_of(folder))
 
 
 def _summary(plan: Plan, load: LoadResult, metrics: RunMetrics, samples: Mapping[str, EndpointSamples]) -> RunSummary | None:
@@ -241,7 +243,7 @@ def _confirming(run: _Run, confirmations: Sequence[RunFolder]) -> tuple[list[Run
     summaries, problems = [], []
     for folder in confirmations:
         again = _read(folder)
-        doubts = judge_validity(again.plan, again.load, again.metrics)
+        doubts = judge_validity(again.plan, again.load, again.metrics, sendings=again.sendings)
         invalid = next((finding.sentence for finding in doubts if finding.outcome is Outcome.INVALID), None)
         if again.summary is None:
             invalid = invalid or "nothing was measured in the steady phase"

@@ -23,6 +23,7 @@ from loadtest.gate.rules.build import judge_build
 from loadtest.gate.rules.coverage import cover
 from loadtest.gate.rules.service import CLIENT_ERROR, DIED, NEVER_HEALTHY, judge_never_healthy
 from loadtest.gate.rules.validity import judge_missing_load, judge_validity
+from loadtest.load.attempts import sendings_of
 from loadtest.load.models import LoadResult
 from loadtest.planning.models import Plan
 from loadtest.run_folder import RunFolder
@@ -78,7 +79,7 @@ def conclude(folder: RunFolder, failure: str | None = None) -> Verdict:
     report, load, metrics, contract, doubts = _read(folder, failure)
     findings = list(doubts)
     if load is not None and report is None:
-        findings += judge_validity(plan, load, metrics)
+        findings += judge_validity(plan, load, metrics, sendings=sendings_of(folder))
     if load is not None:
         findings += judge_build(plan)
     if report is not None:

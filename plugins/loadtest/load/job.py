@@ -46,7 +46,8 @@ class SupervisorRecord(FileModel):
     identity: ProcessIdentity
     scratch: str
     attempt: int
-    ends_by_s: float  # seconds since the Unix epoch
+    began_s: float = 0.0  # seconds since the Unix epoch, as is the next
+    ends_by_s: float
 
 
 @dataclass(frozen=True)

@@ -28,15 +28,15 @@ class StartBackendOperator(StageOperator):
 
 
 class CheckHealthOperator(StageOperator):
-    """Waits until the backend's health check answers, within the environment's time, and looks which build it is."""
+    """Waits until the backend's health check answers, within the environment's time, and looks which build it is. Starts it
+    again on a machine that replaced the one of the task before."""
 
     def run_stage(self, folder: RunFolder, context: Context) -> dict[str, Any]:
-        from loadtest.backend.health import check_health
         from loadtest.builds.measured import with_build_known
-        from loadtest.pipeline.stages import base_url_of
+        from loadtest.pipeline.stages import backend_on_this_machine, base_url_of
 
         plan = Plan.read(folder.plan)
-        report = check_health(plan, folder)
+        report = backend_on_this_machine(plan, folder)
         plan = with_build_known(plan, folder, base_url_of(plan, folder), self.log.info)
         return {"status": report.status, "attempts": report.attempts, "waited_s": report.waited_s, "build": plan.measured_commit}
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -24,26 +25,31 @@ DONE = (StopReason.COMPLETED, StopReason.ABORTED)
 class RunLoadOperator(ResumableJobMixin, StageOperator):
     """Sends the planned load. Survives the death of its worker process: the next try rejoins the same running load.
 
-    A load that ended without its marker is kept as its own attempt; a retry starts the next one.
+    A load that ended without its marker is kept as its own attempt; a retry starts the next one, on a machine that replaced
+    another with a backend of its own.
     """
 
     external_id_key = "load_attempt"
 
     def run_stage(self, folder: RunFolder, context: Context) -> dict[str, Any]:
         from loadtest.builds.measured import keep_build_after_load
+        from loadtest.load.control.elsewhere import wait_for_other_machines
         from loadtest.pipeline.stages import base_url_of
 
         self._folder = folder
+        wait_for_other_machines(folder)
         result = self.execute_resumable(context)
         keep_build_after_load(folder, base_url_of(Plan.read(folder.plan), folder))
         return result
 
     def submit_job(self, context: Context) -> dict[str, Any]:
         from loadtest.load.control.run import find_live_load, start_load
-        from loadtest.pipeline.stages import base_url_of
+        from loadtest.pipeline.stages import backend_on_this_machine, base_url_of
 
         plan = Plan.read(self._folder.plan)
         live = find_live_load(self._folder)
+        if live is None and self._folder.attempts():  # check_health was asked by a machine that may be gone
+            backend_on_this_machine(plan, self._folder)
         handle = live or start_load(plan, self._folder, base_url_of(plan, self._folder))
         self.log.info("Attempt %s %s", handle.attempt.number, "is running already" if live else "started")
         return {"attempt": handle.attempt.number, "identity": handle.identity.model_dump()}
@@ -111,6 +117,7 @@ class ConfirmOperator(StageOperator):
         self.number = number
 
     def run_stage(self, folder: RunFolder, context: Context) -> dict[str, Any]:
+        from loadtest.backend.state import read_state
         from loadtest.backend.stop import stop_backend
         from loadtest.pipeline.stages import judge, measure, plan_confirmation
 
@@ -118,7 +125,7 @@ class ConfirmOperator(StageOperator):
             from airflow.sdk.exceptions import AirflowSkipException
 
             raise AirflowSkipException("One confirmation was enough.")
-        if folder.backend_state.exists():
+        if (state := read_state(folder)) is not None and state.machine.is_here:
             stop_backend(folder)  # two backends on one host would disturb each other
         plan, self._sibling = plan_confirmation(Plan.read(folder.plan), folder, self.number)
         result = measure(plan, self._sibling, LogWatcher(self.log))
@@ -130,11 +137,11 @@ class ConfirmOperator(StageOperator):
 
 def stop_load_of(folder: RunFolder) -> None:
     """End the running load of a run within seconds; its data is kept and says that it was stopped."""
-    from loadtest.load.control.run import find_live_load, stop_load
+    from loadtest.load.control.run import LoadElsewhereError, find_live_load, stop_load
 
-    live = find_live_load(folder)
-    if live is not None:
-        stop_load(live)
+    with contextlib.suppress(LoadElsewhereError):  # only there can it be stopped
+        if (live := find_live_load(folder)) is not None:
+            stop_load(live)
 
 
 class ProgressLog:

@@ -12,8 +12,9 @@ from functools import partial
 from typing import Protocol
 
 from loadtest.backend.health import check_health
-from loadtest.backend.models import BackendState
+from loadtest.backend.models import BackendState, HealthReport
 from loadtest.backend.start import start_backend
+from loadtest.backend.state import read_state
 from loadtest.backend.stop import stop_backend
 from loadtest.builds.measured import keep_build_after_load, makes_builds, with_build_known, with_build_made
 from loadtest.builds.worktrees import commit_of
@@ -102,6 +103,14 @@ def base_url_of(plan: Plan, folder: RunFolder) -> str:
     return BackendState.read(folder.backend_state).base_url
 
 
+def backend_on_this_machine(plan: Plan, folder: RunFolder) -> HealthReport:
+    """Start the backend again where this machine replaced the one on which it was started; wait until it is healthy."""
+    state = read_state(folder) if plan.environment.starts_backend else None
+    if state is not None and not state.machine.is_here:
+        start_backend(plan, folder)
+    return check_health(plan, folder)
+
+
 def start_and_check_backend(plan: Plan, folder: RunFolder, watcher: Watcher) -> str:
     """Start the backend if it is ours, in the build that was asked for if it can be made; wait until it is healthy; look which
     build it is. Returns its base URL. Raises NotRunError where it is another than the one asked for."""
@@ -129,8 +138,10 @@ def measure(
     `before_load` and `after_load` frame the load: where helpers that must not work beside it are frozen and thawed.
     """
     from loadtest.analysis.analyze import analyze
+    from loadtest.load.control.elsewhere import wait_for_other_machines
     from loadtest.load.control.run import start_load, stop_load, wait_for_load
 
+    wait_for_other_machines(folder)
     try:
         base_url = start_and_check_backend(plan, folder, watcher)
         before_load()

@@ -79,7 +79,7 @@ class RunSweep:
         try:
             if find_live_load(folder) is not None:
                 return "its load is running"
-        except ConfigurationError as error:
+        except LoadTestError as error:
             return str(error).rstrip(".")
         regression = self._evidence_of(folder, plan)
         if regression is not None:

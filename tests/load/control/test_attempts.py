@@ -34,18 +34,6 @@ def test_a_caller_that_died_rejoins_the_same_load(tmp_path: Path, server: Counti
     assert run.find_live_load(first.folder) is None
 
 
-@pytest.mark.slow
-def test_a_load_of_another_host_is_never_doubled(tmp_path: Path, server: CountingServer) -> None:
-    handle = start(tmp_path, server, duration_s=1)
-    run.wait_for_load(handle)
-    handle.attempt.load.unlink()
-    record = run.SupervisorRecord.read(supervisor_file(handle.attempt))
-    elsewhere = record.identity.model_copy(update={"host": "other-host"})
-    record.model_copy(update={"identity": elsewhere, "ends_by_s": time.time() + 60}).write(supervisor_file(handle.attempt))
-    with pytest.raises(ConfigurationError, match="looked after by host other-host"):
-        start(tmp_path, server)
-
-
 def test_another_host_waits_until_a_load_has_ended_at_the_latest(tmp_path: Path, server: CountingServer) -> None:
     handle = start(tmp_path, server, duration_s=60, remote_workers=1, remote_wait_s=40)
     run.stop_load(handle)

@@ -42,6 +42,11 @@ _REPAIRS: dict[tuple[str, ...], tuple[str, str | Callable[[Plan], str]]] = {
         "Free disk space on the load generator",
         "free space under LOADTEST_SCRATCH (docs/operations.md says how much a run needs), then run again",
     ),
+    ("attempts_overlap",): (
+        "Let one machine send a run's load",
+        "one load generator reads a queue, with a scratch folder of its own (docs/operations.md); stop the machine that was "
+        "given up, then run again",
+    ),
     ("workers_surplus", "other_scenario"): (
         "Make the external workers match the plan",
         "update the scenario's files on each machine and start as many workers as remote_workers asks for",

@@ -6,7 +6,7 @@ reason to distrust, never a reason to trust.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from loadtest.analysis.models import RunMetrics
 from loadtest.gate.records.findings import Finding
@@ -14,8 +14,16 @@ from loadtest.gate.rules.service import judge_service, with_consequences
 from loadtest.gate.rules.untimed import judge_untimed
 from loadtest.gate.rules.validity_facts import Facts, Usual, invalid
 from loadtest.gate.rules.validity_generator import judge_clocks, judge_generator, judge_samples
-from loadtest.gate.rules.validity_load import judge_tasks, judge_throughput, judge_unanswered, judge_users, judge_workers
+from loadtest.gate.rules.validity_load import (
+    judge_overlap,
+    judge_tasks,
+    judge_throughput,
+    judge_unanswered,
+    judge_users,
+    judge_workers,
+)
 from loadtest.load.abort import criteria_of, describe
+from loadtest.load.attempts import Sending
 from loadtest.load.models import LoadResult, StopReason
 from loadtest.planning.models import Plan
 from loadtest.planning.quantities import format_duration
@@ -25,15 +33,21 @@ from loadtest.wording import metric_label, quantity
 LEAST_DURATION_SHARE = 0.95
 
 
-def judge_validity(plan: Plan, load: LoadResult, metrics: RunMetrics | None, usual: Usual | None = None) -> list[Finding]:
+def judge_validity(
+    plan: Plan,
+    load: LoadResult,
+    metrics: RunMetrics | None,
+    usual: Usual | None = None,
+    sendings: Sequence[Sending] = (),
+) -> list[Finding]:
     """Findings about the measurement: `invalid` for what makes it worthless, `warn` for what a reader must know; and about
     the service, whose failure under load is a result (`loadtest.gate.rules.service`).
 
     An abort criterion that fired is no doubt about the measurement but a result: one `fail` finding with its sentence,
     and the rules about a load that was cut short do not apply. `metrics` None: the analysis never ran. `usual`: where
-    there is a comparable baseline.
+    there is a comparable baseline. `sendings`: when each attempt of the run sent load.
     """
-    facts = Facts(plan, load, metrics, usual)
+    facts = Facts(plan, load, metrics, usual, sendings)
     service = list(judge_service(facts))
     if load.stop_reason is StopReason.NOT_STARTED or load.samples == 0:
         return with_consequences([each for each in service if each.outcome is Outcome.FAIL], list(_nothing_measured(facts)))
@@ -108,6 +122,7 @@ def _steady_phase(facts: Facts) -> Iterator[Finding]:
 
 _RULES = (
     _stopped,
+    judge_overlap,
     judge_workers,
     judge_users,
     judge_tasks,

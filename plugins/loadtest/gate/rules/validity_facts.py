@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from loadtest.analysis.models import RunMetrics
 from loadtest.gate.records.findings import Finding
+from loadtest.load.attempts import Sending
 from loadtest.load.models import LoadResult, StopReason
 from loadtest.planning.models import Plan
 from loadtest.vocabulary import Criterion, Outcome
@@ -26,6 +28,7 @@ class Facts:
     load: LoadResult
     metrics: RunMetrics | None
     usual: Usual | None
+    sendings: Sequence[Sending] = ()
 
     @property
     def aborted(self) -> bool:

@@ -61,6 +61,22 @@ def judge_workers(facts: Facts) -> Iterator[Finding]:
             )
 
 
+def judge_overlap(facts: Facts) -> Iterator[Finding]:
+    """Two attempts at the same time are a load that nobody planned."""
+    mine = next((each for each in facts.sendings if each.attempt == facts.load.attempt), None)
+    for other in facts.sendings:
+        if mine is not None and other is not mine and mine.overlaps(other):
+            both_s = (min(mine.ended_at, other.ended_at) - max(mine.started_at, other.started_at)).total_seconds()
+            yield invalid(
+                f"attempt {other.attempt}{f' on {other.host}' if other.host else ''} sent load at the same time as attempt "
+                f"{mine.attempt}{f' on {mine.host}' if mine.host else ''}, for {format_duration(both_s)}: the service was under "
+                "both",
+                rule="attempts_overlap",
+                other_attempt=other.attempt,
+                overlap_s=both_s,
+            )
+
+
 def judge_users(facts: Facts) -> Iterator[Finding]:
     load = facts.load
     if facts.aborted:

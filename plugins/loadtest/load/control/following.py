@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from loadtest.errors import ConfigurationError
+from loadtest.errors import ConfigurationError, LoadTestError
 from loadtest.load.control.run import find_live_load, read_progress
 from loadtest.load.models import Progress
 from loadtest.planning.quantities import format_duration
@@ -18,8 +18,8 @@ def current_progress(folder: RunFolder) -> Progress | None:
         live = find_live_load(folder)
         if live is not None:
             return read_progress(live)
-    except ConfigurationError:
-        pass  # it runs on another host
+    except LoadTestError:
+        pass  # it runs on another machine
     attempts = folder.attempts()
     if not attempts or attempts[-1].load.exists() or not attempts[-1].progress.exists():
         return None

@@ -50,6 +50,17 @@ FOR_SUPERVISOR = ("LOADTEST_", "SCENARIO_", "AWS_", "GOOGLE_", "AZURE_", "FSSPEC
 STOP_GRACE_S = STOP_AFTER_S + 30.0  # a stopped load converts what it has
 
 
+class LoadElsewhereError(InfrastructureError):
+    """An attempt of this run is, or was, under way on another machine and has no result yet."""
+
+    def __init__(self, attempt: Attempt, host: str) -> None:
+        self.attempt = attempt
+        super().__init__(
+            f"Attempt {attempt.number} of this run is looked after by another machine ({host}); wait for its end, or continue "
+            "there: the load and backend tasks of a run must be on one machine."
+        )
+
+
 @dataclass
 class LoadHandle:
     """A load attempt under the care of a supervisor on this host."""
@@ -111,8 +122,14 @@ def start_load(
     process = _spawn_supervisor(scratch)
     try:
         identity = ProcessIdentity.of(process.pid)
-        ends_by_s = time.time() + longest_s(plan.profile)
-        record = SupervisorRecord(identity=identity, scratch=str(scratch.path), attempt=number, ends_by_s=ends_by_s)
+        now_s = time.time()
+        record = SupervisorRecord(
+            identity=identity,
+            scratch=str(scratch.path),
+            attempt=number,
+            began_s=now_s,
+            ends_by_s=now_s + longest_s(plan.profile),
+        )
         record.write(supervisor_file(attempt))
         _confirm_start(process)
     except BaseException:
@@ -141,13 +158,15 @@ def _spawn_supervisor(scratch: Scratch) -> subprocess.Popen[bytes]:
 
 
 def _environment() -> dict[str, str]:
-    """What the supervisor needs, the way to the storage included. Not the keys of Airflow: a scenario's Locust file is code
-    that the supervisor starts, and may read the environment of the processes above it."""
-    return {
+    """What the supervisor needs, the way to the storage and to scratch included, as it works in a folder of its own. Not the
+    keys of Airflow: a scenario's Locust file is code that the supervisor starts, and may read the environment of the processes
+    above it."""
+    needed = {
         name: value
         for name, value in os.environ.items()
         if not name.startswith("AIRFLOW") and (not is_secret_variable(name) or name.startswith(FOR_SUPERVISOR))
     }
+    return needed | {"LOADTEST_SCRATCH": str(settings().scratch.resolve())}
 
 
 def _confirm_start(process: subprocess.Popen[bytes]) -> None:
@@ -158,18 +177,15 @@ def _confirm_start(process: subprocess.Popen[bytes]) -> None:
 
 
 def find_live_load(folder: RunFolder) -> LoadHandle | None:
-    """The running load of this run, if any, to be rejoined. Raises ConfigurationError when it runs on another host."""
+    """The running load of this run, if any, to be rejoined. Raises LoadElsewhereError when it may run on another machine."""
     for attempt in reversed(folder.attempts()):
         record = read_if_there(SupervisorRecord, supervisor_file(attempt))
         if record is None or read_if_there(LoadResult, attempt.load) is not None:
             continue
         if record.identity.is_alive:
             return LoadHandle(folder, attempt, Scratch(Path(record.scratch)), record.identity)
-        if not record.identity.is_here and record.identity.host != os.uname().nodename and time.time() < record.ends_by_s:
-            raise ConfigurationError(
-                f"Attempt {attempt.number} of run {folder.run_id} is looked after by host {record.identity.host}, this is "
-                f"{os.uname().nodename}; continue there: the load and backend tasks of a run must be on one host."
-            )
+        if not record.identity.is_here and time.time() < record.ends_by_s:
+            raise LoadElsewhereError(attempt, record.identity.host)
     return None
 
 
@@ -198,9 +214,15 @@ def ship_left_behind() -> dict[Path, str]:
 def result_of(attempt: Attempt) -> LoadResult | None:
     """The result of an attempt, recovered if its supervisor died without one; None while it runs, or when none is left."""
     result = read_if_there(LoadResult, attempt.load)
-    if result is None and (record := read_if_there(SupervisorRecord, supervisor_file(attempt))) and not record.identity.is_alive:
+    if result is None and (record := read_if_there(SupervisorRecord, supervisor_file(attempt))) and _can_be_recovered(record):
         result = recover_attempt(Scratch(Path(record.scratch)))
     return result
+
+
+def _can_be_recovered(record: SupervisorRecord) -> bool:
+    """Its scratch is here, and it is dead: nobody else can see that before its time is up."""
+    over = not record.identity.is_alive if record.identity.is_here else time.time() >= record.ends_by_s
+    return over and record.identity.shares_scratch
 
 
 def read_progress(handle: LoadHandle) -> Progress | None:

@@ -52,9 +52,11 @@ def _place_all(job: LoadJob, scratch: Scratch, samples: Path, exemplars: Path, r
 
 def ship(job: LoadJob, scratch: Scratch, result: LoadResult, samples: Path, exemplars: Path) -> None:
     """Bring an attempt's files to its run folder, load.json last; doing it twice is the same as once. Where the storage
-    fails everything stays in scratch, and whoever comes next does it."""
+    fails everything stays in scratch, and whoever comes next does it. What comes late, after a newer attempt began, does not
+    take its place at the top of the run folder."""
     folder = run_folder_of(job)
     attempt = folder.attempt(job.attempt)
+    is_newest = all(other.number <= job.attempt for other in folder.attempts())
     pairs = (
         (scratch.locust_log, attempt.locust_log, folder.locust_log),
         (exemplars, attempt.exemplars, folder.exemplars),
@@ -63,8 +65,10 @@ def ship(job: LoadJob, scratch: Scratch, result: LoadResult, samples: Path, exem
     for source, kept, selected in pairs:
         if source.exists():
             place(source, kept)
-            place(Path(str(kept)) if is_local(kept) else source, selected)
-    result.write(folder.load)
+            if is_newest:
+                place(Path(str(kept)) if is_local(kept) else source, selected)
+    if is_newest:
+        result.write(folder.load)
     result.write(attempt.load)  # the very last: from then on nobody recovers it
     shutil.rmtree(scratch.streams, ignore_errors=True)
     scratch.samples.unlink(missing_ok=True)
