@@ -18,7 +18,7 @@ from loadtest.backend.models import BackendState
 from loadtest.backend.state import one_at_a_time, read_state, write_state
 from loadtest.errors import InfrastructureError, LoadTestError
 from loadtest.files import AnyPath
-from loadtest.processes import ProcessIdentity, stop_group
+from loadtest.processes import ProcessIdentity, scratch_id, stop_group
 from loadtest.run_folder import RunFolder
 from loadtest.storage import StorageError
 
@@ -69,7 +69,8 @@ def clean_up(state: BackendState, folder: RunFolder) -> None:
 
 
 def run_mark(folder: RunFolder) -> str:
-    return str(folder.path)
+    """Of this scratch folder too: another machine's backend of the same run may be in sight."""
+    return f"{folder.path} {scratch_id()}"
 
 
 def _stop_marked(mark: str, *, grace_s: float = 5.0) -> None:
