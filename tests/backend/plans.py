@@ -8,7 +8,7 @@ from pathlib import Path
 
 import psutil
 
-from loadtest.backend.stop import RUN_MARK
+from loadtest.backend.stop import RUN_MARK, run_mark
 from loadtest.planning.models import BackendCommand, Environment, HostClass, Plan, Profile, Scenario, Trigger, TriggerKind
 from loadtest.run_folder import RunFolder
 
@@ -50,6 +50,6 @@ def processes_of(folder: RunFolder) -> list[psutil.Process]:
     found = []
     for process in psutil.process_iter():
         with contextlib.suppress(psutil.Error, OSError):
-            if process.environ().get(RUN_MARK) == str(folder.path) and process.status() != psutil.STATUS_ZOMBIE:
+            if process.environ().get(RUN_MARK) == run_mark(folder) and process.status() != psutil.STATUS_ZOMBIE:
                 found.append(process)
     return found
