@@ -191,6 +191,6 @@ class RunFolder:
         """All attempts so far, oldest first."""
         try:  # listed, not asked for: a storage that cannot answer must not look as if there were none
             numbers = sorted(int(entry.name) for entry in (self.path / "attempts").iterdir() if entry.name.isdecimal())
-        except FileNotFoundError:
+        except (FileNotFoundError, NotADirectoryError):  # fsspec has both for what is not there
             return []
         return [self.attempt(number) for number in numbers]
