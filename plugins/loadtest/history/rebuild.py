@@ -16,6 +16,8 @@ from loadtest.history.store import upsert
 from loadtest.run_folder import RunFolder
 from loadtest.storage import StoredPath
 
+AT_ONCE = 250  # runs in one transaction: few enough that other writers get their turn
+
 
 @dataclass
 class Rebuilt:
@@ -39,19 +41,21 @@ def rebuild(
     """
     folders = list(run_folders(runs_root))
     result = Rebuilt()
-    for done, folder in enumerate(folders, start=1):
-        try:
-            if folder.verdict.exists() or folder.metrics.exists():
-                entry = entry_of(folder)
-                with writing(database_url) as session:
-                    upsert(session, entry)
-                result.recorded += 1
-            else:
-                result.skipped.append((str(folder.path), "it has no verdict and no metrics"))
-        except (ConfigurationError, OSError) as error:
-            result.damaged.append((str(folder.path), str(error)))
-        if progress:
-            progress(done, len(folders), folder.run_id)
+    for start in range(0, len(folders), AT_ONCE):
+        entries = []
+        for done, folder in enumerate(folders[start : start + AT_ONCE], start=start + 1):
+            try:
+                if folder.verdict.exists() or folder.metrics.exists():
+                    entries.append(entry_of(folder))
+                else:
+                    result.skipped.append((str(folder.path), "it has no verdict and no metrics"))
+            except (ConfigurationError, OSError) as error:
+                result.damaged.append((str(folder.path), str(error)))
+            if progress:
+                progress(done, len(folders), folder.run_id)
+        with writing(database_url) as session:
+            upsert(session, *entries)
+        result.recorded += len(entries)
     _restore_acknowledgements(UPath(runs_root), result, database_url)
     return result
 

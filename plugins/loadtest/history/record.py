@@ -41,8 +41,7 @@ def record_run(folder: RunFolder, database_url: str | None = None) -> None:
     """
     entries = [entry_of(folder), *_confirmations(folder)]
     with writing(database_url) as session:
-        for entry in entries:
-            upsert(session, entry)
+        upsert(session, *entries)
 
 
 def entry_of(folder: RunFolder) -> RunEntry:

@@ -6,7 +6,7 @@ import json
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import delete, insert, select
+from sqlalchemy import Connection, delete, insert, select
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
@@ -19,30 +19,38 @@ _NAMES = ("run_id", "scenario", "environment", "profile", "digest", "commit", "c
 _SHORT = ("evidence", "trigger_kind")
 
 
-def upsert(session: Session, entry: RunEntry) -> None:
-    """Write one run with all its metrics and findings, in place of what was there: twice is the same as once."""
-    columns = _run_columns(entry)
-    existing = session.scalar(select(Run.status).where(Run.run_id == columns["run_id"]))
-    if existing == HistoryStatus.JUDGED and entry.run.status is HistoryStatus.NOT_RUN:
-        return  # a refused second request under the same id does not unmake the first one's verdict
-    _upsert_run(session, columns)
-    run_id = columns["run_id"]
-    session.execute(delete(RunMetric).where(RunMetric.run_id == run_id))
-    session.execute(delete(RunFinding).where(RunFinding.run_id == run_id))
-    metrics = {(row["endpoint"], row["metric"]): row for row in (_metric_columns(run_id, row) for row in entry.metrics)}
-    if metrics:
-        session.execute(insert(RunMetric), list(metrics.values()))
-    findings = [_finding_columns(run_id, position, finding) for position, finding in enumerate(entry.findings)]
-    if findings:
-        session.execute(insert(RunFinding), findings)
+def upsert(session: Session, *entries: RunEntry) -> None:
+    """Write runs with all their metrics and findings, in place of what was there: twice is the same as once."""
+    rows = {id(entry): _run_columns(entry) for entry in entries}
+    there = select(Run.run_id, Run.status).where(Run.run_id.in_([row["run_id"] for row in rows.values()]))
+    statuses: dict[str, str] = {run_id: status for run_id, status in session.execute(there)}
+    newest: dict[str, RunEntry] = {}
+    for entry in entries:
+        run_id = rows[id(entry)]["run_id"]
+        if statuses.get(run_id) == HistoryStatus.JUDGED and entry.run.status is HistoryStatus.NOT_RUN:
+            continue  # a refused second request under the same id does not unmake the first one's verdict
+        newest[run_id], statuses[run_id] = entry, entry.run.status
+    if not newest:
+        return
+    connection = session.connection()
+    _upsert_runs(connection, [rows[id(entry)] for entry in newest.values()])
+    _replace(connection, RunMetric, {run_id: _metrics_columns(run_id, entry) for run_id, entry in newest.items()})
+    _replace(connection, RunFinding, {run_id: _findings_columns(run_id, entry) for run_id, entry in newest.items()})
 
 
-def _upsert_run(session: Session, columns: dict[str, Any]) -> None:
+def _upsert_runs(connection: Connection, rows: list[dict[str, Any]]) -> None:
     """Insert or update; the row lock also makes two writers of the same run take turns."""
-    dialect = postgresql if session.get_bind().dialect.name == "postgresql" else sqlite
-    statement = dialect.insert(Run).values(**columns)
-    changes = {name: value for name, value in columns.items() if name != "run_id"}
-    session.execute(statement.on_conflict_do_update(index_elements=[Run.run_id], set_=changes))
+    dialect = postgresql if connection.dialect.name == "postgresql" else sqlite
+    statement = dialect.insert(Run)
+    changes = {name: statement.excluded[name] for name in rows[0] if name != "run_id"}
+    connection.execute(statement.on_conflict_do_update(index_elements=[Run.run_id], set_=changes), rows)
+
+
+def _replace(connection: Connection, table: type[RunMetric | RunFinding], rows: dict[str, list[dict[str, Any]]]) -> None:
+    """The rows of these runs, by run id, in place of those that were there."""
+    connection.execute(delete(table).where(table.run_id.in_(rows)))
+    if new := [row for of_run in rows.values() for row in of_run]:
+        connection.execute(insert(table), new)
 
 
 def _run_columns(entry: RunEntry) -> dict[str, Any]:
@@ -62,8 +70,25 @@ def _run_columns(entry: RunEntry) -> dict[str, Any]:
     return columns
 
 
-def _metric_columns(run_id: str, row: MetricRow) -> dict[str, Any]:
-    return row.model_dump() | {"run_id": run_id, "endpoint": endpoint_key(row.endpoint)}
+def _metrics_columns(run_id: str, entry: RunEntry) -> list[dict[str, Any]]:
+    """One row a metric of an endpoint, the last where there are several."""
+    keys = {name: endpoint_key(name) for name in {row.endpoint for row in entry.metrics}}
+    rows = (
+        {
+            "run_id": run_id,
+            "endpoint": keys[row.endpoint],
+            "metric": row.metric,
+            "value": row.value,
+            "n": row.n,
+            "variance": row.variance,
+        }
+        for row in entry.metrics
+    )
+    return list({(row["endpoint"], row["metric"]): row for row in rows}.values())
+
+
+def _findings_columns(run_id: str, entry: RunEntry) -> list[dict[str, Any]]:
+    return [_finding_columns(run_id, position, finding) for position, finding in enumerate(entry.findings)]
 
 
 def _finding_columns(run_id: str, position: int, finding: Finding) -> dict[str, Any]:
