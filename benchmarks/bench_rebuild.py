@@ -14,13 +14,13 @@ import time
 from datetime import timedelta
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parents[1]
-sys.path[:0] = [str(ROOT), str(ROOT / "plugins")]
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from benchmarks.figures import figure
 from loadtest.history.queries import recent_runs
 from tests.support.run_folders import STARTED_AT, build_run_folder
 
+ROOT = Path(__file__).resolve().parents[1]
 OUTCOMES = ("pass", "pass", "warn", "fail")
 
 

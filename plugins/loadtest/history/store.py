@@ -23,7 +23,7 @@ def upsert(session: Session, *entries: RunEntry) -> None:
     """Write runs with all their metrics and findings, in place of what was there: twice is the same as once."""
     rows = {id(entry): _run_columns(entry) for entry in entries}
     there = select(Run.run_id, Run.status).where(Run.run_id.in_([row["run_id"] for row in rows.values()]))
-    statuses: dict[str, str] = {run_id: status for run_id, status in session.execute(there)}
+    statuses = {row.run_id: row.status for row in session.execute(there)}
     newest: dict[str, RunEntry] = {}
     for entry in entries:
         run_id = rows[id(entry)]["run_id"]
