@@ -21,6 +21,7 @@ INTERNAL = {  # between our own processes and images; nobody sets them
     "LOADTEST_BACKEND_DATABASE",
     "LOADTEST_BACKEND_OF",
     "LOADTEST_DATABASE_PASSWORD",
+    "LOADTEST_PACKAGES",
     "LOADTEST_RECORDER",
     "LOADTEST_SCENARIO_DIGEST",
     "LOADTEST_WORKER",

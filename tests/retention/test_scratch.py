@@ -33,6 +33,16 @@ def test_stale_loads_go_and_recent_ones_stay(scratch):
     assert result.problems == ()
 
 
+def test_packages_that_no_load_used_for_a_month_go(scratch):
+    for name, days in (("old", 40), ("used", 10)):
+        (scratch / "packages" / name).mkdir(parents=True)
+        (scratch / "packages" / name / "faker.py").write_text("")
+        age(scratch / "packages" / name, days)
+    carry_out(plan_sweep())
+    assert not (scratch / "packages" / "old").exists()
+    assert (scratch / "packages" / "used" / "faker.py").exists()
+
+
 def test_a_folder_in_which_a_process_works_stays(scratch):
     place = scratch / "loads" / "stale" / "1"
     process = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE, cwd=place)

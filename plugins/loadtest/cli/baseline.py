@@ -36,6 +36,9 @@ def collect(
     users: Annotated[str | None, typer.Option(help="Instead of the profile's number; later runs must use the same.")] = None,
     spawn_rate: Annotated[str | None, typer.Option(help="Instead of the profile's.")] = None,
     duration: Annotated[str | None, typer.Option(help="Instead of the profile's.")] = None,
+    argument: Annotated[list[str] | None, typer.Option(help="name=value, of the Locust file's own parser.")] = None,
+    tag: Annotated[list[str] | None, typer.Option(help="Only tasks with this tag.")] = None,
+    exclude_tag: Annotated[list[str] | None, typer.Option(help="No tasks with this tag.")] = None,
     commit: Annotated[str | None, typer.Option(help="The code under test.")] = None,
     fresh: Annotated[bool, typer.Option("--fresh", help="Forget what was collected before.")] = False,
     accept: Annotated[bool, typer.Option("--promote", help="Accept the result at once; needs --by and --reason.")] = False,
@@ -65,6 +68,9 @@ def collect(
         "users": users,
         "spawn_rate": spawn_rate,
         "duration_s": duration,
+        "arguments": argument,
+        "tags": tag,
+        "exclude_tags": exclude_tag,
     }
     with Runner(asked, runs=runs, commit=commit, reason=reason) as runner:
         candidate = collecting.collect(runner.run_one, runs=runs, spacing_s=spacing_s, report=runner.report)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from types import TracebackType
+from typing import Any
 
 from rich.console import Console
 
@@ -21,7 +22,7 @@ from loadtest.settings import settings
 class Runner:
     """Runs the same request again and again; a context manager, so that the live line is gone at the end."""
 
-    def __init__(self, asked: dict[str, str | None], *, runs: int, commit: str | None, reason: str) -> None:
+    def __init__(self, asked: dict[str, Any], *, runs: int, commit: str | None, reason: str) -> None:
         self._asked = asked
         self._runs = runs
         self._approved = False

@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import os
+import shutil
 import socket
 import sys
 import tempfile
 import time
-from typing import Annotated
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from loadtest.settings import settings
+
+if TYPE_CHECKING:
+    from loadtest.planning.models import Scenario
 
 ASK_EVERY_S = 1.0
 
@@ -27,7 +32,8 @@ def worker(
     must the secret in LOADTEST_FLEET_TOKEN. A name that stands for several machines is fine: it joins the one with a master.
     """
     from loadtest.errors import ConfigurationError
-    from loadtest.load.locust_command import PLUGIN
+    from loadtest.load.locust_command import PACKAGES_VARIABLE, PLUGIN, PYTHON
+    from loadtest.load.packages import packages_of
     from loadtest.load.streams import SCENARIO_VARIABLE
     from loadtest.planning.config import load_scenario
     from loadtest.planning.fleet import TOKEN_VARIABLE, fleet_token, is_loopback
@@ -40,9 +46,27 @@ def worker(
     files = ",".join([*found.locustfiles, str(PLUGIN)])
     arguments = ["-f", files, "--worker", "--master-host", address, "--master-port", str(port)]
     environment = {name: value for name, value in os.environ.items() if not name.startswith("LOCUST_")}
-    environment |= {"HOME": tempfile.mkdtemp(prefix="loadtest-worker-"), SCENARIO_VARIABLE: found.files_digest}
-    os.chdir(environment["HOME"])  # Locust reads files there and in HOME; they are not part of the scenario
-    os.execve(sys.executable, [sys.executable, "-m", "loadtest.load.inside_locust.locust_process", *arguments], environment)
+    environment |= {
+        "HOME": tempfile.mkdtemp(prefix="loadtest-worker-"),  # Locust reads files there, which are not part of the scenario
+        SCENARIO_VARIABLE: found.files_digest,
+        PACKAGES_VARIABLE: str(packages_of(Path(found.folder)) or ""),
+    }
+    os.chdir(working_folder(found))
+    os.execve(sys.executable, [*PYTHON, "loadtest.load.inside_locust.locust_process", *arguments], environment)
+
+
+def working_folder(scenario: Scenario) -> Path:
+    """Copies of the scenario's files, made once for each state of them: a worker that is started anew again and again must not
+    fill the disk."""
+    from loadtest.load.working_folder import lay_out
+    from loadtest.locks import locked_file
+
+    folder = settings().scratch.resolve() / "workers" / f"{scenario.name}-{scenario.files_digest}"
+    with locked_file(folder.with_suffix(".lock")):
+        if not folder.exists():
+            shutil.rmtree(new := folder.with_suffix(".new"), ignore_errors=True)
+            lay_out(Path(scenario.folder), new).rename(folder)
+    return folder
 
 
 def wait_for_master(host: str, port: int) -> str:

@@ -11,6 +11,7 @@ from loadtest.planning.models import Scenario
 _WORKER = re.compile(r"^\[(?:_master|\w+/\d+)\] ")
 _FILE_LINE = re.compile(r'\s*File "(?P<file>[^"]+)", line (?P<line>\d+)')
 _EXCEPTION = re.compile(r"^(?:[\w.]+(?:Error|Exception|Interrupt|Exit|Warning)|AssertionError|SyntaxError)\b.*")
+_MISSING = re.compile(r"No module named '(?P<package>[^'.]+)")
 _PREFIX = re.compile(r"^\[[^\]]*\] [^/]+/(?:ERROR|CRITICAL)/[\w.]+: (?P<text>.+)")
 
 
@@ -31,9 +32,20 @@ def start_failure(lines: Sequence[str], scenario: Scenario, exit_code: int | Non
     places = [match for line in lines if (match := _FILE_LINE.match(line)) and match["file"].startswith(folder)]
     if problem and places:
         place = places[-1]
-        return f"The scenario could not be loaded: {Path(place['file']).name}, line {place['line']}: {problem[:300]}."
+        sentence = f"The scenario could not be loaded: {Path(place['file']).name}, line {place['line']}: {problem[:300]}."
+        return sentence + _way_to_a_package(problem, scenario)
     if problem:
         return f"Locust could not start the scenario {name}: {problem[:300]}."
     logged = next((match["text"] for line in reversed(lines) if (match := _PREFIX.match(line))), "")
     tail = logged or next((line.strip() for line in reversed(lines) if line.strip()), "no output")
     return f"Locust could not start the scenario {name} (exit code {exit_code}): {tail[:300]}"
+
+
+def _way_to_a_package(problem: str, scenario: Scenario) -> str:
+    """How a module that was not found gets there; empty for other problems."""
+    missing = _MISSING.search(problem)
+    if missing is None:
+        return ""
+    requirements = Path(scenario.folder) / "requirements.txt"
+    verb = "add it to" if requirements.exists() else "list it in"
+    return f" If {missing['package']} is a package, {verb} {requirements}: what that file lists is installed for the scenario."

@@ -86,8 +86,13 @@ class Scratch:
 
     @property
     def empty(self) -> Path:
-        """Working directory and HOME of Locust."""
+        """HOME of Locust."""
         return self.path / "empty"
+
+    @property
+    def work(self) -> Path:
+        """Working directory of Locust: copies of the scenario's files."""
+        return self.path / "work"
 
     @property
     def locust_log(self) -> Path:

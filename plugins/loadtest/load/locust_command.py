@@ -17,6 +17,7 @@ from loadtest.errors import ConfigurationError
 from loadtest.load import streams
 from loadtest.load.agent_config import AgentConfig
 from loadtest.load.job import Scratch
+from loadtest.load.packages import packages_of
 from loadtest.planning.arguments import filled_in
 from loadtest.planning.fleet import TOKEN_VARIABLE, fleet_token, master_bind
 from loadtest.planning.models import Scenario
@@ -26,7 +27,9 @@ PLUGIN = Path(__file__).resolve().parent / "inside_locust" / "loadtest_recorder.
 EXIT_CODE_ON_ERRORS = 3  # requests failed, which is a measurement; 1 and 2 stay set-up and usage errors
 DEFAULT_MASTER_PORT = 5557
 KEPT_VARIABLES = ("PATH", "LANG", "LC_ALL", "TZ", "TMPDIR", "SSL_CERT_FILE", "SSL_CERT_DIR", "REQUESTS_CA_BUNDLE")
-ARGUMENTS_VARIABLE = "LOADTEST_ARGUMENTS"
+ARGUMENTS_VARIABLE, PACKAGES_VARIABLE = "LOADTEST_ARGUMENTS", "LOADTEST_PACKAGES"
+# Not with the working directory on its path, where a scenario's files are: Locust adds it when it loads them.
+PYTHON = (sys.executable, "-P", "-m")
 KEPT_PREFIX = "SCENARIO_"  # what a scenario may read from the environment: test accounts, tokens
 
 
@@ -61,7 +64,7 @@ def master_port() -> int:
 
 def scrubbed_environment(scratch: Scratch, worker: str, scenario: Scenario) -> dict[str, str]:
     """Locust reads every LOCUST_* variable and files in HOME: it gets neither. Raises ConfigurationError where an argument of the
-    scenario needs a variable that is not set."""
+    scenario needs a variable that is not set, or its packages cannot be installed."""
     kept = {name: value for name, value in os.environ.items() if name in KEPT_VARIABLES or name.startswith(KEPT_PREFIX)}
     return kept | {
         "HOME": str(scratch.empty),
@@ -71,12 +74,13 @@ def scrubbed_environment(scratch: Scratch, worker: str, scenario: Scenario) -> d
         streams.CONFIG_VARIABLE: str(scratch.agent_config),
         streams.WORKER_VARIABLE: worker,
         ARGUMENTS_VARIABLE: json.dumps(filled_in(scenario.arguments)),
+        PACKAGES_VARIABLE: str(packages_of(Path(scenario.folder)) or ""),
     }
 
 
 def common_arguments(config: AgentConfig) -> list[str]:
     return [
-        *(sys.executable, "-m", "loadtest.load.inside_locust.locust_process"),
+        *(*PYTHON, "loadtest.load.inside_locust.locust_process"),
         *("-f", ",".join([*config.locustfiles, str(PLUGIN)])),
         *("--host", config.base_url),
         *("--stop-timeout", f"{config.stop_timeout_s:g}"),
@@ -116,7 +120,7 @@ def start(arguments: list[str], scratch: Scratch, worker: str, scenario: Scenari
     """Start one Locust process in a session of its own; its output goes to a pipe. `token`: what opens the master's door."""
     process = subprocess.Popen(
         arguments,
-        cwd=scratch.empty,
+        cwd=scratch.work,
         env=scrubbed_environment(scratch, worker, scenario) | ({TOKEN_VARIABLE: token} if token else {}),
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,

@@ -20,6 +20,7 @@ from loadtest.settings import Settings
 
 # A dead attempt can be recovered from its scratch folder, so it waits for somebody to notice.
 STALE = timedelta(days=7)
+UNUSED = timedelta(days=30)  # packages of scenarios, which take a while to be installed again
 
 
 class ScratchSweep:
@@ -31,7 +32,7 @@ class ScratchSweep:
         self.problems: list[str] = []
 
     def look(self) -> None:
-        for look in (self._loads, self._logs, self._locks, self._databases):
+        for look in (self._loads, self._packages, self._logs, self._locks, self._databases):
             try:
                 look()
             except (LoadTestError, OSError) as error:
@@ -48,6 +49,11 @@ class ScratchSweep:
                 if path.resolve() in waiting:
                     continue
                 self._delete_if_stale(DeletionKind.SCRATCH, path, "no process works there any more")
+
+    def _packages(self) -> None:
+        for path in _entries(self._settings.scratch / "packages"):
+            if path.is_dir():
+                self._delete_if_stale(DeletionKind.SCRATCH, path, "packages that no scenario asked for", after=UNUSED)
 
     def _logs(self) -> None:
         for path in _entries(self._settings.scratch / "logs"):
@@ -77,12 +83,12 @@ class ScratchSweep:
                 )
             )
 
-    def _delete_if_stale(self, kind: DeletionKind, path: Path, reason: str) -> None:
+    def _delete_if_stale(self, kind: DeletionKind, path: Path, reason: str, *, after: timedelta = STALE) -> None:
         if is_link(path):
             return
         size, newest = size_and_age(path)
         age = self._now - datetime.fromtimestamp(newest, UTC)
-        if age > STALE:
+        if age > after:
             days = f"unchanged for {age.days} days"
             self.deletions.append(Deletion(kind=kind, path=str(path.absolute()), reason=f"{reason}, {days}", size_bytes=size))
 

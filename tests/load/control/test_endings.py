@@ -49,6 +49,16 @@ def test_a_stop_waits_for_the_answers_that_are_on_their_way(tmp_path: Path, serv
     assert result.samples == server.total == 3
 
 
+def test_what_a_scenario_leaves_running_does_not_hold_up_the_end(tmp_path: Path, server: CountingServer) -> None:
+    """Threads and exit handlers of clients and exporters that wait for somebody who never answers."""
+    lingering = "\nimport atexit, gevent.monkey\natexit.register(gevent.monkey.get_original('time', 'sleep'), 600)\n"
+    locustfile = write_scenario(tmp_path / "scenario")
+    locustfile.write_text(locustfile.read_text() + lingering)
+    result = run.wait_for_load(run.start_load(plan_of(locustfile, server.base_url), folder_of(tmp_path / "runs")))
+    assert (result.stop_reason, result.error, result.exit_code) == (StopReason.COMPLETED, "", 0)
+    assert result.samples == server.total > 0
+
+
 def test_an_abort_criterion_stops_the_load_within_seconds(tmp_path: Path, server: CountingServer) -> None:
     server.control.status = 500
     began = time.monotonic()

@@ -247,6 +247,12 @@ def test_a_shape_is_asked_ahead(tmp_path: Path, tick: str) -> None:
     assert users in ([(3, 6, True), (1, 6, False), (2, 2, False)], [(3, 6, True), (1, 6, False), (3, 2, False)])
 
 
+def test_a_shape_may_ask_how_long_the_load_is(tmp_path: Path) -> None:
+    tick = "return (4, 4) if self.get_run_time() < self.runner.environment.parsed_options.run_time / 2 else (2, 4)"
+    stages = stages_of_shape(scenario_of(tmp_path, SHAPE.format(tick=tick)), 20)
+    assert [(stage.duration_s, stage.users) for stage in stages] == [(10, 4), (10, 2)]
+
+
 @pytest.mark.parametrize(
     ("tick", "words"),
     [

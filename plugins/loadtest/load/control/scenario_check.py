@@ -7,7 +7,6 @@ import ast
 import json
 import re
 import subprocess
-import sys
 import tempfile
 from pathlib import Path
 
@@ -19,7 +18,8 @@ from loadtest.load.failures import start_failure
 from loadtest.load.grouping import HTTP_METHODS, EndpointNames
 from loadtest.load.inspection import Inspection
 from loadtest.load.job import Scratch
-from loadtest.load.locust_command import scrubbed_environment
+from loadtest.load.locust_command import PYTHON, scrubbed_environment
+from loadtest.load.working_folder import lay_out
 from loadtest.planning.arguments import variables_of
 from loadtest.planning.config import NOT_LOAD
 from loadtest.planning.models import MAX_DURATION_S, LoadModel, Profile, Scenario, Stage
@@ -80,16 +80,18 @@ def inspect(scenario: Scenario, *, open_loop: bool = False, sample_s: float = 0.
         "literal": [name for name, value in scenario.arguments.items() if not variables_of(value)],
         "open_loop": open_loop,
         "sample_s": sample_s,
+        "run_time_s": round(sample_s) if sample_s < MAX_DURATION_S else None,  # what Locust's --run-time would be
     }
     with tempfile.TemporaryDirectory(prefix="loadtest-") as empty:
         scratch = Scratch(Path(empty))
         scratch.empty.mkdir(exist_ok=True)
+        lay_out(Path(scenario.folder), scratch.work)
         asked, answered = scratch.path / "question.json", scratch.path / "answer.json"
         asked.write_text(json.dumps(question), encoding="utf-8")
         try:
             looked = subprocess.run(
-                [sys.executable, "-m", "loadtest.load.inside_locust.inspection", str(asked), str(answered)],
-                cwd=scratch.empty,
+                [*PYTHON, "loadtest.load.inside_locust.inspection", str(asked), str(answered)],
+                cwd=scratch.work,
                 env=scrubbed_environment(scratch, "check", scenario),
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE,

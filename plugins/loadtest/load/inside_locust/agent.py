@@ -18,6 +18,7 @@ from time import monotonic, perf_counter, time
 from types import TracebackType
 
 import gevent
+import gevent.monkey
 from gevent.event import Event
 from locust import events
 from locust.runners import MasterRunner, WorkerRunner
@@ -43,6 +44,7 @@ logger = logging.getLogger(__name__)
 EARLY_S = 2.0  # a worker hears of the start later than the master, on a busy machine by more than a second
 GATHER_ON_QUIT_S = 4.0
 ARRIVALS_LAG_S = 0.5
+LINGER_S = 5.0
 LOCUST_LISTENER = "Runner.__init__.<locals>.on_request"
 
 
@@ -86,6 +88,12 @@ def take_over_statistics(environment):
         listeners.remove(listener)
         return environment.stats
     return None
+
+
+def leave_at_last(exit_code: int) -> None:
+    """All is written: threads and exit handlers of the scenario (exporters, clients) get a moment, and then hold up nothing."""
+    gevent.monkey.get_original("time", "sleep")(LINGER_S)
+    os._exit(exit_code)
 
 
 def remote_worker_name(index: int) -> str:
@@ -230,6 +238,7 @@ class Agent:
     def on_quit(self, exit_code: int | None = None, **_: object) -> None:
         self.second()
         self.event("quit", exit_code=exit_code)
+        gevent.monkey.get_original("_thread", "start_new_thread")(leave_at_last, (exit_code or 0,))
 
     def event(self, name: str, **more: object) -> None:
         self.recorder.fact({"event": name, "t": time(), **more})

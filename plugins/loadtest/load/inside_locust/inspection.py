@@ -12,11 +12,13 @@ from pathlib import Path
 from typing import Any
 
 from loadtest.load.inside_locust import own_arguments
+from loadtest.load.inside_locust.own_packages import add_packages
 
 
 def look(question: dict[str, Any]) -> dict[str, Any]:
-    """`question`: files, folder, tags, exclude_tags, open_loop, literal (names of arguments that are no variables'), sample_s
-    (how far the load shape is to be asked ahead; 0: not). The answer has the fields of `load.inspection.Inspection`."""
+    """`question`: files, folder, tags, exclude_tags, open_loop; literal: names of arguments that are no variables'; sample_s: how
+    far the load shape is to be asked ahead (0: not); run_time_s: what the plan says, for shapes that ask. The answer has the
+    fields of `load.inspection.Inspection`."""
     from locust.main import merge_locustfiles_content
 
     users, _, _, shape = merge_locustfiles_content(question["files"])
@@ -106,6 +108,7 @@ def _ask_shape(shape: Any, classes: list[Any], options: Any, question: dict[str,
 
     environment = Environment(user_classes=classes, shape_class=shape, events=events, parsed_options=options)
     environment.create_local_runner()
+    options.run_time = question["run_time_s"]
     try:
         asked, ended = ask_ahead(shape, at_most_s=question["sample_s"], folder=question["folder"])
     except Exception as error:
@@ -116,6 +119,7 @@ def _ask_shape(shape: Any, classes: list[Any], options: Any, question: dict[str,
 if __name__ == "__main__":
     question_file, answer_file = map(Path, sys.argv[1:])
     sys.argv[1:] = []
+    add_packages()
     logging.getLogger("locust").setLevel(logging.ERROR)
     found = look(json.loads(question_file.read_text(encoding="utf-8")))
     answer_file.write_text(json.dumps(found), encoding="utf-8")

@@ -11,6 +11,7 @@ import signal
 import sys
 
 from loadtest.load import streams
+from loadtest.load.inside_locust.own_packages import add_packages
 
 PR_SET_PDEATHSIG = 1
 
@@ -24,6 +25,7 @@ def end_with_parent() -> None:
 if __name__ == "__main__":
     if streams.WORKER_VARIABLE in os.environ:  # set for those that our supervisor starts
         end_with_parent()
+    add_packages()
     from locust import events
     from locust.main import main
 

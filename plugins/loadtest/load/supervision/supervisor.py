@@ -15,6 +15,7 @@ import contextlib
 import logging
 import os
 import select
+import shutil
 import signal
 import sys
 from collections.abc import Iterator
@@ -27,6 +28,7 @@ from loadtest.load import locust_command
 from loadtest.load.job import STARTED, LoadJob, Scratch, agent_config, files_trouble
 from loadtest.load.supervision import host_probe
 from loadtest.load.supervision.log_capture import LogCapture
+from loadtest.load.working_folder import lay_out
 
 if TYPE_CHECKING:
     from loadtest.load.supervision.result import Observed
@@ -66,6 +68,7 @@ def supervise(scratch: Scratch) -> None:
     began = datetime.now(UTC)
     config = agent_config(job, scratch)
     scratch.empty.mkdir(exist_ok=True)
+    lay_out(Path(job.plan.scenario.folder), scratch.work)
     scratch.streams.mkdir(exist_ok=True)
     scratch.agent_config.write_text(config.to_json(), encoding="utf-8")
     before = host_probe.probe() if job.plan.profile.host_probe else None
@@ -95,6 +98,7 @@ def supervise(scratch: Scratch) -> None:
             watch.until_end()
     finally:
         locust_command.kill_all(processes)
+        shutil.rmtree(scratch.work, ignore_errors=True)
     with scratch_may_fill_up(scratch, observed):
         watch.afterwards(capture.last_lines)
     after = host_probe.probe() if before else None
