@@ -20,10 +20,10 @@ from loadtest.airflow_api.client import AirflowClient
 from loadtest.errors import InfrastructureError
 from loadtest.files import FileModel, private_folder, write_text
 from loadtest.locks import locked_file
+from loadtest.planning.load_generators import named_load_generators, place_of
 from loadtest.processes import ProcessIdentity, free_port, stop_group
 from loadtest.settings import Settings
 
-LOAD_POOL = "load_generator"
 USERNAME = "admin"
 HEALTHY_WITHIN_S = 120.0
 
@@ -200,7 +200,8 @@ class LocalAirflow:
                     )
                 time.sleep(0.2)
         with self.client(url) as client:
-            client.ensure_pool(LOAD_POOL, slots=1, description="One load test at a time on this load generator")
+            for name in (None, *named_load_generators(self._settings)):
+                client.ensure_pool(place_of(name), slots=1, description="One load test at a time on this load generator")
 
     def _log(self, name: str) -> Path:
         return self.home / "logs" / "components" / f"{name}.log"

@@ -19,7 +19,7 @@ from loadtest.operators.judgment import (
 )
 from loadtest.operators.load import ConfirmOperator, RunLoadOperator
 from loadtest.operators.params import run_params
-from loadtest.operators.placement import LOAD_POOL, on_load_generator
+from loadtest.operators.placement import on_load_generator, runs_at_once
 from loadtest.operators.publishing import NotifyOperator, RecordHistoryOperator, RunStateOperator, WriteReportOperator
 from loadtest.operators.setup import EnvironmentApprovalOperator, PrepareRunOperator, ResolvePlanOperator
 from loadtest.operators.stage import run_folder_of
@@ -54,7 +54,7 @@ def persistent(**limit: float) -> dict[str, Any]:
 
 
 HERE = on_load_generator()
-LOAD = within(hours=7) | HERE | {"pool": LOAD_POOL}
+LOAD = within(hours=7) | HERE
 LATER = {"trigger_rule": "all_done"}  # there is a verdict and a report, whatever happened before
 
 with DAG(
@@ -63,11 +63,11 @@ with DAG(
     schedule=CronTriggerTimetable("0 2 * * MON", timezone="UTC", run_immediately=timedelta(0)),
     catchup=False,
     is_paused_upon_creation=False,  # nothing fires before its next time
-    max_active_runs=1,
+    max_active_runs=runs_at_once(),
     params=run_params(),
     tags=["load test"],
     doc_md=DOC,
-    default_args={"on_failure_callback": LoadTestFailureNotifier(), "run_folder": FOLDER},
+    default_args={"on_failure_callback": LoadTestFailureNotifier(), "run_folder": FOLDER, "weight_rule": "upstream"},
     render_template_as_native_obj=False,
 ) as dag:
     with TaskGroup("setup", tooltip="From the request to a validated, approved plan"):
@@ -91,9 +91,9 @@ with DAG(
         judge_confirmed = JudgeConfirmedOperator(task_id="judge_confirmed", **within(minutes=10))
 
     with TaskGroup("cleanup", tooltip="The backend is stopped, whatever happened"):
-        stop_backend = StopBackendOperator(task_id="stop_backend", **HERE, **persistent(minutes=2)).as_teardown(
-            setups=[prepare_run, start_backend]
-        )
+        stop_backend = StopBackendOperator(
+            task_id="stop_backend", **on_load_generator(waits=False), **persistent(minutes=2)
+        ).as_teardown(setups=[prepare_run, start_backend])
 
     with TaskGroup("verdict", tooltip="Joins gate, validity and data contract; remembered before anyone is told"):
         data_contract = DataContractOperator(task_id="data_contract", **LATER, **within(minutes=10))

@@ -10,7 +10,7 @@ from loadtest.operators.backend import StopBackendOperator
 from loadtest.operators.baseline import AcceptBaselineOperator, CollectBaselineOperator, PromoteBaselineOperator
 from loadtest.operators.failure_notifier import LoadTestFailureNotifier
 from loadtest.operators.params import run_params
-from loadtest.operators.placement import LOAD_POOL, on_load_generator
+from loadtest.operators.placement import on_load_generator, runs_at_once
 from loadtest.operators.setup import EnvironmentApprovalOperator, PrepareRunOperator, ResolvePlanOperator
 from loadtest.operators.stage import run_folder_of
 
@@ -33,7 +33,7 @@ with DAG(
     schedule=None,
     catchup=False,
     is_paused_upon_creation=False,
-    max_active_runs=1,
+    max_active_runs=runs_at_once(),
     params={
         "runs": Param(8, type="integer", minimum=3, maximum=50, title="Runs", section="Baseline"),
         "spacing": Param(
@@ -47,7 +47,7 @@ with DAG(
     | run_params(),
     tags=["load test"],
     doc_md=DOC,
-    default_args={"on_failure_callback": LoadTestFailureNotifier(), "run_folder": FOLDER},
+    default_args={"on_failure_callback": LoadTestFailureNotifier(), "run_folder": FOLDER, "weight_rule": "upstream"},
 ) as dag:
     resolve_plan = ResolvePlanOperator(task_id="resolve_plan", **HERE, retries=1, execution_timeout=timedelta(minutes=2))
     approve = EnvironmentApprovalOperator(task_id="approve", response_timeout=timedelta(hours=24), retries=0)
@@ -56,13 +56,12 @@ with DAG(
         task_id="collect",
         runs="{{ params.runs }}",
         spacing="{{ params.spacing }}",
-        pool=LOAD_POOL,
         **HERE,
         retries=1,
         execution_timeout=timedelta(hours=48),
     )
     stop_backend = StopBackendOperator(
-        task_id="stop_backend", **HERE, retries=2, execution_timeout=timedelta(minutes=2)
+        task_id="stop_backend", **on_load_generator(waits=False), retries=2, execution_timeout=timedelta(minutes=2)
     ).as_teardown(setups=[prepare_run], on_failure_fail_dagrun=True)
     accept = AcceptBaselineOperator(task_id="accept", response_timeout=timedelta(days=7), retries=0)
     promote = PromoteBaselineOperator(

@@ -35,8 +35,10 @@ class RunLoadOperator(ResumableJobMixin, StageOperator):
         from loadtest.builds.measured import keep_build_after_load
         from loadtest.load.control.elsewhere import wait_for_other_machines
         from loadtest.pipeline.stages import base_url_of
+        from loadtest.planning.load_generators import check_load_generator
 
         self._folder = folder
+        check_load_generator(Plan.read(folder.plan).environment.load_generator)
         wait_for_other_machines(folder)
         result = self.execute_resumable(context)
         keep_build_after_load(folder, base_url_of(Plan.read(folder.plan), folder))

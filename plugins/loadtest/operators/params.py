@@ -7,6 +7,7 @@ from typing import Any
 from airflow.sdk import Param
 
 from loadtest.planning.config import known_names, profile_names
+from loadtest.planning.load_generators import usual_environment
 from loadtest.planning.request import MAX_USERS
 from loadtest.settings import settings
 
@@ -20,7 +21,7 @@ def load_params() -> dict[str, Param]:
     environments, scenarios = known_names(places.environments), known_names(places.scenarios)
     return {
         "environment": Param(
-            _default("staging", environments),
+            usual_environment(places),
             type="string",
             enum=environments or ["staging"],
             title="Environment",

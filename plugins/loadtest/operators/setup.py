@@ -70,16 +70,18 @@ class EnvironmentApprovalOperator(ApprovalOperator):
 
 
 class PrepareRunOperator(StageOperator):
-    """The last look before anything starts: a scenario that Locust cannot load or that has no users ends here, and so does an
-    abort criterion that can never be met."""
+    """The last look before anything starts: a machine that is another load generator than the environment names ends here, a
+    scenario that Locust cannot load or that has no users, an abort criterion that can never be met."""
 
     def run_stage(self, folder: RunFolder, context: Context) -> dict[str, Any]:
         from loadtest.gate.verdict import not_run
         from loadtest.operators.load import LogWatcher
         from loadtest.pipeline.stages import last_look
+        from loadtest.planning.load_generators import check_load_generator
 
         plan = Plan.read(folder.plan)
         try:
+            check_load_generator(plan.environment.load_generator)
             last_look(plan, folder, LogWatcher(self.log))
         except LoadTestError as error:
             not_run(folder, str(error))

@@ -158,6 +158,7 @@ class Environment(Record):
     max_users: int = Field(default=1_000, ge=1)
     abort_when: tuple[AbortCriterion, ...] = ()
     artifact_retention_days: int = Field(default=90, ge=1)
+    load_generator: Slug | None = Field(default=None, description="which of Airflow's load generators sends the load")
 
     model_config = BY_NAME_TOO
 
