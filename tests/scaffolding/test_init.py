@@ -9,8 +9,10 @@ import sys
 from pathlib import Path
 
 import pytest
+import yaml
 
 from loadtest.cli import main
+from loadtest.processes import free_port
 from tests.scaffolding.shop import shop
 from tests.support.validating_stub import ValidatingStub
 
@@ -35,6 +37,47 @@ def test_a_document_alone_is_enough(tmp_path: Path, document: Path, capsys: pyte
     assert "base_url: https://shop.example\n" in (tmp_path / "tests/include/environments/service.yaml").read_text()
     assert "export SCENARIO_KEY=..." in (tmp_path / "tests/README.md").read_text()
     assert "4 tasks" in capsys.readouterr().out
+
+
+def test_the_folder_is_a_repository_in_waiting(tmp_path: Path, document: Path) -> None:
+    folder = tmp_path / "tests"
+    init(folder, "--openapi", str(document))
+    compose = yaml.safe_load((folder / "compose.yaml").read_text())
+    assert compose["services"]["airflow"]["image"] == "${LOADTEST_IMAGE:-loadtest:latest}"
+    assert "loadtest.dags" in (folder / "dags/load_tests.py").read_text()
+    workflow = yaml.safe_load((folder / ".github/workflows/load-tests.yml").read_text())
+    assert workflow["jobs"]["validate"]["steps"][-1] == {"run": "loadtest validate all"}
+    assert "loadtest" in (folder / "requirements.txt").read_text()
+    subprocess.run(["git", "init", "-q"], cwd=folder, check=True)
+    (folder / "runs").mkdir()
+    (folder / "runs/x").touch()
+    subprocess.run(["git", "add", "-A"], cwd=folder, check=True)
+    added = subprocess.run(["git", "ls-files"], cwd=folder, capture_output=True, text=True, check=True).stdout.split()
+    assert {"README.md", ".gitignore", "compose.yaml", "dags/load_tests.py", "include/baselines/.gitkeep"} <= set(added)
+    assert "runs/x" not in added
+
+
+def test_a_service_that_is_down_is_no_hindrance_where_a_document_is_at_hand(
+    tmp_path: Path, document: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    url = f"http://127.0.0.1:{free_port()}"
+    init(tmp_path / "tests", "--openapi", str(document), "--base-url", url)
+    assert (tmp_path / "tests/include/scenarios/corner-shop/locustfile.py").is_file()
+    assert f"does not answer at {url}, so nothing was tried" in capsys.readouterr().out
+
+
+@pytest.mark.slow
+def test_the_first_real_run_ends_in_a_verdict_by_the_proposed_targets(
+    tmp_path: Path, document: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SCENARIO_KEY", "k")
+    with ValidatingStub(shop(), "/api/v1") as stub:
+        init(tmp_path / "tests", "--openapi", str(document), "--base-url", stub.url)
+        targets = tmp_path / "tests/include/scenarios/corner-shop/targets.yaml"
+        assert targets.read_text().startswith("# PROPOSED from run")
+        run = [sys.executable, "-m", "loadtest", "run", "--format", "json"]
+        done = subprocess.run(run, cwd=tmp_path / "tests", capture_output=True, text=True, check=False, timeout=110)
+    assert json.loads(done.stdout)["outcome"] == "pass", done.stderr
 
 
 @pytest.mark.parametrize("there", ["notes.txt", ".env"])

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from loadtest.analysis.models import EndpointMetrics
-from loadtest.scaffolding.proposal import propose_targets, round_up
+from loadtest.scaffolding.proposal import propose, round_up
 
 
 def metrics(endpoint: str, p95_ms: float | None, n: int = 50, errors: int = 0) -> EndpointMetrics:
@@ -21,10 +21,15 @@ def test_rounding_goes_up_and_not_far(value: float) -> None:
 
 def test_a_proposal_is_a_targets_file_that_says_what_it_is() -> None:
     seen = [metrics("GET /a", 130), metrics("GET /b: c", 3), metrics("GET /rare", 10, n=4), metrics("GET /bad", None, errors=50)]
-    text = propose_targets(seen, metrics("", 90), "run x")
+    text = propose(seen, metrics("", 90)).text("run x")
     assert text.startswith("# PROPOSED from run x")
     assert "# 2 endpoints had fewer than 5 successful requests" in text
     assert yaml.safe_load(text) == {
         "endpoints": {"GET /a": {"p95_ms": 300}, "GET /b: c": {"p95_ms": 50}},
         "total": {"p95_ms": 200, "error_rate": "1%"},
     }
+
+
+def test_a_few_slow_requests_do_not_make_the_limit_of_all_together_a_lottery() -> None:
+    total = metrics("", 27).model_copy(update={"p99_ms": 3008})
+    assert propose([], total).together == 4000

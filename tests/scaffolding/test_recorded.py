@@ -112,6 +112,21 @@ def test_whatever_was_recorded_the_file_is_python(recorded: list[Recorded]) -> N
     ast.parse(write_locustfile(service))
 
 
+@pytest.mark.parametrize(
+    ("paths", "expected"),
+    [
+        ([f"/packages/{letter}.whl" for letter in "abcdefghijkl"], ["GET /packages/{name}"]),
+        ([f"/simple/{letter}/" for letter in "abcdefghijkl"], ["GET /simple/{name}/"]),
+        ([f"/api/v2/{letter}" for letter in "abcdefghijkl"], [f"GET /api/v2/{letter}" for letter in "abcdefghijkl"]),
+        ([f"/{letter}" for letter in "abcdefghijkl"], [f"GET /{letter}" for letter in "abcdefghijkl"]),
+        (["/posts/new", "/posts/old"], ["GET /posts/new", "GET /posts/old"]),
+    ],
+)
+def test_many_pages_side_by_side_are_one_endpoint(paths: list[str], expected: list[str]) -> None:
+    recorded = [Recorded("GET", f"http://h{path}") for path in paths]
+    assert [call.endpoint for call in service_of(recorded, "x", "x", "http://h").calls] == expected
+
+
 @contextmanager
 def serve_pages(answer: Callable[[str], tuple[int, str, str]]) -> Iterator[str]:
     class Handler(BaseHTTPRequestHandler):
@@ -137,6 +152,7 @@ def serve_pages(answer: Callable[[str], tuple[int, str, str]]) -> Iterator[str]:
 PAGES = {
     "/": (
         "text/html",
+        "<title>The\n Shop</title>"
         '<a href="/posts">p</a><a href="/logout">o</a><a href="http://elsewhere.example/">e</a><a href="gone">g</a>',
     ),
     "/posts": ("application/json", json.dumps([{"id": n} for n in range(30)])),
@@ -154,7 +170,9 @@ def test_a_crawl_follows_own_links_and_ids_and_ends() -> None:
         return (200, *found) if found else (404, "text/plain", "")
 
     with serve_pages(answer) as url:
-        paths = {request.url.removeprefix(url) for request in crawl(url)}
+        found = crawl(url)
+    paths = {request.url.removeprefix(url) for request in found}
+    assert found[0].title == "The Shop"
     assert {"/", "/posts", "/more", "/posts/0"} <= paths
     assert "/logout" not in asked
     assert len([path for path in asked if path.startswith("/posts/")]) == 5

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from dataclasses import dataclass
 from pathlib import Path
@@ -35,7 +36,7 @@ def init(
     writes: Annotated[bool, typer.Option("--writes", help="Also requests that write (never those that delete).")] = False,
     name: Annotated[str | None, typer.Option(help="Of the scenario; default: from the service's title.")] = None,
     smoke: Annotated[
-        bool | None, typer.Option("--smoke/--no-smoke", help="Try it with 5 users for 15 s; default: ask.", show_default=False)
+        bool | None, typer.Option("--smoke/--no-smoke", help="Try it with 5 users, 15 to 60 s; default: ask.", show_default=False)
     ] = None,
     no_input: Annotated[bool, typer.Option("--no-input", help="Ask nothing; load goes to this machine only.")] = False,
 ) -> None:
@@ -73,8 +74,10 @@ def init(
         print_plain(f"  {len(service.left_out)} operations left out; the file's first lines say why")
     if found and not found.is_up:
         print_plain(f"The service does not answer at {url}, so nothing was tried.")
-    elif found and _wants_smoke(smoke, url, asks):
+    elif found and _wants_smoke(smoke, project, asks):
         _try_it(project)
+    if unset := [name for credential in service.credentials for name in credential.variables if not os.environ.get(name)]:
+        print_plain(f"Not set, so the service does not know who asks: {', '.join(unset)} (see README.md there)")
     print_plain(f"Next:\n  cd {folder}\n  loadtest run")
 
 
@@ -122,7 +125,7 @@ def _crawled(url: str) -> Service:
 
     pages = crawl(url)
     print_plain(f"Followed links of {url}: {len(pages)} pages answered.")
-    return service_of(pages, "", url, url) if pages else _example()
+    return service_of(pages, pages[0].title, url, url) if pages else _example()
 
 
 def _wants_crawl(crawl: bool | None, url: str, asks: bool) -> bool:
@@ -177,27 +180,36 @@ def _scenario_name(name: str | None, service: Service, folder: Path) -> str:
     return slugify(title)[:40].strip("-")
 
 
-def _wants_smoke(smoke: bool | None, url: str, asks: bool) -> bool:
+def _wants_smoke(smoke: bool | None, project: Project, asks: bool) -> bool:
+    from loadtest.scaffolding.trial import USERS, duration_s
+
     if smoke is not None:
         return smoke
     if asks:
-        return typer.confirm(f"Try it now? It sends load of 5 users for 15 s to {url}.", default=True, err=True)
-    return urlsplit(url).hostname in LOOPBACK
+        question = f"Try it now? It sends load of {USERS} users for {duration_s(project)} s to {project.base_url}."
+        return typer.confirm(question, default=True, err=True)
+    return urlsplit(project.base_url).hostname in LOOPBACK
 
 
 def _try_it(project: Project) -> None:
     """A smoke run; what never succeeded leaves the scenario, what did proposes targets."""
     from loadtest.cli.watch import TerminalWatcher
-    from loadtest.reporting.terminal import print_run
+    from loadtest.reporting.terminal import print_endpoints, print_run
     from loadtest.scaffolding.trial import try_scenario
 
     with TerminalWatcher() as watcher:
         trial = try_scenario(project, watcher)
-    print_run(trial.folder)
+    if trial.proposal is None:
+        print_run(trial.folder)
+        return
+    limits = trial.proposal.limits
+    print_endpoints(trial.folder, {name: f"p95 ≤ {limit} ms" for name, limit in limits.items()})
     for left_out in trial.useless:
         print_plain(f"Left out, it never succeeded: {left_out.endpoint} ({left_out.reason})")
-    if trial.has_targets:
-        print_plain(f"Proposed targets: {_relative(project, 'targets.yaml')}; replace them by what your users need.")
+    print_plain(
+        f"These targets are proposals, from what was seen: {_relative(project, 'targets.yaml')}; "
+        "replace them by what your users need."
+    )
 
 
 def _relative(project: Project, name: str = "locustfile.py") -> str:

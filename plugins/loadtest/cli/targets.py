@@ -23,12 +23,12 @@ def suggest(run: Annotated[str, typer.Argument(metavar="RUN", help="A run folder
     from loadtest.cli.folders import find_run
     from loadtest.errors import ConfigurationError
     from loadtest.planning.models import Plan
-    from loadtest.scaffolding.proposal import propose_targets
+    from loadtest.scaffolding.proposal import propose
 
     folder = find_run(run)
     metrics = RunMetrics.read(folder.metrics)
     if metrics.total.successes == 0:
         raise ConfigurationError(f"No request of run {folder.path.name} succeeded, so there is nothing to suggest targets from.")
     plan = Plan.read(folder.plan)
-    print_plain(propose_targets(metrics.endpoints, metrics.total, f"run {folder.path.name}").rstrip())
+    print_plain(propose(metrics.endpoints, metrics.total).text(f"run {folder.path.name}").rstrip())
     print_plain(f"\nThis is for include/scenarios/{plan.scenario.name}/targets.yaml.", error=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import os
 import sys
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from loadtest import wording
@@ -39,15 +40,29 @@ STYLES = {
 
 def print_run(folder: RunFolder, *, console: Console | None = None) -> None:
     """Print one finished run."""
-    from rich.console import Console
+    print_view(_view_of(folder), console or _console(), folder=folder)
 
+
+def print_endpoints(folder: RunFolder, targets: dict[str, str]) -> None:
+    """Only what was measured, beside targets that nobody has judged by yet (texts by endpoint)."""
+    view = _view_of(folder)
+    rows = tuple(replace(row, targets=targets.get(row.endpoint, "")) for row in view.endpoints)
+    console = _console()
+    console.print(endpoint_table(replace(view, endpoints=rows), console.width))
+
+
+def _view_of(folder: RunFolder) -> ReportView:
     from loadtest.reporting.inputs import read_run
     from loadtest.reporting.view import build_view
 
-    if console is None:
-        watched = sys.stdout.isatty() or "COLUMNS" in os.environ
-        console = Console(width=None if watched else LOG_WIDTH)
-    print_view(build_view(read_run(folder)), console, folder=folder)
+    return build_view(read_run(folder))
+
+
+def _console() -> Console:
+    from rich.console import Console
+
+    watched = sys.stdout.isatty() or "COLUMNS" in os.environ
+    return Console(width=None if watched else LOG_WIDTH)
 
 
 def print_view(view: ReportView, console: Console, *, folder: RunFolder | None = None) -> None:
@@ -109,7 +124,7 @@ def endpoint_table(view: ReportView, width: int) -> Table:
 
     rows = [*view.endpoints[:MOST_ENDPOINTS], *([view.total] if view.total else [])]
     cells = [_cells(row) for row in rows]
-    target_width = max(len(row[6]) for row in cells) if width >= WIDE else NARROW_TARGET
+    target_width = max(len("target"), *(len(row[6]) for row in cells)) if width >= WIDE else NARROW_TARGET
     others = sum(max(len(heading), *(len(row[index]) for row in cells)) for index, heading in enumerate(HEADINGS) if index != 6)
     name_width = max(LEAST_NAME, width - others - target_width - 2 * len(HEADINGS))
     table = Table(

@@ -6,6 +6,7 @@ import json
 import re
 from collections import deque
 from collections.abc import Iterator
+from html import unescape
 from html.parser import HTMLParser
 from typing import Any
 from urllib.parse import quote, urldefrag, urljoin, urlsplit
@@ -27,7 +28,8 @@ _A_PATH = re.compile(r"/[\w\-./~%]*(?:\?[\w\-./~%=&+]*)?", re.ASCII)
 
 
 def crawl(base_url: str) -> list[Recorded]:
-    """Pages that answered 2xx, the start page first. Links that sound as if they changed something are not followed."""
+    """Pages that answered 2xx, the start page first (it alone with its title). Links that sound as if they changed something
+    are not followed."""
     queue = deque((base_url + path, 0) for path in STARTS)
     seen = {url for url, _ in queue}
     kinds: dict[str, int] = {}
@@ -46,13 +48,18 @@ def crawl(base_url: str) -> list[Recorded]:
             if page is None:
                 continue
             if page[0] != REDIRECT:  # where it leads may be another host, to which no load goes
-                found.append(Recorded("GET", url))
+                found.append(Recorded("GET", url, title=_title(page) if not found else ""))
             links = _links(page[0], page[1], url) if depth < MOST_DEPTH else ()
             for link in links:
                 if link not in seen and f"{link}/".startswith(f"{base_url}/") and not _NOT_FOLLOWED.search(link):
                     seen.add(link)
                     queue.append((link, depth + 1))
     return found
+
+
+def _title(page: tuple[str, str]) -> str:
+    found = re.search(r"<title[^>]*>([^<]{1,200})</title", page[1][:20_000], re.IGNORECASE) if "html" in page[0] else None
+    return " ".join(unescape(found[1]).split()) if found else ""
 
 
 def _page(client: httpx.Client, url: str) -> tuple[str, str] | None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
+from importlib.metadata import distribution
 from pathlib import Path
 
 import yaml
@@ -13,6 +15,43 @@ from loadtest.scaffolding.locustfile import write_locustfile
 from loadtest.scaffolding.python_text import sentence
 from loadtest.scaffolding.service import Service
 
+DAGS = '''\
+"""The DAGs that run these load tests: Airflow reads a file of its dags folder only when it names both a dag and airflow."""
+
+from loadtest.dags import *  # noqa: F403
+'''
+COMPOSE = """\
+# Airflow with these load tests, on this machine, from the released image: docker compose up -d, then http://127.0.0.1:8080.
+# User admin; the password: docker compose exec airflow cat /opt/airflow/simple_auth_manager_passwords.json.generated
+services:
+  airflow:
+    image: ${LOADTEST_IMAGE:-loadtest:latest}
+    restart: unless-stopped
+    security_opt: ["no-new-privileges:true"]
+    cap_drop: [ALL]
+    network_mode: host  # 127.0.0.1 in an environment's base_url is this machine
+    env_file: [{ path: .env, required: false }]  # SCENARIO_*, LOADTEST_*, AIRFLOW_CONN_*
+    environment:
+      AIRFLOW__API__HOST: 127.0.0.1
+      AIRFLOW__CORE__DAGS_FOLDER: /opt/loadtest/dags
+      AIRFLOW__CORE__LOAD_EXAMPLES: "False"
+    volumes:
+      - ./dags:/opt/loadtest/dags:ro
+      - ./include:/opt/loadtest/include:ro
+      - runs:/opt/loadtest/runs
+      - airflow:/opt/airflow
+    command:
+      - bash
+      - -ec
+      - |
+        airflow db migrate
+        airflow pools set load_generator 1 "One load test at a time on this load generator" --include-deferred
+        exec airflow standalone
+
+volumes:
+  runs:
+  airflow:
+"""
 GITIGNORE = """\
 # Results and state of this machine
 runs/
@@ -54,6 +93,7 @@ README = """\
     loadtest run --profile light                    # five minutes, enough to judge the common endpoints
     loadtest explain latest                         # why it ended as it did
     loadtest validate all                           # everything that can be known without sending load
+    loadtest airflow up                             # Airflow with the DAGs below, for runs by form and by schedule
 
 | | |
 | --- | --- |
@@ -62,6 +102,9 @@ README = """\
 | `include/environments/{environment}.yaml` | where the load goes |
 | `include/profiles/` | how much load; empty: the built-in ones (`loadtest profiles`) |
 | `include/baselines/` | accepted reference runs (`loadtest baseline collect`) |
+| `dags/` | what Airflow reads; upgrading the package upgrades it |
+| `compose.yaml` | the same Airflow in a container |
+| `requirements.txt` | the package itself; CI installs it from there |
 | `runs/` | results, not in git |
 {secrets}"""
 
@@ -87,7 +130,9 @@ class Project:
         files = {
             "README.md": self._readme(),
             "pyproject.toml": self._pyproject(),
-            "requirements.txt": "loadtest\n",
+            "requirements.txt": requirement(),
+            "compose.yaml": COMPOSE,
+            "dags/load_tests.py": DAGS,
             ".gitignore": GITIGNORE,
             ".github/workflows/load-tests.yml": WORKFLOW,
             f"include/environments/{self.environment}.yaml": self._environment(),
@@ -130,6 +175,18 @@ class Project:
     def _scenario(self) -> str:
         purpose = f"What users of {sentence(self.service.title, 60)} do."
         return yaml.safe_dump({"purpose": purpose}, sort_keys=False, width=1_000, allow_unicode=True)
+
+
+def requirement() -> str:
+    """This very package for pip, where it came from an address that others can reach."""
+    package = distribution("loadtest")
+    origin = json.loads(package.read_text("direct_url.json") or "{}")
+    if "vcs_info" in origin:
+        return f"loadtest @ {origin['vcs_info']['vcs']}+{origin['url']}@{origin['vcs_info']['commit_id']}\n"
+    if origin.get("url", "").startswith("https://"):
+        return f"loadtest @ {origin['url']}\n"
+    own = "# It was installed from this machine: put in from where CI can have it, such as loadtest @ git+https://...\n"
+    return (own if origin else "") + f"loadtest=={package.version}\n"
 
 
 def require_empty(folder: Path) -> None:

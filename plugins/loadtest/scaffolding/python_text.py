@@ -12,6 +12,7 @@ from typing import Any
 from urllib.parse import quote
 
 WIDTH = 120
+EMPTY_WORDS = ("api", "open", "openapi", "swagger", "the", "welcome", "to")  # of titles
 SAFE_IN_PATH = "/:@!$&()*+,;=~-._"  # of RFC 3986, without quotes
 
 # What a Locust user has already, and what the file itself uses.
@@ -41,7 +42,7 @@ def identifier(text: str, taken: Collection[str] = (), default: str = "request")
 def telling_words(title: str) -> list[str]:
     """At most three words of a title that say which service it is: ASCII letters only."""
     words = identifier(title, default="service").split("_")
-    return [word for word in words if word.isalpha() and word not in ("api", "open", "openapi", "swagger", "the")][:3]
+    return [word for word in words if word.isalpha() and word not in EMPTY_WORDS][:3]
 
 
 def string(text: str) -> str:

@@ -21,6 +21,8 @@ from loadtest.scaffolding.service import Body, BodyKind, Call, Choice, Credentia
 METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"})
 MOST_URLS = 20  # of one endpoint
 MOST_WEIGHT = 20
+MANY_SIBLINGS = 10
+_OF_PARTS = re.compile(r" $|/(?:api|rest|v\d+(?:\.\d+)*)$")
 _ASSET = re.compile(r"\.(?:css|js|mjs|map|png|jpe?g|gif|svg|ico|webp|avif|woff2?|ttf|eot|mp4|webm)$", re.IGNORECASE)
 _SECRET = re.compile(r"pass(?:word|wd|phrase)?$|secret|token|api_?key|signature|credential|^otp$|session", re.IGNORECASE)
 REPLACED = "change-me"
@@ -63,10 +65,29 @@ def service_of(recorded: Sequence[Recorded], title: str, source: str, base_url: 
         raise ConfigurationError(f"{source} holds no requests to {own.netloc}; give the service's --base-url.")
     taken: set[str] = set()
     prefix = urlsplit(base_url).path.rstrip("/") if base_url else ""
-    calls = [_call(name, requests, prefix, taken) for name, requests in groups.items()]
+    folded = _folded(groups)
+    calls = [_call(name, requests, prefix, taken, is_folded=name not in groups) for name, requests in folded.items()]
     server = f"{own.scheme}://{own.netloc}" if own.scheme in ("http", "https") else None
     reasons = tuple(LeftOut(what, why) for what, why in left_out.items())
     return Service(sentence(title, 60) or "the service", source, tuple(calls), reasons, server)
+
+
+def _folded(groups: dict[str, list[Recorded]]) -> dict[str, list[Recorded]]:
+    """Many pages side by side under one path (packages, articles) are one endpoint. Not under the root or a version: there
+    stand the parts of a service."""
+    siblings = Counter(_place(name) for name in groups)
+    folded: dict[str, list[Recorded]] = {}
+    for name, requests in groups.items():
+        before, after = _place(name)
+        is_one = siblings[before, after] >= MANY_SIBLINGS and not _OF_PARTS.search(before)
+        folded.setdefault(f"{before}/{{name}}{after}" if is_one else name, []).extend(requests)
+    return folded
+
+
+def _place(endpoint: str) -> tuple[str, str]:
+    """What stands before and after the last segment of a path."""
+    after = "/" if endpoint.endswith("/") else ""
+    return endpoint.removesuffix("/").rpartition("/")[0], after
 
 
 def _own_url(recorded: Sequence[Recorded], base_url: str | None) -> str:
@@ -86,7 +107,7 @@ def _split(url: str) -> Any:
         return None
 
 
-def _call(endpoint: str, requests: list[Recorded], prefix: str, taken: set[str]) -> Call:
+def _call(endpoint: str, requests: list[Recorded], prefix: str, taken: set[str], *, is_folded: bool) -> Call:
     first = requests[0]
     method, _, path = endpoint.partition(" ")
     verb = {"GET": "read", "POST": "send", "PUT": "replace", "PATCH": "change", "DELETE": "delete"}.get(method, method)
@@ -105,7 +126,7 @@ def _call(endpoint: str, requests: list[Recorded], prefix: str, taken: set[str])
     return Call(
         method=method,
         url=url,
-        name=None,
+        name=path.removeprefix(prefix) if is_folded else None,
         task=task,
         title=sentence(first.title),
         weight=min(len(requests), MOST_WEIGHT),

@@ -16,19 +16,29 @@ from loadtest.planning.models import Trigger, TriggerKind
 from loadtest.planning.request import Request
 from loadtest.run_folder import RunFolder
 from loadtest.scaffolding.project import Project
-from loadtest.scaffolding.proposal import propose_targets
+from loadtest.scaffolding.proposal import Proposal, propose
 from loadtest.scaffolding.service import Call, LeftOut
 from loadtest.settings import settings
 
-USERS, SECONDS = "5", "15s"
+USERS = 5
+SHORTEST_S, LONGEST_S = 15, 60
+REQUESTS_PER_TASK = 8  # enough to propose a target from; each user sends about one request a second
 PLACES = ("LOADTEST_HOME", "LOADTEST_INCLUDE", "LOADTEST_RUNS_ROOT", "LOADTEST_SCRATCH", "LOADTEST_DATABASE_URL")
 
 
 @dataclass(frozen=True)
 class Trial:
+    """`proposal`: None where nothing succeeded."""
+
     folder: RunFolder
     useless: tuple[LeftOut, ...]
-    has_targets: bool
+    proposal: Proposal | None
+
+
+def duration_s(project: Project) -> int:
+    """Seconds of load that the tasks of a scenario need."""
+    wanted = len(project.service.calls) * REQUESTS_PER_TASK / USERS
+    return round(min(LONGEST_S, max(SHORTEST_S, wanted)))
 
 
 def try_scenario(project: Project, watcher: Watcher) -> Trial:
@@ -37,8 +47,8 @@ def try_scenario(project: Project, watcher: Watcher) -> Trial:
         profile="smoke",
         environment=project.environment,
         scenario=project.name,
-        users=USERS,
-        duration_s=SECONDS,
+        users=str(USERS),
+        duration_s=f"{duration_s(project)}s",
         trigger=Trigger(kind=TriggerKind.CLI, reason="loadtest init tries the new scenario"),
     )
     with _working_on(project.folder):
@@ -50,6 +60,8 @@ def try_scenario(project: Project, watcher: Watcher) -> Trial:
     names = EndpointNames([])
 
     def reason(call: Call) -> str | None:
+        if any(not os.environ.get(name) for credential in call.credentials for name in credential.variables):
+            return None  # it may succeed for somebody who may ask
         method, _, path = call.endpoint.partition(" ")
         recorded = call.endpoint if call.name else names.name_of(method, path)
         return f"none of {failing[recorded]} requests succeeded" if recorded in failing else None
@@ -59,10 +71,11 @@ def try_scenario(project: Project, watcher: Watcher) -> Trial:
     if useless and kept.calls:
         project.rewrite_locustfile(kept)
     working = [one for one in metrics.endpoints if one.endpoint not in failing]
-    if working:
-        seen_in = f"run {folder.path.name} ({USERS} users for {SECONDS})"
-        project.write_targets(propose_targets(working, metrics.total, seen_in))
-    return Trial(folder, useless, bool(working))
+    if not working:
+        return Trial(folder, useless, None)
+    proposal = propose(working, metrics.total)
+    project.write_targets(proposal.text(f"run {folder.path.name} ({USERS} users for {duration_s(project)} s)"))
+    return Trial(folder, useless, proposal)
 
 
 @contextmanager
