@@ -11,7 +11,7 @@ PARAMS = PROFILE ENVIRONMENT SCENARIO USERS SPAWN_RATE DURATION HOST ARGUMENTS T
 lower = $(subst _,-,$(shell echo $(1) | tr A-Z a-z))
 export $(PARAMS)
 # A misspelled one would silently run with the default. What the shell should hand on to the product stands before make.
-KNOWN = $(PARAMS) SEED FLEET SHELL VENV PYTHON PYTHON3 LOADTEST MAKEFLAGS LOADTEST_% AIRFLOW_% GX_%
+KNOWN = $(PARAMS) SEED FLEET STORAGE MONITORING SHELL VENV PYTHON PYTHON3 LOADTEST MAKEFLAGS LOADTEST_% AIRFLOW_% GX_%
 UNKNOWN := $(filter-out $(KNOWN),$(foreach name,$(.VARIABLES),$(if $(findstring command,$(origin $(name))),$(name))))
 $(if $(UNKNOWN),$(error Unknown variable $(UNKNOWN): make run takes $(PARAMS)))
 RUN_OPTIONS = $(foreach name,$(PARAMS),$(if $(value $(name)),--$(call lower,$(name)) "$$$(name)"))
@@ -83,20 +83,23 @@ down: install ## stop Airflow and everything it left
 # --- a team's installation, in containers: see docs/deployment.md
 
 FLEET ?= 0
-COMPOSE = COMMIT="$$(git rev-parse HEAD 2>/dev/null)" docker compose
+# The profiles of .env (s3) and those asked for; Compose itself would take --profile in place of .env's.
+PROFILES = $$(sed -n 's/^COMPOSE_PROFILES=//p' .env)$(if $(filter-out 0,$(FLEET)),$(comma)fleet)$(if $(MONITORING),$(comma)monitoring)
+comma := ,
+COMPOSE = COMMIT="$$(git rev-parse HEAD 2>/dev/null)" COMPOSE_PROFILES="$(PROFILES)" docker compose
 
 .PHONY: compose-init compose-up compose-run compose-down compose-test
-compose-init: ## make the secrets of a team's installation in .env; what is there stays
-	@deployment/compose/init.sh
-compose-up: compose-init ## build and start it, and wait until it is healthy; FLEET=4: with four Locust workers
+compose-init: ## make the secrets of a team's installation in .env; what is there stays. STORAGE=s3: run folders go to S3
+	@deployment/compose/init.sh $(STORAGE)
+compose-up: compose-init ## build and start it, and wait until it is healthy; FLEET=4: with four Locust workers; MONITORING=1: Grafana
 	@$(COMPOSE) build
-	@$(COMPOSE) $(if $(filter-out 0,$(FLEET)),--profile fleet) up -d --wait --remove-orphans --scale locust-worker=$(FLEET)
+	@$(COMPOSE) up -d --wait --remove-orphans --scale locust-worker=$(FLEET)
 	@echo "Airflow: http://$$(docker compose port airflow-apiserver 8080), user admin, password:"
 	@docker compose exec -T airflow-apiserver cat /opt/airflow/auth/passwords.json
 compose-run: ## one load test on it: make compose-run PROFILE=smoke ENVIRONMENT=sample
 	@deployment/compose/run.sh $(foreach name,PROFILE ENVIRONMENT SCENARIO USERS DURATION,$(if $(value $(name)),--$(call lower,$(name)) "$$$(name)"))
 compose-down: ## stop it; volumes stay
-	@docker compose --profile fleet down --remove-orphans
+	@docker compose --profile "*" down --remove-orphans
 compose-test: install-dev ## build it and try it as a whole; needs a Docker engine
 	@tests/compose/run.sh
 

@@ -5,7 +5,7 @@ set -euo pipefail
 cd "$(dirname "$0")/../.."
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT
-files=docker-compose.yaml
+files=docker-compose.yaml:tests/compose/counted.yaml
 if [ "${STANDINS:-}" = 1 ]; then
   docker compose version >/dev/null 2>&1 || {
     tests/compose/standins/compose_v2.sh "$folder/plugins"

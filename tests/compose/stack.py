@@ -39,6 +39,7 @@ class Stack:
             path = include / "profiles" / f"fleet_{workers}.yaml"
             path.parent.mkdir(exist_ok=True)
             path.write_text(json.dumps(profile))
+        shutil.copy(ROOT / "tests" / "compose" / "counted_backend.py", include)
         folder.chmod(0o755)
         self.secrets = self._secrets(folder)
         self.environment = os.environ | self.secrets
@@ -109,6 +110,10 @@ class Stack:
         self.until(lambda: self.call("GET", path).json()["state"] in ("success", "failed"), f"the end of {run_id}", timeout_s)
         return json.loads(self.in_container("airflow-worker", f"cat /opt/loadtest/runs/student_api/*/*/{run_id}/verdict.json"))
 
+    def requests_of_backend(self) -> int:
+        """What the sample backend counted since its start."""
+        return int(self.in_container("sample-backend", "curl -fsS http://localhost:8000/counted"))
+
     def in_container(self, service: str, script: str) -> str:
         return self.compose("exec", "-T", service, "sh", "-c", script)
 
@@ -162,14 +167,31 @@ def test_who_runs_tasks_and_load_can_read_no_key_of_airflow(stack: Stack) -> Non
         assert not [name for name, value in keys.items() if value in seen], service
 
 
+def test_a_baseline_is_collected_approved_by_a_person_promoted_and_used_by_the_next_run(stack: Stack) -> None:
+    plan = {"environment": "sample", "scenario": "student_api", "profile": "light", "users": 3, "duration": "10s"}
+    dag = "load_test_baseline"
+    stack.airflow.create_run(dag, "collected", plan | {"runs": 3})
+    stack.until(lambda: stack.airflow.task_states(dag, "collected").get("accept") == "awaiting_input", "the question", 420)
+    question = stack.until(lambda: stack.airflow.hitl_details(dag, "collected", "accept"), "its text")
+    overrule = "**objection**" in question["body"]  # a busy machine may miss a target
+    answer = "Approve and overrule objections" if overrule else "Approve"
+    stack.airflow.answer_hitl(dag, "collected", "accept", (answer,), {"reason": "the first reference"})
+    assert stack.airflow.wait_for_run(dag, "collected", timeout_s=180).state == "success"
+    assert stack.airflow.xcom(dag, "collected", "promote")["version"] == 1
+    comparison = stack.end(stack.start_run(**plan))["comparison"]
+    assert comparison["compared"] and comparison["baseline_runs"] == 3, comparison
+
+
 @pytest.mark.parametrize("workers", [2, 4])
 def test_a_fleet_joins_by_its_token_and_every_worker_sends(stack: Stack, workers: int) -> None:
     stack.up(fleet=workers)
+    before = stack.requests_of_backend()
     run_id = stack.start_run(profile=f"fleet_{workers}")
     verdict = stack.end(run_id)
     load = json.loads(stack.in_container("airflow-worker", f"cat /opt/loadtest/runs/student_api/*/*/{run_id}/load.json"))
     assert len(load["workers"]) == workers and all(worker["samples"] and worker["completed"] for worker in load["workers"])
     assert sum(worker["samples"] for worker in load["workers"]) == load["samples"]
+    assert load["samples"] == stack.requests_of_backend() - before
     assert verdict["outcome"] != "invalid", verdict  # whether the sample backend keeps its targets is another matter
 
 

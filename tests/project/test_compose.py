@@ -11,10 +11,12 @@ import yaml
 ROOT = Path(__file__).resolve().parents[2]
 AIRFLOW = ("airflow-apiserver", "airflow-scheduler", "airflow-dag-processor", "airflow-triggerer")
 WORKERS = ("airflow-worker", "airflow-loadgen")
+PROFILES = {"locust-worker": "fleet", "object-storage": "s3", "run-metrics": "monitoring", "prometheus": "monitoring"}
+PROFILES |= {"grafana": "monitoring"}
 OTHERS = ("postgres", "sample-postgres", "redis", "sample-backend", "locust-worker")
 SECRETS = (
     *("POSTGRES_PASSWORD", "LOADTEST_DATABASE_PASSWORD", "SAMPLE_DATABASE_PASSWORD", "REDIS_PASSWORD"),
-    *("FERNET_KEY", "API_SECRET_KEY", "JWT_SECRET", "LOADTEST_FLEET_TOKEN"),
+    *("FERNET_KEY", "API_SECRET_KEY", "JWT_SECRET", "LOADTEST_FLEET_TOKEN", "GRAFANA_PASSWORD"),
 )
 KEYS = ("FERNET_KEY", "JWT_SECRET", "API_SECRET_KEY", "${POSTGRES_PASSWORD")
 
@@ -27,8 +29,9 @@ def compose() -> dict:
 def test_every_service_of_a_team_is_there_and_long_running_ones_are_checked(compose: dict) -> None:
     services = compose["services"]
     assert set(services) >= {*AIRFLOW, *WORKERS, *OTHERS, "airflow-init"}
-    for name in (*AIRFLOW, *WORKERS, *(name for name in OTHERS if name != "locust-worker")):
+    for name in set(services) - {"airflow-init", "locust-worker"}:
         assert services[name]["healthcheck"]["test"], name
+    assert {name: profile for name, one in services.items() for profile in one.get("profiles", ())} == PROFILES
 
 
 def test_no_health_check_starts_python_or_outlives_its_own_limit(compose: dict) -> None:
@@ -42,7 +45,7 @@ def test_no_health_check_starts_python_or_outlives_its_own_limit(compose: dict) 
 
 def test_processes_that_run_tasks_and_load_hold_no_key_of_airflow(compose: dict) -> None:
     """A scenario's Locust file may read the environment of every process of its own user."""
-    for name in (*WORKERS, "sample-backend", "locust-worker"):
+    for name in (*WORKERS, "sample-backend", "locust-worker", "run-metrics"):
         text = yaml.safe_dump(compose["services"][name].get("environment", {}))
         assert not [key for key in KEYS if key in text], name
         assert ".env" not in [file.get("path") for file in compose["services"][name].get("env_file", [])]
@@ -101,3 +104,19 @@ def test_secrets_are_made_once_and_are_the_owner_s_alone(tmp_path: Path) -> None
 
 def test_the_pool_is_made_before_anything_needs_it(compose: dict) -> None:
     assert "pools set load_generator 1" in " ".join(compose["services"]["airflow-init"]["command"])
+
+
+def test_object_storage_is_told_to_both_sides_once(tmp_path: Path) -> None:
+    script = tmp_path / "deployment" / "compose" / "init.sh"
+    script.parent.mkdir(parents=True)
+    script.write_bytes((ROOT / "deployment" / "compose" / "init.sh").read_bytes())
+    (tmp_path / "include").mkdir(mode=0o755)
+    for _ in range(2):
+        subprocess.run(["bash", str(script), "s3"], check=True, capture_output=True)
+    server, tasks = (
+        dict(line.split("=", 1) for line in (tmp_path / name).read_text().splitlines() if not line.startswith("#"))
+        for name in (".env", ".env.containers")
+    )
+    assert (server["LOADTEST_RUNS_ROOT"], server["COMPOSE_PROFILES"]) == ("s3://loadtest/runs", "s3")
+    assert tasks["AWS_ACCESS_KEY_ID"] == server["S3_ACCESS_KEY"] != server["S3_SECRET_KEY"] == tasks["AWS_SECRET_ACCESS_KEY"]
+    assert (tmp_path / ".env").read_text().count("S3_SECRET_KEY=") == 1

@@ -1,5 +1,6 @@
-"""The Kubernetes manifests, checked against the schemas of the API and against each other; no cluster is needed."""
+"""The Kubernetes manifests and Helm values, against the schemas of the API and against each other; no cluster is needed."""
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -8,7 +9,13 @@ import pytest
 import yaml
 
 FOLDER = Path(__file__).resolve().parents[2] / "deployment" / "kubernetes"
-MANIFESTS = [(path.name, document) for path in sorted(FOLDER.glob("*.yaml")) for document in yaml.safe_load_all(path.read_text())]
+MANIFESTS = [
+    (path.name, document)
+    for path in sorted(FOLDER.glob("*.yaml"))
+    if not path.name.startswith("values")
+    for document in yaml.safe_load_all(path.read_text())
+]
+VALUES = {path.name: yaml.safe_load(path.read_text()) for path in sorted(FOLDER.glob("values*.yaml"))}
 NAMED = dict(MANIFESTS)
 
 
@@ -35,10 +42,55 @@ def test_the_fleet_finds_the_master_and_may_reach_it() -> None:
     assert door["from"][0]["podSelector"]["matchLabels"] == job["spec"]["template"]["metadata"]["labels"]
     port = pod["spec"]["containers"][0]["ports"][0]["containerPort"]
     assert door["ports"][0]["port"] == service["spec"]["ports"][0]["port"] == port == 5557
-    assert ("ServiceAccount", pod["spec"]["serviceAccountName"]) in parts
+    for spec in (pod["spec"], job["spec"]["template"]["spec"]):
+        assert ("ServiceAccount", spec["serviceAccountName"]) in parts
+    (generator,) = VALUES["values-celery.yaml"]["workers"]["celery"]["sets"]
+    assert generator["labels"] == service["spec"]["selector"]
+    assert ("ServiceAccount", generator["serviceAccount"]["name"]) in parts
 
 
 def test_each_worker_of_the_job_runs_once() -> None:
     spec = NAMED["fleet-job.yaml"]["spec"]
     assert spec["completionMode"] == "Indexed" and spec["completions"] == spec["parallelism"]
     assert spec["backoffLimit"] == 0 and spec["template"]["spec"]["restartPolicy"] == "Never"
+
+
+def pods_of(values: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    """What the chart makes of values, as far as it is handed on unchanged: a pod for each part that has resources."""
+    security = VALUES["values.yaml"]["securityContexts"]
+    workers = values.get("workers", {}).get("celery", {})
+    parts = [part for part in values.values() if isinstance(part, dict) and "resources" in part]
+    for part in (*parts, *([workers] if workers else []), *workers.get("sets", ())):
+        secrets = [
+            {"name": one["envName"], "valueFrom": {"secretKeyRef": {"name": one["secretName"], "key": one["secretKey"]}}}
+            for one in values.get("secret", ())
+        ]
+        container = {
+            "name": "base",
+            "image": "{repository}:{tag}".format(**VALUES["values.yaml"]["images"]["airflow"]),
+            "resources": part["resources"],
+            "securityContext": security["containers"],
+            "env": [*values.get("env", ()), *secrets, *part.get("env", ())],
+        }
+        metadata = {"name": "part", "labels": part.get("labels", {})}
+        spec = {"containers": [container], "securityContext": security["pod"]}
+        yield {"apiVersion": "v1", "kind": "Pod", "metadata": metadata, "spec": spec}
+
+
+@pytest.mark.parametrize(("name", "parts"), [("values.yaml", 4), ("values-celery.yaml", 2)])
+def test_the_pods_of_the_values_are_what_the_api_takes(name: str, parts: int) -> None:
+    pods = list(pods_of(VALUES[name]))
+    assert len(pods) == parts
+    for pod in pods:
+        kubernetes_validate.validate(pod, "1.31", strict=True)
+
+
+def test_host_bound_tasks_go_where_a_load_generator_reads() -> None:
+    """A list of values replaces the one before it, so the second file repeats the first one's variables."""
+    common, celery = VALUES["values.yaml"], VALUES["values-celery.yaml"]
+    variables = {one["name"]: one["value"] for one in celery["env"]}
+    assert {one["name"]: one["value"] for one in common["env"]}.items() <= variables.items()
+    workers = celery["workers"]["celery"]
+    assert variables["LOADTEST_LOADGEN_QUEUE"] in {one["queue"] for one in workers["sets"]}
+    assert workers["queue"] == "default"
+    assert (celery["executor"], VALUES["values-kubernetes.yaml"]["executor"]) == ("CeleryExecutor", "KubernetesExecutor")
