@@ -13,6 +13,7 @@ if ! docker image inspect standin/debian:bookworm >/dev/null 2>&1; then
   rm -rf "$root"/rootfs/var/cache/apt/archives/*.deb
   tar -C "$root/rootfs" -c . | docker import --change 'CMD ["bash"]' - standin/debian:bookworm >/dev/null
 fi
-for pair in python=python:3.11-slim-bookworm postgres=postgres:16 redis=redis:7.2-bookworm; do
+for pair in python=python:3.11-slim-bookworm postgres=postgres:16 redis=redis:7.2-bookworm \
+  s3=standin/s3 prometheus=prom/prometheus:v3.5.0; do
   docker build -q --network host -t "${pair#*=}" "${pair%%=*}"
 done
