@@ -83,9 +83,9 @@ down: install ## stop Airflow and everything it left
 # --- a team's installation, in containers: see docs/deployment.md
 
 FLEET ?= 0
-# The profiles of .env (s3) and those asked for; Compose itself would take --profile in place of .env's.
-PROFILES = $$(sed -n 's/^COMPOSE_PROFILES=//p' .env)$(if $(filter-out 0,$(FLEET)),$(comma)fleet)$(if $(MONITORING),$(comma)monitoring)
+# The profiles of .env (s3) too, in whose place Compose would take --profile; with none of its workers the fleet costs nothing.
 comma := ,
+PROFILES = $$(sed -n 's/^COMPOSE_PROFILES=//p' .env),fleet$(if $(MONITORING),$(comma)monitoring)
 COMPOSE = COMMIT="$$(git rev-parse HEAD 2>/dev/null)" COMPOSE_PROFILES="$(PROFILES)" docker compose
 
 .PHONY: compose-init compose-up compose-run compose-down compose-test
