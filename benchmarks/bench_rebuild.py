@@ -1,6 +1,6 @@
 """How long `loadtest history rebuild` takes: run folders of nine endpoints, as the sample scenario's are.
 
-    python benchmarks/bench_rebuild.py [--runs 2000] [--endpoints 9]
+python benchmarks/bench_rebuild.py [--runs 2000] [--endpoints 9]
 """
 
 from __future__ import annotations

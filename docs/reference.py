@@ -1,7 +1,7 @@
 """Writes the reference pages from what they describe: commands, file models, the form of the DAG.
 
-    python docs/reference.py            says which pages are out of date
-    python docs/reference.py --write    writes them
+python docs/reference.py            says which pages are out of date
+python docs/reference.py --write    writes them
 """
 
 from __future__ import annotations
@@ -39,10 +39,12 @@ def commands() -> str:
 
 def files() -> str:
     from loadtest.planning.models import Criteria, Environment, Profile, Scenario
+    from loadtest.planning.schedules import Schedule
 
     kinds: list[tuple[str, str, type[BaseModel], set[str]]] = [
         ("Profile", "include/profiles/<name>.yaml", Profile, {"name"}),
         ("Environment", "include/environments/<name>.yaml", Environment, {"name"}),
+        ("Schedule", "include/schedules/<name>.yaml", Schedule, {"name"}),
         ("Scenario", "include/scenarios/<name>/scenario.yaml", Scenario, COMPUTED),
         ("Criteria", "include/scenarios/<name>/criteria.yaml", Criteria, set()),
     ]

@@ -40,6 +40,10 @@ class Settings:
         return self.include / "scenarios"
 
     @property
+    def schedules(self) -> Path:
+        return self.include / "schedules"
+
+    @property
     def baselines(self) -> Path:
         return self.include / "baselines"
 

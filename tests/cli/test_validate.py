@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from loadtest.cli import main
-from tests.support.small_include import build_include
+from tests.support.small_include import build_include, build_schedules
 
 
 @pytest.fixture
@@ -63,3 +63,14 @@ def test_unknown_names_are_refused(include: Path, capsys: pytest.CaptureFixture[
     with pytest.raises(SystemExit):
         main(["validate", "profile", "none"])
     assert "Unknown profile 'none'" in capsys.readouterr().err
+
+
+def test_a_schedule_must_fit_what_it_names(include: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    build_schedules(include, good="0 2 * * *", bad="0 2 * *")
+    path = include / "schedules/good.yaml"
+    assert validate(capsys, "schedule", "good") == (0, "1 looked at, no problems: schedule good\n")
+    path.write_text(path.read_text() + "overrides:\n  users: 5000\n")
+    code, told = validate(capsys, "schedule")
+    assert code == 2 and len(told.splitlines()) == 2
+    assert f"{include}/schedules/bad.yaml:4: cron: a cron expression has five fields" in told
+    assert f"{path}: 5000 users are more than environment 'healthy' allows" in told

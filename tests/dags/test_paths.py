@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
-
 import pytest
 
 from loadtest.backend.models import BackendState
@@ -102,8 +100,7 @@ def test_a_backend_that_dies_in_mid_run_is_not_a_pass(run_dag) -> None:
 def test_the_dag_is_as_documented(dagbag) -> None:
     assert dagbag.import_errors == {}
     dag = dagbag.get_dag("load_test")
-    assert dag.timetable.expression == "0 2 * * MON"
-    assert dag.timetable.run_immediately == timedelta(0)  # unpausing fires nothing before next Monday
+    assert not dag.timetable.can_be_scheduled  # by hand and on pushes; what comes again is a schedule's DAG
     assert dag.max_active_runs == 1
     assert set(dag.task_group.children) >= {"setup", "backend", "load_test", "analysis", "regression", "cleanup", "reporting"}
     assert dag.doc_md

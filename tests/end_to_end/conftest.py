@@ -14,7 +14,7 @@ import pytest
 from loadtest.airflow_api.client import AirflowClient
 from loadtest.airflow_api.local import LocalAirflow, free_port
 from loadtest.settings import settings
-from tests.support.small_include import TOY, build_include
+from tests.support.small_include import TOY, build_include, build_schedules
 from tests.support.waiting import until
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -34,7 +34,8 @@ def production() -> Iterator[str]:
 @pytest.fixture(scope="session")
 def project(tmp_path_factory: pytest.TempPathFactory, production: str) -> Iterator[Path]:
     root = tmp_path_factory.mktemp("project")
-    build_include(root)
+    include = build_include(root)
+    build_schedules(include, nightly="0 1 1 1 *", weekly="0 2 1 1 *", broken="whenever")
     for name in ("dags", "plugins"):
         (root / name).symlink_to(ROOT / name)
     before = dict(os.environ)

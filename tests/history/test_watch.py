@@ -11,9 +11,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from loadtest.history.watch import ScheduledRun, judge_weekly_run, last_due, scheduled_runs, send_heartbeat, watch_weekly_run
+from loadtest.history.watch import ScheduledRun, judge_due_run, last_due, scheduled_runs, send_heartbeat, watch_schedules
 from loadtest.planning.models import Plan, TriggerKind
 from tests.support.run_folders import build_run_folder
+from tests.support.small_include import build_include, build_schedules
 
 MONDAY = datetime(2026, 11, 23, 2, 0, tzinfo=UTC)
 
@@ -31,7 +32,7 @@ def run(started: float, finished: float | None = None, reason: str = "") -> Sche
     ("now", "runs", "sentence"),
     [
         (0.5, [], None),
-        (1.5, [], "Monday, 2026-11-23 02:00 UTC has not started"),
+        (1.5, [], "load_test__shop of Monday, 2026-11-23 02:00 UTC has not started"),
         (30, [], "has not started (it is Tuesday 08:00 UTC now)"),
         (1.5, [run(-168)], "has not started"),
         (3, [run(0)], None),
@@ -43,7 +44,7 @@ def run(started: float, finished: float | None = None, reason: str = "") -> Sche
     ],
 )
 def test_the_weekly_run_is_judged_by_what_is_seen(now, runs, sentence):
-    problem = judge_weekly_run(MONDAY, runs, now=at(now)).problem
+    problem = judge_due_run(MONDAY, runs, now=at(now), dag_id="load_test__shop").problem
     assert sentence in problem if sentence else problem == ""
 
 
@@ -58,13 +59,19 @@ def test_runs_are_seen_in_their_folders(installation):
     for run_id, kind, outcome in (("a", TriggerKind.SCHEDULED, "pass"), ("b", TriggerKind.MANUAL, "pass")):
         folder = build_run_folder(installation / "runs", run_id=run_id, outcome=outcome, started_at=at(0.01))
         plan = Plan.read(folder.plan)
-        plan.model_copy(update={"trigger": plan.trigger.model_copy(update={"kind": kind})}).write(folder.plan)
+        trigger = plan.trigger.model_copy(update={"kind": kind, "airflow_dag_id": "load_test__example"})
+        plan.model_copy(update={"trigger": trigger}).write(folder.plan)
     broken = build_run_folder(installation / "runs", run_id="broken", started_at=at(0.01))
     broken.plan.write_text("{")
     assert [seen.run_id for seen in scheduled_runs(MONDAY - timedelta(hours=1))] == ["a"]
-    week = watch_weekly_run(now=at(30))
-    assert week.ended and not week.problem
-    assert "2026-11-30 02:00 UTC has not started" in watch_weekly_run(now=at(200)).problem
+    include = build_include(installation)
+    build_schedules(include, example="0 2 * * MON", missing="0 1 * * MON")
+    (include / "schedules/broken.yaml").write_text("cron: [")
+    broken, example, missing = watch_schedules(now=at(30))
+    assert "schedule broken cannot be used" in broken.problem
+    assert example.ended and not example.problem
+    assert "The load test load_test__missing of Monday, 2026-11-23 01:00 UTC has not started" in missing.problem
+    assert "2026-11-30 02:00 UTC has not started" in watch_schedules(now=at(200))[1].problem
 
 
 @pytest.fixture

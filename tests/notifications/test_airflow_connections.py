@@ -8,18 +8,23 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
+from upath import UPath
 
 from loadtest.errors import ConfigurationError, InfrastructureError
 from loadtest.notifications.airflow_connections import connected, notification_config
 from loadtest.notifications.daily_check import check_pipeline
+from loadtest.notifications.digest import collect
 from loadtest.notifications.notify import links_to, notify_about
 from loadtest.notifications.slack import delivery as slack_delivery
 from loadtest.notifications.slack.delivery import SlackBot, SlackWebhook
 from loadtest.planning.models import Plan, TriggerKind
+from loadtest.planning.schedules import all_schedules, schedule_of
+from loadtest.settings import Settings, settings
 from tests.notifications.github.github_stub import GitHubStub
 from tests.notifications.http_server import Answer, Server, serve
 from tests.notifications.slack.slack_stub import SlackStub, shown
 from tests.support.run_folders import build_run_folder
+from tests.support.small_include import build_include, build_schedules, write
 
 
 @pytest.fixture(autouse=True)
@@ -160,7 +165,9 @@ def test_the_daily_check_asks_airflow_and_sends_the_heartbeat(
     scheduled = SimpleNamespace(is_paused=False)
     missing = SimpleNamespace(get_dr_count=lambda **_: 0, get_dag=lambda _: scheduled)
     late = SimpleNamespace(
-        get_dr_count=lambda **asked: asked == {"dag_id": "load_test", "logical_dates": [monday], "states": ["running"]},
+        get_dr_count=lambda **asked: (
+            asked == {"dag_id": "load_test__student_api", "logical_dates": [monday], "states": ["running"]}
+        ),
         get_dag=lambda _: scheduled,
     )
     with serve(Server(lambda _: Answer(200, {}))) as watchdog:
@@ -170,3 +177,33 @@ def test_the_daily_check_asks_airflow_and_sends_the_heartbeat(
         assert "still running" in check_pipeline(late, now=monday + timedelta(hours=9))
         assert len(watchdog.requests) == 3
     assert len(slack.messages) == 1  # the same week's run: told once
+
+
+def test_a_schedule_is_told_where_it_wants_to_be(
+    runs_root: Path, tmp_path: Path, slack: SlackStub, github: GitHubStub, slack_connection: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    include = build_include(tmp_path)
+    build_schedules(include, other="0 1 * * *")
+    wanted = {"scenario": "toy", "environment": "healthy", "profile": "smoke", "cron": "0 2 * * MON"}
+    places = {"slack_channel": "#checkout", "github": {"repository": "shop/checkout", "assignees": ["ada"]}}
+    write(include / "schedules/shop.yaml", wanted | places)
+    monkeypatch.setenv("LOADTEST_INCLUDE", str(include))
+    connect(monkeypatch, "LOADTEST_GITHUB", conn_type="github", password="ghp_test", host=github.url)
+    _, config = connected(schedule_of("load_test__shop", settings()))
+    assert (config.channel, config.repository, config.assignees) == ("#checkout", "shop/checkout", ("ada",))
+    folder = build_run_folder(runs_root, outcome="fail")
+    notify_about(folder, "load_test__shop")
+    assert [message["channel"] for message in slack.messages] == ["#checkout"]
+    assert github.regression_issues[0]["assignees"] == [{"login": "ada"}]
+    notify_about(build_run_folder(runs_root, outcome="fail", run_id="other", scenario="other"), "load_test__other")
+    assert slack.messages[-1]["channel"] == "#perf"
+
+
+def test_the_digest_names_what_was_due_and_did_not_run(tmp_path: Path) -> None:
+    include = build_include(tmp_path)
+    build_schedules(include, shop="0 2 * * *")
+    (include / "schedules/broken.yaml").write_text("cron: [")
+    places = Settings(tmp_path, include, UPath(tmp_path / "runs"), tmp_path, "sqlite://")
+    digest = collect(places.runs_root, datetime(2026, 11, 23, 12, tzinfo=UTC), list(all_schedules(places)))
+    assert digest.missing[0].startswith("broken: its file cannot be used")
+    assert digest.missing[1] == "shop: toy / healthy / smoke, 0 2 * * * (UTC), did not run"

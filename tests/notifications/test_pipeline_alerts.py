@@ -9,8 +9,8 @@ from types import SimpleNamespace
 import pytest
 
 from loadtest.history.watch import ScheduledRun
-from loadtest.notifications.daily_check import check_schedules
-from loadtest.notifications.pipeline_alerts import PipelineAlerts, check_weekly_run, task_failed
+from loadtest.notifications.daily_check import check_is_awake
+from loadtest.notifications.pipeline_alerts import PipelineAlerts, check_due_run, task_failed
 from loadtest.notifications.policy.retrying import DeliveryError
 from loadtest.notifications.slack.delivery import SlackBot
 from loadtest.operators.failure_notifier import problem_of
@@ -18,6 +18,7 @@ from tests.notifications.http_server import Answer
 from tests.notifications.slack.slack_stub import SlackStub, shown
 
 MONDAY = datetime(2026, 11, 23, 2, tzinfo=UTC)
+DAG = "load_test__shop"
 LONG_AGO = MONDAY - timedelta(days=30)
 
 
@@ -67,32 +68,33 @@ def test_a_lost_answer_leads_to_no_second_message(alerts: PipelineAlerts, slack:
 
 def test_a_monday_run_that_never_started_is_told_and_then_resolved(alerts: PipelineAlerts, slack: SlackStub) -> None:
     later = MONDAY + timedelta(hours=4)
-    assert "nothing to say yet" in check_weekly_run(alerts, [], now=MONDAY + timedelta(minutes=5))
-    assert "has not started" in check_weekly_run(alerts, [], now=later)
-    check_weekly_run(alerts, [], now=later + timedelta(days=1))
+    assert "nothing to say yet" in check_due_run(alerts, [], MONDAY, dag_id=DAG, now=MONDAY + timedelta(minutes=5))
+    assert "has not started" in check_due_run(alerts, [], MONDAY, dag_id=DAG, now=later)
+    check_due_run(alerts, [], MONDAY, dag_id=DAG, now=later + timedelta(days=1))
     assert len(slack.messages) == 1  # told once, not daily
     ended = [seen(finished_at=later)]
-    check_weekly_run(alerts, ended, now=later + timedelta(days=2))
-    check_weekly_run(alerts, ended, now=later + timedelta(days=3))
+    check_due_run(alerts, ended, MONDAY, dag_id=DAG, now=later + timedelta(days=2))
+    check_due_run(alerts, ended, MONDAY, dag_id=DAG, now=later + timedelta(days=3))
     assert len(slack.messages) == 2 and slack.messages[1]["thread_ts"] == slack.messages[0]["ts"]
 
 
 def test_a_run_that_does_not_end_is_late(alerts: PipelineAlerts, slack: SlackStub) -> None:
     running = [seen()]
-    check_weekly_run(alerts, running, now=MONDAY + timedelta(hours=5))
+    check_due_run(alerts, running, MONDAY, dag_id=DAG, now=MONDAY + timedelta(hours=5))
     assert slack.messages == []
-    assert "still running" in check_weekly_run(alerts, running, now=MONDAY + timedelta(hours=7))
+    assert "still running" in check_due_run(alerts, running, MONDAY, dag_id=DAG, now=MONDAY + timedelta(hours=7))
 
 
 def test_a_new_installation_misses_no_run_from_before_it(runs_root: Path, bot: SlackBot, slack: SlackStub) -> None:
     wednesday = MONDAY + timedelta(days=2)
-    assert "nothing to say yet" in check_weekly_run(PipelineAlerts(runs_root, bot), [], now=wednesday)
-    assert "has not started" in check_weekly_run(PipelineAlerts(runs_root, bot), [], now=wednesday + timedelta(days=7))
+    assert "nothing to say yet" in check_due_run(PipelineAlerts(runs_root, bot), [], MONDAY, dag_id=DAG, now=wednesday)
+    later, week = MONDAY + timedelta(days=7), timedelta(days=7)
+    assert "has not started" in check_due_run(PipelineAlerts(runs_root, bot), [], later, dag_id=DAG, now=wednesday + week)
 
 
 def test_last_weeks_run_does_not_count_for_this_week(alerts: PipelineAlerts) -> None:
     last_week = [seen(started_at=MONDAY - timedelta(days=7), finished_at=MONDAY - timedelta(days=6))]
-    assert "has not started" in check_weekly_run(alerts, last_week, now=MONDAY + timedelta(hours=4))
+    assert "has not started" in check_due_run(alerts, last_week, MONDAY, dag_id=DAG, now=MONDAY + timedelta(hours=4))
 
 
 def test_the_callback_speaks_of_tasks_that_failed_and_not_of_verdicts() -> None:
@@ -104,21 +106,24 @@ def test_the_callback_speaks_of_tasks_that_failed_and_not_of_verdicts() -> None:
 
 
 def test_a_schedule_that_stands_still_is_told_once_and_its_end_too(alerts: PipelineAlerts, slack: SlackStub) -> None:
-    paused = {"load_test": True, "load_test_trends": False}
+    paused = {"load_test__shop": True}
 
     def get_dag(dag_id: str) -> object:
         return SimpleNamespace(is_paused=paused[dag_id])  # of retention it knows nothing
 
-    first, second = check_schedules(alerts, get_dag), check_schedules(alerts, get_dag)
+    def check() -> list[str]:
+        return [line for dag_id in (DAG, "load_test_retention") for line in check_is_awake(alerts, dag_id, get_dag)]
+
+    first, second = check(), check()
     assert (
         first
         == second
         == [
-            "The DAG load_test is paused, so its schedule stands still; unpause it in Airflow.",
+            "The DAG load_test__shop is paused, so its schedule stands still; unpause it in Airflow.",
             "Airflow does not know the DAG load_test_retention (KeyError); see its import errors.",
         ]
     )
     assert len(slack.messages) == 2
-    paused |= {"load_test": False, "load_test_retention": False}
-    assert check_schedules(alerts, get_dag) == []
+    paused |= {"load_test__shop": False, "load_test_retention": False}
+    assert check() == []
     assert len(slack.messages) == 4

@@ -23,7 +23,6 @@ INTERNAL = {  # between our own processes and images; nobody sets them
     "LOADTEST_DATABASE_PASSWORD",
     "LOADTEST_PACKAGES",
     "LOADTEST_RECORDER",
-    "LOADTEST_REQUEST_HEADERS",
     "LOADTEST_SCENARIO_DIGEST",
     "LOADTEST_WORKER",
     "LOADTEST_WORKER_ALIVE",

@@ -57,5 +57,13 @@ def build_include(root: Path, *, duration: str = "2s") -> Path:
     return include
 
 
+def build_schedules(include: Path, **crons: str) -> None:
+    """A schedule of the toy scenario a name."""
+    (include / "schedules").mkdir(exist_ok=True)
+    for name, cron in crons.items():
+        toy = {"scenario": "toy", "environment": "healthy", "profile": "smoke", "cron": cron}
+        write(include / f"schedules/{name}.yaml", toy)
+
+
 def write(path: Path, data: object) -> None:
     path.write_text(yaml.safe_dump(data, sort_keys=False))

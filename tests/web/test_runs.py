@@ -20,6 +20,7 @@ from loadtest.settings import Settings
 from loadtest.web.runs import TREND_RUNS, Run, overview
 from tests.gate.run_facts import make_plan, write_run
 from tests.support.run_folders import build_run_folder
+from tests.support.small_include import build_include, build_schedules
 
 MEASURED = ("verdict", "load", "metrics", "analysis", "regression_report")
 
@@ -185,7 +186,7 @@ def test_a_damaged_file_is_named_without_where_it_is(settings):
 
 
 def test_no_runs_root_is_no_run(settings):
-    assert overview(settings, 30) == {"runs": [], "series": []}
+    assert overview(settings, 30) == {"runs": [], "series": [], "schedules": []}
 
 
 def test_the_dashboard_says_what_is_muted_by_whom_and_until_when(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -200,3 +201,13 @@ def test_the_dashboard_says_what_is_muted_by_whom_and_until_when(settings: Setti
     row = Run(folder).as_row()
     assert row["label"] == "Pass"
     assert row["sentence"].endswith("; muted by ada until 2126-12-24: GET /b p95 580 ms")
+
+
+def test_the_dashboard_knows_all_schedules(tmp_path: Path, settings: Settings) -> None:
+    build_schedules(build_include(tmp_path), nightly="0 2 * * *", weekly="0 3 * * MON")
+    (settings.schedules / "broken.yaml").write_text("cron: sometimes\n")
+    build_run_folder(settings.runs_root, scenario="toy", environment="healthy", profile="smoke", outcome="pass")
+    broken, nightly, weekly = overview(settings, 10)["schedules"]
+    assert broken["state"] == "damaged" and "five fields" in broken["sentence"] and str(tmp_path) not in broken["sentence"]
+    assert (nightly["state"], nightly["when"], nightly["series"]) == ("pass", "0 2 * * * (UTC)", "toy / healthy / smoke")
+    assert datetime.fromisoformat(weekly["next_at"]) > datetime.now(UTC)

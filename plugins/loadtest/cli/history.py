@@ -158,13 +158,15 @@ def export(
 
 @app.command()
 def watch(output: FormatOption = Format.TEXT) -> None:
-    """Did the weekly run start, and is it finished in time? Exits 1 and says what is wrong; pings LOADTEST_HEARTBEAT_URL."""
-    from loadtest.history.watch import send_heartbeat, watch_weekly_run
+    """Did each scheduled run start, and is it finished in time? Exits 1 and says what is wrong; pings LOADTEST_HEARTBEAT_URL."""
+    from loadtest.history.watch import send_heartbeat, watch_schedules
 
-    problem = watch_weekly_run().problem or send_heartbeat()
+    judged = watch_schedules()
+    problems = [text for text in (*(run.problem for run in judged), send_heartbeat()) if text]
     if output is Format.JSON:
-        print(json.dumps([problem] if problem else [], indent=2))
+        print(json.dumps(problems, indent=2))
     else:
-        print_plain(problem or "The weekly run is as it should be.")
-    if problem:
+        well = f"{len(judged)} schedules, all as they should be." if judged else "There is no schedule (include/schedules)."
+        print_plain("\n".join(problems) or well)
+    if problems:
         sys.exit(1)

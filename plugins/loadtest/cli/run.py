@@ -34,9 +34,7 @@ def run(
     ] = None,
     tag: Annotated[list[str] | None, typer.Option(help="Only tasks with this tag; may be repeated.")] = None,
     exclude_tag: Annotated[list[str] | None, typer.Option(help="No tasks with this tag; may be repeated.")] = None,
-    commit: Annotated[
-        str | None, typer.Option(help="The code under test: it is built, or must be what runs.")
-    ] = None,
+    commit: Annotated[str | None, typer.Option(help="The code under test: it is built, or must be what runs.")] = None,
     any_build: Annotated[
         bool, typer.Option("--any-build", help="Measure what runs, also where another commit was asked for.")
     ] = False,

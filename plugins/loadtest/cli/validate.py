@@ -23,6 +23,7 @@ class What(StrEnum):
     SCENARIO = "scenario"
     ENVIRONMENT = "environment"
     PROFILE = "profile"
+    SCHEDULE = "schedule"
 
 
 def validate(
@@ -36,17 +37,18 @@ def validate(
     """
     from loadtest.load.control.scenario_check import check_scenario
     from loadtest.planning.config import known_names, profile_names
-    from loadtest.planning.validation import environment_problems, profile_problems, scenario_problems
+    from loadtest.planning.validation import environment_problems, profile_problems, scenario_problems, schedule_problems
 
     places = settings()
     if what is What.ALL and name is not None:
-        raise ConfigurationError("Say what is to be validated before its name: scenario, environment or profile.")
+        raise ConfigurationError("Say what is to be validated before its name: scenario, environment, profile or schedule.")
     problems: list[Problem] = []
     looked_at = []
     for kind, names, check in (
         (What.PROFILE, profile_names(places), lambda one: profile_problems(places, one)),
         (What.ENVIRONMENT, known_names(places.environments), lambda one: environment_problems(places, one)),
         (What.SCENARIO, known_names(places.scenarios), lambda one: scenario_problems(places, one, check_scenario)),
+        (What.SCHEDULE, known_names(places.schedules), lambda one: schedule_problems(places, one)),
     ):
         if what not in (What.ALL, kind):
             continue

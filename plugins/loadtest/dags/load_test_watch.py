@@ -1,4 +1,4 @@
-"""The DAG `load_test_watch`: a Monday run that never started, or never ended, is told."""
+"""The DAG `load_test_watch`: a scheduled run that never started, or never ended, is told."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from loadtest.operators.upkeep import WatchOperator
 
 with DAG(
     dag_id="load_test_watch",
-    description="Did the weekly load test start and end?",
+    description="Did each scheduled load test start and end?",
     schedule=CronTriggerTimetable("0 8 * * *", timezone="UTC", run_immediately=timedelta(0)),
     catchup=False,
     is_paused_upon_creation=False,  # nothing fires before its next time

@@ -1,6 +1,6 @@
-"""Did the weekly run start, and is it finished in time? A run that was never created raises no alarm by itself.
+"""Did each scheduled run start, and is it finished in time? A run that was never created raises no alarm by itself.
 
-`judge_weekly_run` decides on plain values; where the runs come from is the caller's: `scheduled_runs` finds them in the run
+`judge_due_run` decides on plain values; where the runs come from is the caller's: `scheduled_runs` finds them in the run
 folders, so that no Airflow is needed; the DAG asks Airflow. A heartbeat tells an outside watchdog that even this check runs.
 """
 
@@ -20,6 +20,7 @@ from loadtest.files import Record
 from loadtest.gate.records.verdicts import Verdict
 from loadtest.history.rebuild import run_folders
 from loadtest.planning.models import Plan, TriggerKind
+from loadtest.planning.schedules import BrokenSchedule, all_schedules
 from loadtest.run_folder import RunFolder
 from loadtest.settings import settings
 from loadtest.vocabulary import RunStatus
@@ -37,6 +38,7 @@ class ScheduledRun(Record):
 
     run_id: str
     started_at: datetime
+    dag_id: str = ""
     state: str = "running"
     finished_at: datetime | None = None
     not_run_reason: str = ""
@@ -44,7 +46,7 @@ class ScheduledRun(Record):
 
 
 @dataclass(frozen=True)
-class WeeklyRun:
+class DueRun:
     """What is known of the run that was due at `due`. `problem`: a sentence, empty while there is nothing to say."""
 
     due: datetime
@@ -52,11 +54,17 @@ class WeeklyRun:
     problem: str = ""
 
 
-def watch_weekly_run(now: datetime | None = None) -> WeeklyRun:
-    """Judge the latest weekly run by the run folders alone."""
-    moment = now or datetime.now(UTC)
-    due = last_due(moment)
-    return judge_weekly_run(due, scheduled_runs(due - EARLY), now=moment)
+def watch_schedules(now: datetime | None = None) -> list[DueRun]:
+    """Judge the latest run of each schedule by the run folders alone; a schedule that cannot be read is a problem too."""
+    moment, found = now or datetime.now(UTC), []
+    for schedule in all_schedules(settings()):
+        if isinstance(schedule, BrokenSchedule):
+            found.append(DueRun(moment, problem=f"The schedule {schedule.name} cannot be used: {schedule.reason}"))
+            continue
+        due = schedule.last_due(moment)
+        runs = [run for run in scheduled_runs(due - EARLY) if run.dag_id == schedule.dag_id]
+        found.append(judge_due_run(due, runs, now=moment, dag_id=schedule.dag_id))
+    return found
 
 
 def last_due(now: datetime, *, weekday: int = 0, hour: int = 2, minute: int = 0) -> datetime:
@@ -66,31 +74,31 @@ def last_due(now: datetime, *, weekday: int = 0, hour: int = 2, minute: int = 0)
     return due if due <= now else due - timedelta(days=7)
 
 
-def judge_weekly_run(due: datetime, runs: Sequence[ScheduledRun], *, now: datetime) -> WeeklyRun:
+def judge_due_run(due: datetime, runs: Sequence[ScheduledRun], *, now: datetime, dag_id: str) -> DueRun:
     """Judge the run that was due at `due` by what is seen at `now`. Nothing is said while there is still time."""
-    name = f"The load test of {due:%A, %Y-%m-%d %H:%M} UTC"
-    of_this_week = sorted((run for run in runs if run.started_at >= due - EARLY), key=lambda run: run.started_at)
-    if not of_this_week:
+    name = f"The load test {dag_id} of {due:%A, %Y-%m-%d %H:%M} UTC"
+    since_then = sorted((run for run in runs if run.started_at >= due - EARLY), key=lambda run: run.started_at)
+    if not since_then:
         if now < due + START_WITHIN:
-            return WeeklyRun(due)
+            return DueRun(due)
         problem = (
             f"{name} has not started (it is {now.astimezone(UTC):%A %H:%M} UTC now); check that Airflow's scheduler runs and "
-            "that the DAG load_test is not paused, then trigger it by hand."
+            f"that the DAG {dag_id} is not paused, then trigger it by hand."
         )
-        return WeeklyRun(due, problem=problem)
-    run = of_this_week[-1]  # a later one is somebody's second try, and makes up for the first
+        return DueRun(due, problem=problem)
+    run = since_then[-1]  # a later one is somebody's second try, and makes up for the first
     where = f"; see {run.url}" if run.url else ""
     if run.finished_at is None:
         if now < run.started_at + FINISH_WITHIN:
-            return WeeklyRun(due)
+            return DueRun(due)
         hours = (now - run.started_at) / timedelta(hours=1)
         limit = f"it should take at most {FINISH_WITHIN / timedelta(hours=1):g} h"
         problem = f"{name} is still {run.state} after {hours:.0f} h ({limit}): run {run.run_id}{where}."
-        return WeeklyRun(due, problem=problem)
+        return DueRun(due, problem=problem)
     if run.not_run_reason:
         problem = f"{name} sent no load: {run.not_run_reason.rstrip('.')} (run {run.run_id}{where})."
-        return WeeklyRun(due, ended=True, problem=problem)
-    return WeeklyRun(due, ended=True)
+        return DueRun(due, ended=True, problem=problem)
+    return DueRun(due, ended=True)
 
 
 def scheduled_runs(since: datetime, runs_root: UPath | str | None = None) -> list[ScheduledRun]:
@@ -118,6 +126,7 @@ def _scheduled_run(folder: RunFolder, since: datetime) -> ScheduledRun | None:
     return ScheduledRun(
         run_id=plan.run_id,
         started_at=plan.created_at,
+        dag_id=plan.trigger.airflow_dag_id or "",
         finished_at=verdict.created_at if verdict else None,
         not_run_reason=verdict.sentence if verdict and not_run else "",
         url=plan.trigger.airflow_url,

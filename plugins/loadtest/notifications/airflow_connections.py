@@ -20,6 +20,7 @@ from loadtest.notifications.policy.models import Action, AlertState, DeliverySta
 from loadtest.notifications.policy.retrying import DeliveryError
 from loadtest.notifications.slack.delivery import TIMEOUT_S, Posting, SlackBot, SlackSender, SlackWebhook
 from loadtest.notifications.slack.messages import Message
+from loadtest.planning.schedules import Schedule
 
 log = logging.getLogger(__name__)
 
@@ -57,11 +58,21 @@ class Unusable:
         raise DeliveryError(self._reason, again=False)
 
 
-def connected() -> tuple[Channels, NotificationConfig]:
-    """Channels and configuration of this Airflow. Inside a task, callback or anything that may read connections."""
+def connected(schedule: Schedule | None = None) -> tuple[Channels, NotificationConfig]:
+    """Channels and configuration of this Airflow, as `schedule` wants them for its own runs. Inside a task, callback or anything
+    that may read connections."""
     slack, github = _connection(SLACK), _connection(GITHUB)
-    config = notification_config(_extra(slack), _extra(github))
+    config = notification_config(_extra(slack), _extra(github), told_by(schedule) if schedule else {})
+    if schedule and schedule.slack_channel and slack is not None and slack.conn_type == "slackwebhook":
+        log.warning("A webhook has a channel of its own: slack_channel of the schedule %s is not used.", schedule.name)
     return Channels(slack=_slack(slack, config), github=_github(github)), config
+
+
+def told_by(schedule: Schedule) -> dict[str, Any]:
+    """What a schedule says about who is told; it goes before variables and connections."""
+    github = schedule.github
+    told = {"channel": schedule.slack_channel, "repository": github.repository, "assignees": list(github.assignees)}
+    return {name: value for name, value in told.items() if value}
 
 
 def notification_config(*extras: dict[str, Any]) -> NotificationConfig:

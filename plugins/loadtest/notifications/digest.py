@@ -13,11 +13,13 @@ from upath import UPath
 from loadtest import wording
 from loadtest.errors import ConfigurationError
 from loadtest.gate.records.verdicts import Verdict
+from loadtest.history.watch import FINISH_WITHIN
 from loadtest.notifications.alert_store import FOLDER
 from loadtest.notifications.pipeline_alerts import PipelineAlerts
 from loadtest.notifications.policy.models import AlertState, Incident, IncidentKind
 from loadtest.notifications.slack import messages
 from loadtest.notifications.slack.messages import Message
+from loadtest.planning.schedules import BrokenSchedule, Schedule
 from loadtest.reporting import format as show
 from loadtest.run_folder import RunFolder
 from loadtest.vocabulary import SEVERITY
@@ -28,15 +30,17 @@ MOST_SERIES = 12
 
 @dataclass(frozen=True)
 class Digest:
-    """One week: verdicts (oldest first), regressions still open, and those that ended in it, as (place, incident)."""
+    """One week: verdicts (oldest first), regressions still open, and those that ended in it, as (place, incident);
+    `missing`: what was due and has no result, a line each."""
 
     until: datetime
     verdicts: tuple[Verdict, ...]
     open: tuple[tuple[str, Incident], ...]
     ended: tuple[tuple[str, Incident], ...]
+    missing: tuple[str, ...] = ()
 
 
-def collect(runs_root: UPath | Path | str, until: datetime) -> Digest:
+def collect(runs_root: UPath | Path | str, until: datetime, schedules: Sequence[Schedule | BrokenSchedule] = ()) -> Digest:
     """Read the week before `until` from the runs root; damaged files and confirmation runs are left out."""
     root = UPath(runs_root)
     verdicts = sorted(_verdicts(root, until - WEEK, until), key=lambda one: one.created_at)
@@ -45,7 +49,7 @@ def collect(runs_root: UPath | Path | str, until: datetime) -> Digest:
     ended = [
         (_place(state), one) for state in states for one in state.closed if _is_news(one) and one.last_at >= until - 2 * WEEK
     ]
-    return Digest(until, tuple(verdicts), tuple(still), tuple(ended))
+    return Digest(until, tuple(verdicts), tuple(still), tuple(ended), tuple(_missing(schedules, verdicts, until)))
 
 
 def digest_message(digest: Digest, dashboard: str | None = None) -> Message:
@@ -56,6 +60,7 @@ def digest_message(digest: Digest, dashboard: str | None = None) -> Message:
         messages.header(title),
         messages.paragraph(_totals(digest.verdicts)),
         *messages.bullets("Last results", _series(digest.verdicts), most=MOST_SERIES),
+        *messages.bullets("Due, without a result", digest.missing, most=MOST_SERIES),
         *messages.bullets("Open regressions", [_line(place, one) for place, one in digest.open], most=8),
         *messages.bullets("Got well or was settled", [_line(place, one) for place, one in digest.ended], most=5),
         *messages.buttons([("All runs", "dashboard", dashboard)]),
@@ -64,13 +69,18 @@ def digest_message(digest: Digest, dashboard: str | None = None) -> Message:
 
 
 def tell_weekly_digest(
-    runs_root: UPath | Path | str, alerts: PipelineAlerts, *, now: datetime | None = None, dashboard: str | None = None
+    runs_root: UPath | Path | str,
+    alerts: PipelineAlerts,
+    *,
+    now: datetime | None = None,
+    dashboard: str | None = None,
+    schedules: Sequence[Schedule | BrokenSchedule] = (),
 ) -> bool:
     """Send this week's digest, once per calendar week however often it is called; returns whether it went out now.
     Raises DeliveryError."""
     now = now or datetime.now(UTC)
     year, week, _ = now.isocalendar()
-    return alerts.once(f"digest/{year}-W{week:02d}", digest_message(collect(runs_root, now), dashboard))
+    return alerts.once(f"digest/{year}-W{week:02d}", digest_message(collect(runs_root, now, schedules), dashboard))
 
 
 def _verdicts(root: UPath, since: datetime, until: datetime) -> Iterator[Verdict]:
@@ -85,6 +95,16 @@ def _verdicts(root: UPath, since: datetime, until: datetime) -> Iterator[Verdict
             continue
         if since < verdict.created_at <= until:
             yield verdict
+
+
+def _missing(schedules: Sequence[Schedule | BrokenSchedule], verdicts: Sequence[Verdict], until: datetime) -> Iterator[str]:
+    """A line for each schedule that should have run in the week and did not; one that is due just now has time."""
+    judged = {(one.scenario, one.environment, one.profile) for one in verdicts}
+    for schedule in schedules:
+        if isinstance(schedule, BrokenSchedule):
+            yield f"{schedule.name}: its file cannot be used ({schedule.reason})"
+        elif until - WEEK < schedule.last_due(until - FINISH_WITHIN) and schedule.series not in judged:
+            yield f"{schedule.name}: {' / '.join(schedule.series)}, {schedule.when}, did not run"
 
 
 def _states(root: UPath) -> Iterator[AlertState]:

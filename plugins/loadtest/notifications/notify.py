@@ -15,7 +15,9 @@ from loadtest.notifications.digest import tell_weekly_digest
 from loadtest.notifications.pipeline_alerts import PipelineAlerts
 from loadtest.notifications.policy.models import ActionKind, DeliveryReport, DeliveryStatus, Links
 from loadtest.planning.models import Plan, TriggerKind
+from loadtest.planning.schedules import all_schedules, schedule_of
 from loadtest.run_folder import RunFolder
+from loadtest.settings import settings
 
 log = logging.getLogger(__name__)
 
@@ -23,25 +25,28 @@ log = logging.getLogger(__name__)
 MAY_BE_REFUSED = (ActionKind.STATUS, ActionKind.COMMENT)
 
 
-def notify_about(folder: RunFolder) -> dict[str, Any]:
-    """Tell Slack and GitHub about a run. Raises InfrastructureError while something is undelivered and a retry may help,
-    ConfigurationError when a person has to change something first; called again, it sends only what is missing."""
+def notify_about(folder: RunFolder, dag_id: str | None = None) -> dict[str, Any]:
+    """Tell Slack and GitHub about a run, where the schedule of its DAG wants it told. Raises InfrastructureError while something
+    is undelivered and a retry may help, ConfigurationError when a person has to change something first; called again, it sends
+    only what is missing."""
     if not folder.verdict.exists():
         log.warning("%s has no verdict, so there is nothing to tell.", folder.path)
         return {}
     verdict = asked_about(folder, Verdict.read(folder.verdict))
-    channels, config = connected()
+    places = settings()
+    channels, config = connected(schedule_of(dag_id, places) if dag_id else None)
     links = links_to(verdict)
     report = deliver(folder, channels, config, links=links, acknowledgements=what_people_said(verdict))
     log.info("%s", report.sentence)
     if _is_scheduled(folder):
-        tell_weekly_digest(folder.runs_root, PipelineAlerts(folder.runs_root, channels.slack), dashboard=links.dashboard)
+        alerts = PipelineAlerts(folder.runs_root, connected()[0].slack)
+        tell_weekly_digest(folder.runs_root, alerts, dashboard=links.dashboard, schedules=list(all_schedules(places)))
     raise_for(report)
     return {"delivered": sum(one.status is DeliveryStatus.DELIVERED for one in report.deliveries), "sentence": report.sentence}
 
 
 def _is_scheduled(folder: RunFolder) -> bool:
-    """The weekly run: after it comes the digest."""
+    """After the first scheduled run of a week comes the digest."""
     try:
         return Plan.read(folder.plan).trigger.kind is TriggerKind.SCHEDULED
     except ConfigurationError:

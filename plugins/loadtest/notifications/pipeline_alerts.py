@@ -1,4 +1,4 @@
-"""When the pipeline itself breaks: a task failed for good, the weekly run never started or did not end. Told once each.
+"""When the pipeline itself breaks: a task failed for good, a scheduled run never started or did not end. Told once each.
 
 State: `<runs root>/_alerts/_pipeline.json`. A problem has a key; the same key is told once, and its end once.
 """
@@ -15,7 +15,7 @@ from upath import UPath
 
 from loadtest.errors import ConfigurationError
 from loadtest.files import FileModel, Record
-from loadtest.history.watch import ScheduledRun, judge_weekly_run, last_due
+from loadtest.history.watch import ScheduledRun, judge_due_run
 from loadtest.notifications.alert_store import FOLDER, one_writer, put_aside
 from loadtest.notifications.policy.models import SlackReference
 from loadtest.notifications.policy.retrying import DeliveryError
@@ -142,20 +142,20 @@ def task_failed(*, dag_id: str, run_id: str, task_id: str, error: str, tries: in
     )
 
 
-def check_weekly_run(
-    alerts: PipelineAlerts, runs: Sequence[ScheduledRun], *, dag_id: str = "load_test", now: datetime | None = None
+def check_due_run(
+    alerts: PipelineAlerts, runs: Sequence[ScheduledRun], due: datetime, *, dag_id: str, now: datetime | None = None
 ) -> str:
-    """The daily check: tells a missing or late weekly run, and its end when it has come after all; returns a sentence.
+    """The daily check: tells a missing or late run of a schedule, and its end when it has come after all; returns a sentence.
 
     A run that failed is no problem here: its failed task has been told. Runs due before the checks began are not missed.
     """
     now = now or datetime.now(UTC)
-    week = judge_weekly_run(last_due(now), runs, now=now)
-    key = f"weekly/{dag_id}/{week.due:%Y-%m-%d}"
-    if week.due < alerts.watching_since(now) or not (week.problem or week.ended):
-        return "There is nothing to say yet about the weekly run."
-    if week.problem:
-        alerts.report(Problem(key, "Weekly load test is overdue", week.problem))
-        return week.problem
-    alerts.resolve(key, f"The weekly load test of {week.due:%Y-%m-%d} has ended after all.")
-    return "The weekly run has ended."
+    run = judge_due_run(due, runs, now=now, dag_id=dag_id)
+    key = f"due/{dag_id}/{due:%Y-%m-%dT%H:%M}"
+    if due < alerts.watching_since(now) or not (run.problem or run.ended):
+        return f"There is nothing to say yet about {dag_id}."
+    if run.problem:
+        alerts.report(Problem(key, "A scheduled load test is overdue", run.problem))
+        return run.problem
+    alerts.resolve(key, f"The load test {dag_id} of {due:%Y-%m-%d %H:%M} UTC has ended after all.")
+    return f"The last scheduled run of {dag_id} has ended."

@@ -20,13 +20,14 @@ class LoadTestFailureNotifier(BaseNotifier):
         from loadtest.errors import LoadTestError
         from loadtest.notifications.airflow_connections import connected
         from loadtest.notifications.pipeline_alerts import PipelineAlerts
+        from loadtest.planning.schedules import schedule_of
         from loadtest.settings import settings
 
         problem = problem_of(context)
         if problem is None:
             return
         try:
-            channels, _ = connected()
+            channels, _ = connected(schedule_of(context["ti"].dag_id, settings()))
             PipelineAlerts(settings().runs_root, channels.slack).report(problem)
         except (LoadTestError, OSError) as error:
             self.log.error("The failure could not be told: %s", error)

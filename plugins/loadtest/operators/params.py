@@ -9,6 +9,7 @@ from airflow.sdk import Param
 from loadtest.planning.config import known_names, profile_names
 from loadtest.planning.load_generators import usual_environment
 from loadtest.planning.request import MAX_USERS
+from loadtest.planning.schedules import Schedule
 from loadtest.settings import settings
 
 LOAD, JUDGING, CODE = "Load", "Judging", "Code under test"
@@ -29,12 +30,12 @@ def load_params() -> dict[str, Param]:
             description_md="Where the load goes (`include/environments/`). Some environments want a person's approval.",
         ),
         "profile": Param(
-            None,
-            type=["null", "string"],
-            enum=[None, *profiles],
+            _default("smoke", profiles),
+            type="string",
+            enum=profiles,
             title="Profile",
             section=LOAD,
-            description_md="How much load (`loadtest profiles`). Empty: *light* on the schedule, *smoke* otherwise.",
+            description_md="How much load (`loadtest profiles`).",
         ),
         "scenario": Param(
             _default("student_api", scenarios),
@@ -73,9 +74,17 @@ def load_params() -> dict[str, Param]:
     }
 
 
-def run_params() -> dict[str, Param]:
-    """All params of the DAG `load_test`."""
-    return load_params() | {
+def run_params(schedule: Schedule | None = None) -> dict[str, Param]:
+    """All params of a load test's DAG; those of a schedule begin with its values."""
+    params = load_params() | judging_params()
+    for name, value in (schedule.form_values() if schedule else {}).items():
+        params[name] = Param(value, description=params[name].description, **params[name].schema)
+    return params
+
+
+def judging_params() -> dict[str, Param]:
+    """What becomes of the verdict, and which code it is about."""
+    return {
         "blocking": Param(
             False,
             type="boolean",

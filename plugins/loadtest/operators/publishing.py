@@ -53,7 +53,7 @@ class NotifyOperator(StageOperator):
     def run_stage(self, folder: RunFolder, context: Context) -> dict[str, Any]:
         from loadtest.notifications.notify import notify_about
 
-        return notify_about(folder)
+        return notify_about(folder, context["dag_run"].dag_id)
 
 
 class RunStateOperator(StageOperator):

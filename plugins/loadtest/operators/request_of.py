@@ -7,14 +7,13 @@ from urllib.parse import quote
 
 from loadtest.planning.models import Trigger, TriggerKind
 from loadtest.planning.request import Request
-from loadtest.planning.resolve import run_id_from
+from loadtest.planning.schedules import run_id_of, schedule_of
+from loadtest.settings import settings
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
 
-# Who asks decides how much load, unless the request says so itself.
-DEFAULT_PROFILE = {TriggerKind.SCHEDULED: "light", TriggerKind.PUSH: "smoke", TriggerKind.MANUAL: "smoke"}
-PLAN_PARAMS = ("scenario", "environment", "users", "spawn_rate", "host", "slowdown", "blocking", "any_build")
+PLAN_PARAMS = ("scenario", "environment", "profile", "users", "spawn_rate", "host", "slowdown", "blocking", "any_build")
 SCENARIO_PARAMS = ("arguments", "tags", "exclude_tags")
 
 
@@ -27,6 +26,7 @@ def trigger_kind(run_type: str, run_id: str) -> TriggerKind:
 def request_of(context: Context) -> Request:
     """The request that a DAG run carries; raises ConfigurationError with one sentence."""
     dag_run, params = context["dag_run"], dict(context["params"])
+    schedule = schedule_of(dag_run.dag_id, settings())
     kind = trigger_kind(_plain(dag_run.run_type), dag_run.run_id)
     trigger = Trigger(
         kind=kind,
@@ -43,11 +43,11 @@ def request_of(context: Context) -> Request:
     values: dict[str, Any] = {name: params[name] for name in (*PLAN_PARAMS, *SCENARIO_PARAMS) if params.get(name) is not None}
     return Request.of(
         **values,
-        profile=params.get("profile") or DEFAULT_PROFILE[kind],
         duration_s=params.get("duration"),
         trigger=trigger,
-        run_id=run_id_from(dag_run.run_id),
+        run_id=run_id_of(dag_run.dag_id, dag_run.run_id),
         executor=_executor(),
+        load_generator=schedule.load_generator if schedule else None,
     )
 
 

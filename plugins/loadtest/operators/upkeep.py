@@ -1,4 +1,4 @@
-"""What keeps the pipeline itself well: trends, retention, and the check that the weekly run came and went."""
+"""What keeps the pipeline itself well: trends, retention, and the check that each scheduled run came and went."""
 
 from __future__ import annotations
 
@@ -83,7 +83,7 @@ class ApplyRetentionOperator(BaseOperator):
 
 
 class WatchOperator(BaseOperator):
-    """Did the weekly run start and end in time? A run that was never created raises no alarm by itself."""
+    """Did each scheduled run start and end in time? A run that was never created raises no alarm by itself."""
 
     def execute(self, context: Context) -> str:
         from loadtest.notifications.daily_check import check_pipeline

@@ -14,7 +14,6 @@ from pydantic import ValidationError
 
 from loadtest.errors import ConfigurationError
 from loadtest.files import Record
-from loadtest.planning.access import Tls
 from loadtest.planning.models import (
     MAX_DURATION_S,
     TARGET_METRICS,
@@ -102,9 +101,9 @@ def profile_file(settings: Settings, name: str) -> Path:
 
 
 def load_profile(settings: Settings, name: str) -> Profile:
-    _check_known(name, profile_names(settings), "profile", settings.profiles)
+    check_known(name, profile_names(settings), "profile", settings.profiles)
     path = profile_file(settings, name)
-    profile = _validate(Profile, {"name": name} | read_yaml(path), path)
+    profile = validated(Profile, {"name": name} | read_yaml(path), path)
     _check_load_model(profile, path)
     return _with_duration_of_stages(profile, path) if profile.stages else profile
 
@@ -162,33 +161,13 @@ def _with_duration_of_stages(profile: Profile, path: Path) -> Profile:
 
 def load_environment(settings: Settings, name: str) -> Environment:
     path = _known(settings.environments, name, "environment") / f"{name}.yaml"
-    environment = _validate(Environment, {"name": name} | read_yaml(path), path)
+    environment = validated(Environment, {"name": name} | read_yaml(path), path)
     sources = (environment.backend, environment.base_url, environment.base_url_variable, environment.base_url_connection)
     if not any(sources):
         raise ConfigurationError(
             f"{path} names no target; give base_url, base_url_variable, base_url_connection, or a backend to start."
         )
-    if environment.tls is None:
-        return environment
-    return environment.model_copy(update={"tls": _usable(environment.tls, settings.home, path)})
-
-
-def _usable(tls: Tls, home: Path, path: Path) -> Tls:
-    """The same with absolute paths; raises ConfigurationError for files that are not there, or no certificate and its key."""
-    files = {name: str(home / value) for name in ("ca_file", "cert_file", "key_file") if (value := getattr(tls, name))}
-    for name, file in files.items():
-        if not Path(file).is_file():
-            raise ConfigurationError(f"{path}: tls.{name}: there is no file {file}; name a PEM file, relative to {home}.")
-    found = tls.model_copy(update=files)
-    try:
-        found.context()
-    except OSError as error:
-        named = ", ".join(files.values())
-        raise ConfigurationError(
-            f"{path}: tls: {named} cannot be used ({error.strerror or error}); give a certificate in PEM form, and its private "
-            "key without a passphrase."
-        ) from None
-    return found
+    return environment
 
 
 def load_scenario(settings: Settings, name: str) -> Scenario:
@@ -200,7 +179,7 @@ def load_scenario(settings: Settings, name: str) -> Scenario:
 def described_scenario(folder: Path, targets: Sequence[Target] = (), criteria: Criteria | None = None) -> Scenario:
     """What scenario.yaml says (it may be missing), with the targets and criteria that stand beside it."""
     described = read_yaml(folder / "scenario.yaml") if (folder / "scenario.yaml").exists() else {}
-    scenario = _validate(
+    scenario = validated(
         Scenario,
         {"name": folder.name}
         | described
@@ -243,7 +222,7 @@ def files_digest(folder: Path) -> str:
 
 
 def read_criteria(path: Path) -> Criteria:
-    criteria = _validate(Criteria, read_yaml(path), path) if path.exists() else Criteria()
+    criteria = validated(Criteria, read_yaml(path), path) if path.exists() else Criteria()
     for metric in (mute.metric for mute in criteria.muted if mute.metric is not None):
         try:
             require_metric(metric)
@@ -297,16 +276,16 @@ def _target(endpoint: str | None, metric: Any, limit: Any) -> Target:
 
 
 def _known(folder: Path, name: str, kind: str) -> Path:
-    _check_known(name, known_names(folder), kind, folder)
+    check_known(name, known_names(folder), kind, folder)
     return folder
 
 
-def _check_known(name: str, names: list[str], kind: str, folder: Path) -> None:
+def check_known(name: str, names: list[str], kind: str, folder: Path) -> None:
     if not re.fullmatch(slug_pattern, name) or name not in names:
         raise ConfigurationError(f"Unknown {kind} {name[:60]!r}; known are: {', '.join(names) or 'none'} (add one in {folder}).")
 
 
-def _validate(model: type[Model], data: dict[str, Any], path: Path) -> Model:
+def validated(model: type[Model], data: dict[str, Any], path: Path) -> Model:
     try:
         return model.model_validate(data)
     except ValidationError as error:

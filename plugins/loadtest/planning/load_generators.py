@@ -6,6 +6,7 @@ from __future__ import annotations
 import contextlib
 import os
 import re
+from pathlib import Path
 
 from loadtest.errors import ConfigurationError
 from loadtest.planning.config import known_names, read_yaml
@@ -28,20 +29,32 @@ def usual_environment(settings: Settings) -> str:
     return USUAL_ENVIRONMENT if USUAL_ENVIRONMENT in known or not known else known[0]
 
 
-def load_generator_of(settings: Settings, environment: str) -> str | None:
-    """What the environment's file names; None where it names nothing, or cannot be read, which its run will be told."""
-    if not re.fullmatch(slug_pattern, environment):
-        return None
-    named = None
-    with contextlib.suppress(ConfigurationError, OSError):
-        named = read_yaml(settings.environments / f"{environment}.yaml").get("load_generator")
-    return named if isinstance(named, str) and re.fullmatch(slug_pattern, named) else None
+def load_generator_of(settings: Settings, environment: str | None, schedule: str | None = None) -> str | None:
+    """What the schedule's file names, or else that of the environment (None: the schedule's); None where they name nothing, or
+    cannot be read, which their run will be told."""
+    named = _named_in(settings.schedules, schedule, "load_generator") if schedule else None
+    if named is None:
+        place = (
+            environment or (schedule and _named_in(settings.schedules, schedule, "environment")) or usual_environment(settings)
+        )
+        named = _named_in(settings.environments, place, "load_generator")
+    return named
 
 
 def named_load_generators(settings: Settings) -> list[str]:
-    """All that any environment names, in order."""
-    named = {load_generator_of(settings, environment) for environment in known_names(settings.environments)}
+    """All that any environment or schedule names, in order."""
+    places = (settings.environments, settings.schedules)
+    named = {_named_in(folder, name, "load_generator") for folder in places for name in known_names(folder)}
     return sorted(name for name in named if name)
+
+
+def _named_in(folder: Path, name: str, key: str) -> str | None:
+    if not re.fullmatch(slug_pattern, name):
+        return None
+    named = None
+    with contextlib.suppress(ConfigurationError, OSError):
+        named = read_yaml(folder / f"{name}.yaml").get(key)
+    return named if isinstance(named, str) and re.fullmatch(slug_pattern, named) else None
 
 
 def check_load_generator(wanted: str | None) -> None:

@@ -39,6 +39,7 @@ class Request(BaseModel):
     run_id: str | None = None
     confirms: str | None = None
     executor: str = "cli"
+    load_generator: str | None = Field(default=None, description="instead of the environment's; as a schedule says")
 
     @field_validator("users", "spawn_rate", "duration_s", "host", "slowdown", mode="before")
     @classmethod

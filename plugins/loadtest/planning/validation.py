@@ -21,7 +21,8 @@ from loadtest.planning.config import (
     read_targets,
 )
 from loadtest.planning.models import Scenario
-from loadtest.planning.resolve import checked_url
+from loadtest.planning.resolve import check_together, checked_url
+from loadtest.planning.schedules import load_schedule
 from loadtest.settings import Settings
 
 ScenarioCheck = Callable[[Scenario], object]
@@ -55,6 +56,15 @@ def environment_problems(settings: Settings, name: str) -> list[Problem]:
             checked_url(environment.base_url.replace("{port}", "1"), f"environment {name!r}")
 
     return _problems(path, check)
+
+
+def schedule_problems(settings: Settings, name: str) -> list[Problem]:
+    """Of the file itself, and of what it asks for together: profile, environment and overrides must fit."""
+
+    def check() -> None:
+        check_together(load_schedule(settings, name).request(), settings)
+
+    return _problems(settings.schedules / f"{name}.yaml", check)
 
 
 def scenario_problems(settings: Settings, name: str, check: ScenarioCheck) -> list[Problem]:

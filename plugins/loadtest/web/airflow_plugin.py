@@ -8,7 +8,7 @@ from loadtest.web.app import create_app
 
 
 class LoadTestPlugin(AirflowPlugin):
-    """Adds *Load tests* to the navigation and the report to each run of the DAG `load_test`."""
+    """Adds *Load tests* to the navigation and the report to each run of a load test."""
 
     name = "loadtest"
     fastapi_apps = [{"app": create_app(), "url_prefix": "/loadtest", "name": "Load tests"}]
@@ -22,7 +22,7 @@ class LoadTestPlugin(AirflowPlugin):
         },
         {
             "name": "Load test report",
-            "href": "loadtest/dag-runs/{RUN_ID}/report.html",
+            "href": "loadtest/dags/{DAG_ID}/dag-runs/{RUN_ID}/report.html",
             "destination": "dag_run",
             "url_route": "load-test-report",
         },

@@ -17,9 +17,10 @@ from fastapi.responses import FileResponse, HTMLResponse, Response, StreamingRes
 from upath import UPath
 from zipstream import ZipStream
 
+from loadtest.planning.schedules import LOAD_TEST, sends_load
 from loadtest.run_folder import RunFolder
 from loadtest.settings import settings
-from loadtest.web.runs import DAG_ID, Run, find_run, overview
+from loadtest.web.runs import Run, find_run, overview
 
 SHOWN_FILES = {
     "report.html": "text/html; charset=utf-8",
@@ -45,7 +46,7 @@ STATIC = Path(__file__).parent / "static"
 
 def create_app() -> FastAPI:
     """The app, all of it behind Airflow's login and the right to read the DAG."""
-    guard = [Depends(get_user), Depends(requires_access_dag(method="GET", param_dag_id=DAG_ID))]
+    guard = [Depends(get_user), Depends(requires_access_dag(method="GET", param_dag_id=LOAD_TEST))]
     app = FastAPI(title="Load tests", dependencies=guard, docs_url=None, redoc_url=None, openapi_url=None)
 
     @app.get("/", response_class=HTMLResponse)
@@ -85,6 +86,12 @@ def create_app() -> FastAPI:
     def report_of(dag_run_id: str) -> Response:
         return _file(_run(dag_run_id).folder, "report.html")
 
+    @app.get("/dags/{dag_id}/dag-runs/{dag_run_id}/report.html")
+    def report_of_dag(dag_id: str, dag_run_id: str) -> Response:
+        if not sends_load(dag_id):
+            raise HTTPException(404, "The runs of this DAG are no load tests.")
+        return _file(_run(dag_run_id, dag_id).folder, "report.html")
+
     @app.get("/runs/{run_id}/{name}")
     def file(run_id: str, name: str) -> Response:
         return _file(_run(run_id).folder, name)
@@ -92,8 +99,8 @@ def create_app() -> FastAPI:
     return app
 
 
-def _run(name: str) -> Run:
-    run = find_run(settings(), name)
+def _run(name: str, dag_id: str = LOAD_TEST) -> Run:
+    run = find_run(settings(), name, dag_id)
     if run is None:
         raise HTTPException(404, "No such run here; it may be waiting, refused, or past its retention.")
     return run

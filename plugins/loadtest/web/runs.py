@@ -17,7 +17,7 @@ from loadtest.gate.records.verdicts import Verdict
 from loadtest.load.models import Progress
 from loadtest.planning.models import Plan
 from loadtest.planning.quantities import format_duration
-from loadtest.planning.resolve import run_id_from
+from loadtest.planning.schedules import LOAD_TEST, BrokenSchedule, all_schedules, run_id_of, sends_load
 from loadtest.reporting.escape import NAME_LIMIT, plain
 from loadtest.reporting.format import headline, outcome_sign, verdict_label
 from loadtest.run_folder import RunFolder
@@ -25,7 +25,6 @@ from loadtest.settings import Settings
 from loadtest.storage import StoredPath, modified_at
 from loadtest.vocabulary import Outcome
 
-DAG_ID = "load_test"
 LOAD_TASK = "load_test.run_load"
 JUDGED = frozenset(Outcome)
 TREND_RUNS = 20
@@ -118,8 +117,8 @@ class Run:
             shown = progress.model_dump(mode="json", exclude={"schema_version", "run_id", "stage", "endpoints", "warnings"})
             trigger = plan.trigger if plan else None
             task = None
-            if trigger and trigger.airflow_dag_id == DAG_ID and trigger.airflow_run_id:
-                task = {"dag_id": DAG_ID, "dag_run_id": trigger.airflow_run_id, "task_id": task_id}
+            if trigger and sends_load(trigger.airflow_dag_id) and trigger.airflow_run_id:
+                task = {"dag_id": trigger.airflow_dag_id, "dag_run_id": trigger.airflow_run_id, "task_id": task_id}
             return shown | {
                 "stage": plain(progress.stage, NAME_LIMIT),
                 "confirmation": None if run is self else task_id.removeprefix("regression.confirm_"),
@@ -201,7 +200,27 @@ def _age_s(progress: Progress) -> float:
 def overview(settings: Settings, limit: int) -> dict[str, Any]:
     """All that the dashboard shows: the newest runs, and the latest verdict and trend of each series."""
     runs = all_runs(settings)
-    return {"runs": [run.as_row() for run in runs[:limit]], "series": _series(runs)}
+    series = _series(runs)
+    return {"runs": [run.as_row() for run in runs[:limit]], "series": series, "schedules": _schedules(settings, series)}
+
+
+def _schedules(settings: Settings, series: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Each file of include/schedules: when it runs next and what its last verdict was, or why it cannot be used."""
+    latest, found = {row["series"]: row for row in series}, []
+    for schedule in all_schedules(settings):
+        row = {"name": plain(schedule.name, NAME_LIMIT), "dag_id": schedule.dag_id, "series": "", "when": "", "next_at": None}
+        if isinstance(schedule, BrokenSchedule):
+            reason = plain(schedule.reason.replace(str(settings.include), "include"))
+            found.append(row | {"state": "damaged", "label": "Broken", "sign": "⊘", "sentence": reason})
+            continue
+        name = plain(" / ".join(schedule.series), NAME_LIMIT)
+        last = latest.get(name, {"state": "no_verdict", "label": "No verdict yet", "sign": "–"})
+        found.append(
+            row
+            | {key: last[key] for key in ("state", "label", "sign")}
+            | {"series": name, "when": schedule.when, "next_at": schedule.next_due(datetime.now(UTC)).isoformat(), "sentence": ""}
+        )
+    return found
 
 
 def _series(runs: list[Run]) -> list[dict[str, Any]]:
@@ -227,9 +246,9 @@ def _is_comparable(row: dict[str, Any], latest: dict[str, Any]) -> bool:
     return measured and not row["slowdown"] and row["digest"] == latest.get("digest")
 
 
-def find_run(settings: Settings, name: str) -> Run | None:
+def find_run(settings: Settings, name: str, dag_id: str = LOAD_TEST) -> Run | None:
     """The run of an Airflow run id or of a run id; None when there is none. No part of a path comes from the name."""
-    run_id = run_id_from(name)
+    run_id = run_id_of(dag_id, name)
     root = settings.runs_root
     if not root.exists():
         return None
@@ -237,7 +256,7 @@ def find_run(settings: Settings, name: str) -> Run | None:
         match = next((path for path in root.glob("*/*/*/*") if path.name == wanted), None)
         if match is not None:
             return Run(RunFolder(match))
-    refused = RunFolder.refused(root, f"load_test-{name}")
+    refused = RunFolder.refused(root, f"{dag_id}-{name}")
     return Run(refused, refused=True) if refused.verdict.exists() else None
 
 

@@ -39,8 +39,6 @@ from loadtest.load.models import LoadResult, Progress
 from loadtest.masking import is_secret_variable
 from loadtest.planning.fleet import master_bind
 from loadtest.planning.models import Plan
-from loadtest.planning.references import references
-from loadtest.planning.resolve import check_references
 from loadtest.processes import ProcessIdentity, stop_group
 from loadtest.run_folder import Attempt, RunFolder
 from loadtest.settings import settings
@@ -98,7 +96,6 @@ def start_load(
     if not base_url.startswith(("http://", "https://")):
         raise ConfigurationError(f"The base URL {base_url!r} is not a URL; it must begin with http:// or https://.")
     check_endpoints(plan)
-    check_references(plan.environment)
     if plan.profile.remote_workers:
         master_port()
         master_bind()
@@ -122,7 +119,7 @@ def start_load(
         side=side,
     )
     job.write(scratch.job)
-    process = _spawn_supervisor(scratch, plan)
+    process = _spawn_supervisor(scratch)
     try:
         identity = ProcessIdentity.of(process.pid)
         now_s = time.time()
@@ -142,7 +139,7 @@ def start_load(
     return LoadHandle(folder, attempt, scratch, identity, process)
 
 
-def _spawn_supervisor(scratch: Scratch, plan: Plan) -> subprocess.Popen[bytes]:
+def _spawn_supervisor(scratch: Scratch) -> subprocess.Popen[bytes]:
     """It sends no load before `_confirm_start`. SIGTERM stays blocked in it until it can handle it, so that a stop in its
     first moments is not its death."""
     before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})
@@ -150,7 +147,7 @@ def _spawn_supervisor(scratch: Scratch, plan: Plan) -> subprocess.Popen[bytes]:
         with scratch.supervisor_log.open("ab") as log:
             return subprocess.Popen(
                 [sys.executable, "-m", "loadtest.load.supervision.supervisor", str(scratch.path)],
-                env=_environment(plan),
+                env=_environment(),
                 stdin=subprocess.PIPE,
                 stdout=subprocess.DEVNULL,
                 stderr=log,
@@ -160,15 +157,14 @@ def _spawn_supervisor(scratch: Scratch, plan: Plan) -> subprocess.Popen[bytes]:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
-def _environment(plan: Plan) -> dict[str, str]:
-    """What the supervisor needs, the way to the storage and to scratch included, as it works in a folder of its own, and what
-    headers refer to. Not the keys of Airflow: a scenario's Locust file is code that the supervisor starts, and may read the
-    environment of the processes above it."""
-    named = {reference.variable for reference in references(plan.environment.texts_of_headers)}
+def _environment() -> dict[str, str]:
+    """What the supervisor needs, the way to the storage and to scratch included, as it works in a folder of its own. Not the
+    keys of Airflow: a scenario's Locust file is code that the supervisor starts, and may read the environment of the processes
+    above it."""
     needed = {
         name: value
         for name, value in os.environ.items()
-        if name in named or (not name.startswith("AIRFLOW") and (not is_secret_variable(name) or name.startswith(FOR_SUPERVISOR)))
+        if not name.startswith("AIRFLOW") and (not is_secret_variable(name) or name.startswith(FOR_SUPERVISOR))
     }
     return needed | {"LOADTEST_SCRATCH": str(settings().scratch.resolve())}
 

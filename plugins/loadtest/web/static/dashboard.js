@@ -107,6 +107,13 @@ function what(run) {
   return element("th", { role: "rowheader", scope: "row" }, element("strong", null, run.series), slowed, run.sentence);
 }
 
+const scheduleRow = (one) => element("tr", { role: "row" },
+  cell("Last verdict", "", badge(one)),
+  element("th", { role: "rowheader", scope: "row" }, element("strong", null, one.name), one.sentence),
+  cell("What", "", one.series),
+  cell("When", "", one.when),
+  cell("Next", "", when({ created_at: one.next_at })));
+
 const seriesRow = (run) => element("tr", { role: "row" },
   cell("", "", badge(run)), what(run), cell("p95", "number", ms(run.p95_ms)), cell("Trend of p95", "", trend(run.trend)),
   cell("When", "", when(run)), cell("", "see", ...links(run)));
@@ -221,12 +228,13 @@ async function refresh() {
   try {
     const answer = await fetch("api/runs");
     if (!answer.ok) throw new Error(answer.status === 401 ? "log in to Airflow again" : `HTTP ${answer.status}`);
-    const { runs, series } = await answer.json();
+    const { runs, series, schedules } = await answer.json();
     const running = runs.filter((run) => run.live);
     showRunning(running);
     showRows("series", "latest", series, seriesRow);
+    showRows("schedules", "planned", schedules, scheduleRow);
     showRows("runs", "newest", runs.map(({ live, ...rest }) => rest), runRow);
-    state.textContent = runs.length ? "" : "No run yet. Trigger the DAG load_test, or wait for Monday 02:00 UTC: its verdict, report and trend appear here.";
+    state.textContent = runs.length ? "" : "No run yet. Trigger the DAG load_test, or wait for a schedule: its verdict, report and trend appear here.";
     return running.length ? RUNNING_POLL_MS : IDLE_POLL_MS;
   } catch (error) {
     state.textContent = `Cannot read the runs: ${error.message}.`;

@@ -1,0 +1,67 @@
+"""How long Airflow takes to read the DAGs of many schedules, imports apart (they are the same for one).
+
+    python benchmarks/bench_schedules.py --schedules 30
+
+Each schedule has a scenario and an environment of its own, as thirty services do. Airflow itself is imported before the clock
+starts; the time is that of the DAG file as its processor reads it, serialization included.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import statistics
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]
+sys.path[:0] = [str(ROOT), str(ROOT / "plugins")]
+
+
+def services(include: Path, number: int) -> None:
+    """An include/ of many services, each with all of its files."""
+    for index in range(number):
+        name = f"service_{index:02d}"
+        for folder in ("environments", "schedules", f"scenarios/{name}"):
+            (include / folder).mkdir(parents=True, exist_ok=True)
+        (include / f"environments/{name}.yaml").write_text("base_url: http://127.0.0.1:9\n")
+        (include / f"scenarios/{name}/locustfile.py").write_text("from locust import HttpUser\n")
+        (include / f"schedules/{name}.yaml").write_text(
+            f'scenario: {name}\nenvironment: {name}\nprofile: light\ncron: "{index % 60} 2 * * MON"\nowners: [team_{index}]\n'
+        )
+
+
+def read_all() -> float:
+    """Seconds to read and serialize the DAGs once, as a fresh process of Airflow would."""
+    from airflow.serialization.serialized_objects import DagSerialization
+
+    from loadtest.dags.load_test import load_test_dag
+    from loadtest.dags.schedules import scheduled_dags
+    from loadtest.settings import settings
+
+    load_test_dag()  # what only the first one costs
+    started = time.perf_counter()
+    dags = scheduled_dags(settings())
+    for dag in dags.values():
+        DagSerialization.to_dict(dag)
+    return time.perf_counter() - started
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--schedules", type=int, default=30)
+    parser.add_argument("--repeats", type=int, default=3)
+    options = parser.parse_args()
+    with tempfile.TemporaryDirectory() as folder:
+        os.environ |= {"LOADTEST_HOME": folder, "AIRFLOW_HOME": folder, "AIRFLOW__CORE__LOAD_EXAMPLES": "False"}
+        services(Path(folder) / "include", options.schedules)
+        from benchmarks.figures import figure
+
+        took = statistics.median(read_all() for _ in range(options.repeats))
+        figure(f"schedules_{options.schedules}_read", took, "s", "<=2")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,216 @@
+"""Schedules: which load test runs when, on which load generator, and who is told (`include/schedules/<name>.yaml`)."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from croniter import croniter
+from pydantic import Field, field_validator
+
+from loadtest.errors import ConfigurationError
+from loadtest.files import Record
+from loadtest.planning.config import check_known, known_names, profile_names, read_yaml, validated
+from loadtest.planning.models import Slug, Tag
+from loadtest.planning.quantities import parse_duration_s
+from loadtest.planning.request import MAX_USERS, Request
+from loadtest.planning.resolve import run_id_from
+from loadtest.settings import Settings
+
+LOAD_TEST = "load_test"  # the DAG of runs by hand and on pushes
+_SHORTHANDS = ("@hourly", "@daily", "@weekly", "@monthly", "@yearly")
+_REPOSITORY = r"^[A-Za-z0-9][A-Za-z0-9_-]*/[A-Za-z0-9_.-]*[A-Za-z0-9_-]$"
+
+
+class Overrides(Record):
+    """What a schedule wants otherwise than its profile and scenario say; the defaults of its form."""
+
+    users: int | None = Field(default=None, ge=1, le=MAX_USERS, description="instead of the profile's number")
+    spawn_rate: float | None = Field(default=None, gt=0, le=5_000, description="users started per second")
+    duration: str | None = Field(default=None, description="instead of the profile's, such as 10m")
+    slowdown: str | None = Field(default=None, max_length=2_000, description="of the sample backend")
+    arguments: dict[str, Any] = Field(default={}, description="of the scenario's Locust file, name: value")
+    tags: tuple[Tag, ...] = Field(default=(), description="only tasks with one of these tags")
+    exclude_tags: tuple[Tag, ...] = Field(default=(), description="no tasks with one of these tags")
+
+    @field_validator("duration", mode="before")
+    @classmethod
+    def _is_a_duration(cls, value: Any) -> Any:
+        if value is not None:
+            parse_duration_s(value)
+        return value if value is None else f"{value}s" if isinstance(value, int | float) else str(value)
+
+
+class GitHubPlace(Record):
+    """Where issues about this schedule's runs belong."""
+
+    repository: str | None = Field(default=None, pattern=_REPOSITORY, description="owner/name, where a run names none itself")
+    assignees: tuple[str, ...] = Field(default=(), description="logins that its issues are assigned to")
+
+
+class Schedule(Record):
+    """One load test that comes again: the DAG `load_test__<name>`."""
+
+    name: Slug
+    purpose: str = Field(default="", description="one line for the DAG's list")
+    scenario: str = Field(description="what users do: a name of include/scenarios")
+    environment: str = Field(description="where the load goes: a name of include/environments")
+    profile: str = Field(default="light", description="how much load: a name of `loadtest profiles`")
+    cron: str = Field(description="when: minute, hour, day of month, month, day of week, such as `0 2 * * MON`")
+    timezone: str = Field(default="UTC", description="in which the cron expression is meant, such as Europe/Berlin")
+    overrides: Overrides = Field(default=Overrides(), description="instead of what profile and scenario say")
+    blocking: bool = Field(default=False, description="a failed verdict turns the DAG run red")
+    owners: dict[str, str | None] = Field(
+        default={}, description="names of people or teams, each with a link (https: or mailto:) or none; or a list of names"
+    )
+    slack_channel: str | None = Field(
+        default=None, min_length=1, max_length=80, description="where its alerts go (bot tokens only: a webhook has its own)"
+    )
+    github: GitHubPlace = Field(default=GitHubPlace(), description="where its issues go")
+    load_generator: Slug | None = Field(default=None, description="which machine sends the load, instead of the environment's")
+
+    @field_validator("cron")
+    @classmethod
+    def _comes_again(cls, value: str) -> str:
+        if value not in _SHORTHANDS and (len(value.split()) != 5 or not croniter.is_valid(value)):
+            raise ValueError('a cron expression has five fields, such as "0 2 * * MON" for Mondays at two')
+        try:
+            croniter(value, datetime(2024, 1, 1, tzinfo=UTC)).get_next(datetime)
+        except ValueError:
+            raise ValueError("no day is like that") from None
+        return value
+
+    @field_validator("timezone")
+    @classmethod
+    def _is_known(cls, value: str) -> str:
+        try:
+            ZoneInfo(value)
+        except (ValueError, OSError, KeyError):
+            raise ValueError("there is no such time zone; write UTC, or a name such as Europe/Berlin") from None
+        return value
+
+    @field_validator("owners", mode="before")
+    @classmethod
+    def _names_alone(cls, value: Any) -> Any:
+        return dict.fromkeys(map(str, value)) if isinstance(value, list | tuple) else value
+
+    @field_validator("owners")
+    @classmethod
+    def _links_lead_somewhere(cls, value: dict[str, str | None]) -> dict[str, str | None]:
+        for name, link in value.items():
+            if not name.strip() or "," in name:
+                raise ValueError("an owner's name is not empty and has no comma")
+            if link is not None and not re.fullmatch(r"(https?://|mailto:)\S+", link):
+                raise ValueError(f"the link of {name} must begin with https:// or mailto:")
+        return value
+
+    @property
+    def dag_id(self) -> str:
+        return dag_id_of(self.name)
+
+    @property
+    def series(self) -> tuple[str, str, str]:
+        return self.scenario, self.environment, self.profile
+
+    @property
+    def when(self) -> str:
+        return f"{self.cron} ({self.timezone})"
+
+    def form_values(self) -> dict[str, Any]:
+        """The values that its DAG's form begins with, by the names of the params."""
+        overrides = self.overrides
+        values = overrides.model_dump(exclude={"arguments", "tags", "exclude_tags"}, exclude_none=True)
+        values["arguments"] = [f"{name}={value}" for name, value in overrides.arguments.items()]
+        values |= {"tags": list(overrides.tags), "exclude_tags": list(overrides.exclude_tags)}
+        given = {name: value for name, value in values.items() if value}
+        names = ("scenario", "environment", "profile", "blocking")
+        return {name: getattr(self, name) for name in names} | given
+
+    def request(self) -> Request:
+        """What its scheduled runs ask for; raises ConfigurationError."""
+        values = self.form_values()
+        return Request.of(**{"duration_s" if name == "duration" else name: value for name, value in values.items()})
+
+    def last_due(self, now: datetime) -> datetime:
+        """The last time at or before `now` at which a run was due, in UTC."""
+        local = now.astimezone(ZoneInfo(self.timezone))
+        due: datetime = croniter(self.cron, local + timedelta(seconds=1)).get_prev(datetime)
+        return due.astimezone(UTC)
+
+    def next_due(self, now: datetime) -> datetime:
+        """The next time after `now`, in UTC."""
+        due: datetime = croniter(self.cron, now.astimezone(ZoneInfo(self.timezone))).get_next(datetime)
+        return due.astimezone(UTC)
+
+
+@dataclass(frozen=True)
+class BrokenSchedule:
+    """A file that cannot be used. `reason`: what is wrong with it and what to do."""
+
+    name: str
+    reason: str
+
+    @property
+    def dag_id(self) -> str:
+        return dag_id_of(self.name)
+
+
+def load_schedule(settings: Settings, name: str) -> Schedule:
+    """Read and check one; what it names must exist. Raises ConfigurationError."""
+    check_known(name, known_names(settings.schedules), "schedule", settings.schedules)
+    path = settings.schedules / f"{name}.yaml"
+    schedule = validated(Schedule, {"name": name} | read_yaml(path), path)
+    if schedule.name != name:
+        raise ConfigurationError(f"{path}: name: a schedule is named like its file, {name} (got {schedule.name!r}); remove name.")
+    for kind, names in (
+        ("scenario", known_names(settings.scenarios)),
+        ("environment", known_names(settings.environments)),
+        ("profile", profile_names(settings)),
+    ):
+        wanted = getattr(schedule, kind)
+        if wanted not in names:
+            known = ", ".join(names) or "none"
+            raise ConfigurationError(f"{path}: {kind}: there is no {kind} {wanted[:60]!r}; known are: {known}.")
+    return schedule
+
+
+def all_schedules(settings: Settings) -> Iterator[Schedule | BrokenSchedule]:
+    """Each file of include/schedules by name; a broken one takes no other with it."""
+    for name in known_names(settings.schedules):
+        try:
+            yield load_schedule(settings, name)
+        except ConfigurationError as error:
+            yield BrokenSchedule(name, str(error))
+
+
+def dag_id_of(name: str) -> str:
+    """The DAG of a schedule; a file's name may hold what no DAG id may."""
+    return f"{LOAD_TEST}__{re.sub(r'[^A-Za-z0-9_.-]', '_', name)}"
+
+
+def schedule_name(dag_id: str) -> str | None:
+    """Of the schedule that a DAG belongs to, None for other DAGs."""
+    return dag_id.removeprefix(f"{LOAD_TEST}__") if dag_id.startswith(f"{LOAD_TEST}__") else None
+
+
+def schedule_of(dag_id: str, settings: Settings) -> Schedule | None:
+    """The schedule that a DAG belongs to; None for other DAGs, and where its file is gone or broken."""
+    name = schedule_name(dag_id)
+    try:
+        return load_schedule(settings, name) if name else None
+    except ConfigurationError:
+        return None
+
+
+def sends_load(dag_id: str | None) -> bool:
+    """Whether a DAG's runs are load tests with the tasks of `load_test`."""
+    return dag_id is not None and (dag_id == LOAD_TEST or dag_id.startswith(f"{LOAD_TEST}__"))
+
+
+def run_id_of(dag_id: str, dag_run_id: str) -> str:
+    """Two DAGs may have runs of the same id (both start at two on Monday), but run ids are of one run for ever."""
+    return run_id_from(dag_run_id if dag_id == LOAD_TEST else f"{dag_id}__{dag_run_id}")
