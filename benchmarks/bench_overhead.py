@@ -43,11 +43,11 @@ def main() -> None:
             theirs.append(run_taurus(options.duration, url))
             print(f"pair {pair + 1}: loadtest run {ours[-1]:.1f} s, Taurus {theirs[-1]:.1f} s outside the load", flush=True)
     dag = [] if options.skip_airflow else run_dags(options.duration, options.pairs)
-    figure("loadtest_run_outside_load", statistics.median(ours), "s", "<=9")
+    figure("loadtest_run_outside_load", statistics.median(ours), "s", "<=6.5")
     figure("taurus_outside_load", statistics.median(theirs), "s", "-")
     figure("loadtest_over_taurus", statistics.median(ours) / statistics.median(theirs), "x", "<=1")
     if dag:
-        figure("dag_run_outside_load", statistics.median(dag), "s", "<=30")
+        figure("dag_run_outside_load", statistics.median(dag), "s", "<=15")
 
 
 def install_taurus() -> None:

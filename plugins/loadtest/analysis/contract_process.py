@@ -42,6 +42,7 @@ class ContractProcess:
         self._problem = ""
         self._ready = False
         self._paused = False
+        self._asked = False
 
     def __enter__(self) -> Self:
         self.start()
@@ -90,10 +91,19 @@ class ContractProcess:
 
     def check(self, folder: RunFolder, timeout_s: float = CHECK_TIMEOUT_S) -> DataContract:
         """Check the run's data contract; writes what `loadtest.analysis.data_contract.check_contract` writes."""
+        self.begin(folder)
+        return self.finish(folder, timeout_s)
+
+    def begin(self, folder: RunFolder) -> None:
+        """Ask for the check, for whoever has something else to do meanwhile; `finish` must follow."""
+        self.resume()
+        self._asked = self._process is not None and self._ask(folder)
+
+    def finish(self, folder: RunFolder, timeout_s: float = CHECK_TIMEOUT_S) -> DataContract:
+        """What came of the check that was begun. It is over then, and works beside no load."""
         from loadtest.analysis.data_contract import broken_contract, keep
 
-        self.resume()
-        if self.wait_ready() and self._ask(folder):
+        if self.wait_ready() and self._asked:
             answer = self._next(timeout_s, "check the data contract")
             if answer is not None:
                 with contextlib.suppress(ValidationError):

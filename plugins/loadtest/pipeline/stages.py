@@ -242,15 +242,21 @@ def run_planned(
                 how = measure_side_by_side if plan.against else measure
                 how(plan, folder, watcher, before_load=contract.pause, after_load=contract.resume)
                 watcher.stage("gate")
+                checking = folder.metrics.exists()
+                if checking:
+                    contract.begin(folder)
                 number = 0
                 while judge(folder).suspects and confirm and number < CONFIRMATIONS:
                     number += 1
+                    if checking:
+                        contract.finish(folder)
+                        checking = False
                     watcher.stage(f"confirmation {number} of at most {CONFIRMATIONS}")
                     measure(*plan_confirmation(Plan.read(folder.plan), folder, number), watcher)
                     watcher.stage("gate")
-            if folder.metrics.exists():
+            if checking:
                 watcher.stage("data contract")
-                contract.check(folder)
+                contract.finish(folder)
         except KeyboardInterrupt:
             if not folder.attempts():
                 not_run(folder, "it was canceled before any load went out.")

@@ -17,7 +17,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.stats import t as student_t
+from scipy.special import stdtr, stdtrit  # importing scipy.stats takes most of a second
 
 from loadtest.gate.statistics.multiplicity import over_metrics_and_endpoints
 from loadtest.gate.statistics.summary import LEAST_LATENCY_MS, WINSORIZED_SHARE
@@ -104,17 +104,17 @@ class PairedComparison:
         return self._adjusted(-self.difference)
 
     def _adjusted(self, difference: np.ndarray) -> np.ndarray:
-        return over_metrics_and_endpoints(student_t.sf(difference / self.standard_error, self.df), WEIGHTS)
+        return over_metrics_and_endpoints(stdtr(self.df, -difference / self.standard_error), WEIGHTS)
 
     def interval(self, confidence: float = 0.90) -> tuple[np.ndarray, np.ndarray]:
         """Two-sided; the upper bound at 0.90 is the one-sided 95 % bound."""
-        reach = float(student_t.ppf((1 + confidence) / 2, self.df)) * self.standard_error
+        reach = float(stdtrit(self.df, (1 + confidence) / 2)) * self.standard_error
         return self.difference - reach, self.difference + reach
 
     @property
     def p_common(self) -> float:
         """One-sided p of "all endpoints together are not slower"."""
-        return float(student_t.sf(self.common / self.common_standard_error, max(self.pairs - 1, 1)))
+        return float(stdtr(max(self.pairs - 1, 1), -self.common / self.common_standard_error))
 
 
 def compare_sides(
