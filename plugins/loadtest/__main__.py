@@ -1,6 +1,6 @@
 """`python -m loadtest`, where the command is not on PATH."""
 
-from loadtest.cli import main
+from loadtest.cli import command
 
 if __name__ == "__main__":
-    main()
+    command()
