@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from loadtest.analysis.models import RunMetrics
 from loadtest.backend.models import BackendState
+from loadtest.planning.models import Plan
 from loadtest.vocabulary import Outcome, RunStatus
 
 pytestmark = [pytest.mark.airflow, pytest.mark.timeout(180)]
@@ -43,6 +45,46 @@ def test_all_well_is_green_and_nothing_is_confirmed(run_dag) -> None:
         "backend.log",
         "locust.log",
     }
+
+
+ASKING = """
+from locust import FastHttpUser, constant, events, tag, task
+
+
+@events.init_command_line_parser.add_listener
+def add(parser):
+    parser.add_argument("--item", type=int, default=1)
+
+
+class Visitor(FastHttpUser):
+    host = "https://shop.example.com"
+    wait_time = constant(0.02)
+
+    @tag("one")
+    @task
+    def one_item(self):
+        item = self.environment.parsed_options.item
+        self.client.get(f"/items/{item}", name=f"item {item}")
+
+    @task
+    def list_items(self):
+        self.client.get("/items")
+"""
+
+
+def test_arguments_and_tags_of_the_form_reach_the_locust_file(run_dag, airflow_home) -> None:
+    scenario = airflow_home / "include" / "scenarios" / "asking"
+    scenario.mkdir(exist_ok=True)
+    (scenario / "locustfile.py").write_text(ASKING)
+    ended = run_dag(scenario="asking", arguments=["item=18"], tags=["one"])
+    assert ended.state == "success"
+    plan = Plan.read(ended.folder.plan)
+    assert (plan.scenario.arguments, plan.scenario.tags) == ({"item": "18"}, ("one",))
+    assert "the host of its user classes (https://shop.example.com)" in plan.set_aside[0]
+    assert [one.endpoint for one in RunMetrics.read(ended.folder.metrics).endpoints] == ["GET item 18"]
+    ended = run_dag(scenario="asking", arguments=["itme=18"])
+    assert (ended.state, ended.verdict.status) == ("failed", RunStatus.NOT_RUN)
+    assert "the scenario has no argument 'itme'; did you mean item?" in ended.verdict.sentence
 
 
 def test_a_failed_verdict_is_green_unless_it_blocks(run_dag) -> None:

@@ -93,9 +93,10 @@ def _graph() -> None:
     here = on_load_generator()
     load = within(hours=7) | here
     with TaskGroup("setup", tooltip="From the request to a validated, approved plan"):
-        resolve_plan = ResolvePlanOperator(task_id="resolve_plan", **here, **persistent(minutes=2))
+        # Those that look into a scenario may have to install its packages first.
+        resolve_plan = ResolvePlanOperator(task_id="resolve_plan", **here, **persistent(minutes=12))
         approve = EnvironmentApprovalOperator(task_id="approve", response_timeout=timedelta(hours=24), retries=0)
-        prepare_run = PrepareRunOperator(task_id="prepare_run", **here, **persistent(minutes=2))
+        prepare_run = PrepareRunOperator(task_id="prepare_run", **here, **persistent(minutes=12))
 
     with TaskGroup("backend", tooltip="Started if it is ours, healthy, and the build that was asked for"):
         start_backend = StartBackendOperator(task_id="start_backend", **here, **within(hours=1))

@@ -49,9 +49,9 @@ with DAG(
     doc_md=DOC,
     default_args={"on_failure_callback": LoadTestFailureNotifier(), "run_folder": FOLDER, "weight_rule": "upstream"},
 ) as dag:
-    resolve_plan = ResolvePlanOperator(task_id="resolve_plan", **HERE, retries=1, execution_timeout=timedelta(minutes=2))
+    resolve_plan = ResolvePlanOperator(task_id="resolve_plan", **HERE, retries=1, execution_timeout=timedelta(minutes=12))
     approve = EnvironmentApprovalOperator(task_id="approve", response_timeout=timedelta(hours=24), retries=0)
-    prepare_run = PrepareRunOperator(task_id="prepare_run", **HERE, retries=1, execution_timeout=timedelta(minutes=2))
+    prepare_run = PrepareRunOperator(task_id="prepare_run", **HERE, retries=1, execution_timeout=timedelta(minutes=12))
     collect = CollectBaselineOperator(
         task_id="collect",
         runs="{{ params.runs }}",

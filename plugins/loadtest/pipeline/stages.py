@@ -22,6 +22,7 @@ from loadtest.errors import ConfigurationError, InfrastructureError, LoadTestErr
 from loadtest.files import private_folder, write_text
 from loadtest.gate.records.verdicts import RegressionReport, Verdict
 from loadtest.load.models import LoadResult, Progress
+from loadtest.masking import mask_secrets
 from loadtest.pipeline.publishing import publish
 from loadtest.planning.models import Plan, Trigger, TriggerKind
 from loadtest.planning.request import Request
@@ -90,7 +91,7 @@ def keep_refused(run_id: str, asked: dict[str, object], reason: str, settings: S
     from loadtest.gate.verdict import not_run
 
     folder = RunFolder.refused(settings.runs_root, run_id)
-    shown = {str(key)[:60]: str(value)[:300] for key, value in asked.items() if value is not None}
+    shown = {str(key)[:60]: mask_secrets(str(value))[:300] for key, value in asked.items() if value is not None}
     write_text(folder.request, json.dumps(shown, indent=2) + "\n")
     not_run(folder, reason, **{key: shown.get(key, "") for key in ("scenario", "environment", "profile")})
     return folder

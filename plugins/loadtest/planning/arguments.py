@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterable, Mapping
 
 from loadtest.errors import ConfigurationError
+from loadtest.masking import is_secret_variable
 
 ArgumentValue = str | int | float | bool | tuple[str | int | float, ...]
 
@@ -26,11 +27,22 @@ def named_values(given: Iterable[str]) -> dict[str, str]:
     return named
 
 
-def check_variables(value: ArgumentValue) -> None:
-    """Raises ValueError for a `${NAME}` that could never be filled."""
-    for name in variables_of(value):
-        if not re.fullmatch(rf"{SECRET_PREFIX}\w+", name):
-            raise ValueError(f"only variables whose names begin with {SECRET_PREFIX} reach a scenario, and ${{{name}}} does not")
+def check_arguments(arguments: Mapping[str, ArgumentValue], where: str) -> None:
+    """Raises ConfigurationError for a `${NAME}` that could never be filled, and for a secret that would end in the plan; never
+    tells a value."""
+    for argument, value in arguments.items():
+        names = variables_of(value)
+        for name in names:
+            if not re.fullmatch(rf"{SECRET_PREFIX}\w+", name):
+                raise ConfigurationError(
+                    f"{where}, argument {argument}: only variables whose names begin with {SECRET_PREFIX} reach a scenario, and "
+                    f"${{{name}}} does not; rename it."
+                )
+        if not names and is_secret_variable(argument) and not re.fullmatch(r"[\d.]*|true|false", str(value), re.IGNORECASE):
+            raise ConfigurationError(
+                f"{where}, argument {argument}: this looks like a secret, which would stand in the plan and the report; give it "
+                f"as ${{{SECRET_PREFIX}...}}, a variable that is set where the load is started."
+            )
 
 
 def variables_of(value: ArgumentValue) -> list[str]:

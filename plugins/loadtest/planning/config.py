@@ -14,6 +14,7 @@ from pydantic import ValidationError
 
 from loadtest.errors import ConfigurationError
 from loadtest.files import Record
+from loadtest.planning.arguments import check_arguments
 from loadtest.planning.models import (
     MAX_DURATION_S,
     TARGET_METRICS,
@@ -191,6 +192,7 @@ def described_scenario(folder: Path, targets: Sequence[Target] = (), criteria: C
         },
         folder / "scenario.yaml",
     )
+    check_arguments(scenario.arguments, str(folder / "scenario.yaml"))
     for entry in scenario.entries:
         if not entry.exists():
             name = entry.relative_to(folder) if entry.is_relative_to(folder) else entry

@@ -10,7 +10,7 @@ from typing import Annotated, Any, Literal, get_args
 from pydantic import Field, ValidationError, ValidationInfo, ValidatorFunctionWrapHandler, field_validator, model_validator
 
 from loadtest.files import FileModel, Record
-from loadtest.planning.arguments import ArgumentValue, check_variables, name_pattern
+from loadtest.planning.arguments import ArgumentValue, name_pattern
 from loadtest.planning.build import Build, BuildSource, build_note
 from loadtest.planning.quantities import DurationS, ShareOrPercent, parse_ms, parse_share, slug_pattern
 from loadtest.vocabulary import Evidence
@@ -258,13 +258,6 @@ class Scenario(Record):
     criteria: Criteria = Criteria()
     files_digest: str = ""
 
-    @field_validator("arguments")
-    @classmethod
-    def _variables_that_reach_it(cls, arguments: dict[str, ArgumentValue]) -> dict[str, ArgumentValue]:
-        for value in arguments.values():
-            check_variables(value)
-        return arguments
-
     @property
     def entries(self) -> tuple[Path, ...]:
         """What `locustfile` names: files and folders."""
@@ -274,8 +267,13 @@ class Scenario(Record):
     @property
     def locustfiles(self) -> tuple[str, ...]:
         """Absolute paths of the files that Locust loads; of a folder, those that Locust takes itself: not `_helpers.py`."""
-        files = (sorted(one.rglob("[!_]*.py")) if one.is_dir() else [one] for one in self.entries)
+        files = (_python_files(entry) if entry.is_dir() else [entry] for entry in self.entries)
         return tuple(str(path.resolve()) for group in files for path in group)
+
+
+def _python_files(folder: Path) -> list[Path]:
+    found = (path.relative_to(folder) for path in folder.rglob("[!_]*.py"))
+    return [folder / path for path in sorted(found) if not any(part.startswith(".") for part in path.parts)]
 
 
 class TriggerKind(StrEnum):

@@ -14,6 +14,7 @@ from pydantic import ValidationError
 
 from loadtest.errors import ConfigurationError
 from loadtest.files import first_problem
+from loadtest.planning.arguments import check_arguments
 from loadtest.planning.config import load_environment, load_profile, load_scenario
 from loadtest.planning.fleet import check_fleet
 from loadtest.planning.host_class import host_class, versions
@@ -149,6 +150,7 @@ def _as_asked(scenario: Scenario, profile: Profile, request: Request) -> Scenari
         "tags": request.tags or profile.tags or scenario.tags,
         "exclude_tags": request.exclude_tags or profile.exclude_tags or scenario.exclude_tags,
     }
+    check_arguments(request.arguments, "The request")
     try:
         return Scenario.model_validate(scenario.model_dump() | chosen)
     except ValidationError as error:

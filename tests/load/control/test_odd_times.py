@@ -13,8 +13,9 @@ from tests.load.plans import folder_of, plan_of, write_scenario
 from tests.support.http_server import CountingServer
 
 SCENARIO = """
-from locust import HttpUser, constant, task
+from locust import HttpUser, constant, events, task
 
+FIRE = events.request.fire  # kept from before the load
 ODD = [None, float("nan"), float("inf"), -5, "soon", 10**9]
 
 
@@ -29,7 +30,7 @@ class Publisher(HttpUser):
         fire = self.environment.events.request.fire
         fire(request_type="QUEUE", name="publish", response_time=20, response_length=1)
         fire(request_type="QUEUE", name="publish", response_time=ODD[self.turn % len(ODD)], response_length=1)
-        fire(request_type="QUEUE", name="untold")
+        FIRE(request_type="QUEUE", name="untold")
 """
 
 

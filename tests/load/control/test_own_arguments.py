@@ -173,6 +173,20 @@ def test_tags_choose_tasks(
     assert (result.samples, result.task_errors) == (server.total, 0)
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("profile", [{"users": 4}, {"load_model": "open", "arrivals_per_s": 30, "users": 0}])
+def test_remote_workers_get_the_tags_from_the_master(
+    tmp_path: Path, server: CountingServer, join: Join, profile: dict[str, object]
+) -> None:
+    locustfile = write_scenario(tmp_path / "scenario", TAGS)
+    plan = plan_of(locustfile, server.base_url, scenario={"tags": ("reports",)}, remote_workers=1, **profile)
+    handle = run.start_load(plan, folder_of(tmp_path / "runs"))
+    join("eu", text=TAGS)
+    result = run.wait_for_load(handle)
+    assert (result.samples, result.task_errors) == (server.total, 0)
+    assert {path for _, path in server.counts} - {"/health"} == {"/slow", "/report"}
+
+
 def test_tags_that_leave_nothing_to_do_are_refused(tmp_path: Path) -> None:
     with pytest.raises(ConfigurationError, match="no task is left with these tags; the scenario's tags are: fast, reports, slow"):
         check_scenario(scenario_of(tmp_path, TAGS, tags=("quick",)))
@@ -200,6 +214,8 @@ def test_several_files_and_folders_run_together(
     (folder / "flows").mkdir(parents=True)
     for name, path in (("Buyer", "buyers.py"), ("Seller", "flows/sellers.py"), ("Admin", "flows/admins.py")):
         (folder / path).write_text(ONE.format(name=name))
+    (folder / ".venv").mkdir()
+    (folder / ".venv" / "of_somebody.py").write_text("raise SystemExit(1)\n")
     for place in (folder, folder / "flows"):
         (place / "_paths.py").write_text('PATH = "/"\n')
     plan = plan_of(folder / "buyers.py", server.base_url, users=6)

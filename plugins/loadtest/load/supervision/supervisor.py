@@ -68,7 +68,6 @@ def supervise(scratch: Scratch) -> None:
     began = datetime.now(UTC)
     config = agent_config(job, scratch)
     scratch.empty.mkdir(exist_ok=True)
-    lay_out(Path(job.plan.scenario.folder), scratch.work)
     scratch.streams.mkdir(exist_ok=True)
     scratch.agent_config.write_text(config.to_json(), encoding="utf-8")
     before = host_probe.probe() if job.plan.profile.host_probe else None
@@ -77,6 +76,7 @@ def supervise(scratch: Scratch) -> None:
     error = ""
     try:
         if not stop_request.came:
+            lay_out(Path(job.plan.scenario.folder), scratch.work)
             processes = locust_command.start_all(config, scratch, job.plan.scenario, job.plan.profile.remote_wait_s)
     except OSError as problem:
         error = f"Locust could not be started: {problem}."
