@@ -181,6 +181,20 @@ def test_digest_covers_the_measurement_and_nothing_else(config: Settings, includ
     assert resolve(request(), config).digest != plan.digest
 
 
+def test_arguments_and_tags_of_a_request_go_before_the_scenario_s_and_are_part_of_the_digest(
+    config: Settings, include: Path
+) -> None:
+    plain = resolve(request(), config)
+    (include / "scenarios/shop/scenario.yaml").write_text("arguments: {page-size: 5, color: red}\ntags: [fast]\n")
+    own = resolve(request(), config)
+    assert (own.scenario.arguments, own.scenario.tags) == ({"page-size": 5, "color": "red"}, ("fast",))
+    assert own.digest != plain.digest
+    asked = resolve(request(arguments=["page_size=6", "shop=a", "shop=b"], tags=["slow"]), config)
+    assert asked.scenario.arguments == {"color": "red", "page_size": "6", "shop": ("a", "b")}
+    assert asked.scenario.tags == ("slow",) and asked.digest != own.digest
+    assert resolve(request(arguments=["page_size=5"]), config).digest == own.digest
+
+
 @given(name=st.text(min_size=1, max_size=300))
 @hypothesis_settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_any_foreign_run_id_becomes_a_safe_path(tmp_path: Path, name: str) -> None:

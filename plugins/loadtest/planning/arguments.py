@@ -16,15 +16,43 @@ SECRET_PREFIX = "SCENARIO_"  # these variables reach Locust, and their values ar
 _VARIABLE = re.compile(r"\$\{([^}]*)\}")
 
 
-def named_values(given: Iterable[str]) -> dict[str, str]:
-    """`name=value` each, as people type them; raises ValueError with a clause."""
-    named = {}
+def named_values(given: Iterable[str]) -> dict[str, ArgumentValue]:
+    """`name=value` each, as people type them; of a name that comes again all values. Raises ValueError with a clause."""
+    named: dict[str, tuple[str, ...]] = {}
     for text in given:
         name, equals, value = text.partition("=")
         if not equals or not re.fullmatch(name_pattern, name.strip()):
             raise ValueError(f"an argument is written name=value, not {text[:60]!r}")
-        named[name.strip()] = value
-    return named
+        named[name.strip()] = (*named.get(name.strip(), ()), value)
+    return {name: values if len(values) > 1 else values[0] for name, values in named.items()}
+
+
+def joined(own: Mapping[str, ArgumentValue], asked: Mapping[str, ArgumentValue]) -> dict[str, ArgumentValue]:
+    """The scenario's own with those of one run in their place, whichever way a name is spelled."""
+    replaced = canonical(asked)
+    return {name: value for name, value in own.items() if _spelled(name) not in replaced} | dict(asked)
+
+
+def canonical(arguments: Mapping[str, ArgumentValue]) -> dict[str, list[str]]:
+    """The same for the same command line: `page-size: 5` in a file, `page_size=5` typed."""
+    return {
+        _spelled(name): [_typed(part) for part in (value if isinstance(value, tuple) else (value,))]
+        for name, value in sorted(arguments.items())
+    }
+
+
+def as_options(arguments: Mapping[str, ArgumentValue]) -> list[str]:
+    """What `loadtest run` takes to give them again."""
+    named = ((name, value if isinstance(value, tuple) else (value,)) for name, value in arguments.items())
+    return [word for name, values in named for one in values for word in ("--argument", f"{name}={_typed(one)}")]
+
+
+def _spelled(name: str) -> str:
+    return name.replace("-", "_")
+
+
+def _typed(value: str | int | float) -> str:
+    return str(value).lower() if isinstance(value, bool) else str(value)
 
 
 def check_arguments(arguments: Mapping[str, ArgumentValue], where: str) -> None:

@@ -14,7 +14,7 @@ from pydantic import ValidationError
 
 from loadtest.errors import ConfigurationError
 from loadtest.files import first_problem
-from loadtest.planning.arguments import check_arguments
+from loadtest.planning.arguments import canonical, check_arguments, joined
 from loadtest.planning.config import load_environment, load_profile, load_scenario
 from loadtest.planning.fleet import check_fleet
 from loadtest.planning.host_class import host_class, versions
@@ -119,7 +119,8 @@ def plan_digest(scenario: Scenario, profile: Profile, environment: Environment, 
         "environment": environment.name,
     } | ({"side_by_side": True} if side_by_side else {})
     # Only where they are there: plans of earlier versions keep their digests.
-    covered |= scenario.model_dump(mode="json", include={"arguments", "tags", "exclude_tags"}, exclude_defaults=True)
+    chosen = (("arguments", canonical(scenario.arguments)), ("tags", scenario.tags), ("exclude_tags", scenario.exclude_tags))
+    covered |= {name: value for name, value in chosen if value}
     return hashlib.sha256(json.dumps(covered, sort_keys=True).encode()).hexdigest()[:16]
 
 
@@ -146,7 +147,7 @@ def _with_overrides(profile: Profile, request: Request) -> Profile:
 def _as_asked(scenario: Scenario, profile: Profile, request: Request) -> Scenario:
     """The scenario with the arguments and tags of this run: the request's go before the profile's, these before its own."""
     chosen = {
-        "arguments": scenario.arguments | request.arguments,
+        "arguments": joined(scenario.arguments, request.arguments),
         "tags": request.tags or profile.tags or scenario.tags,
         "exclude_tags": request.exclude_tags or profile.exclude_tags or scenario.exclude_tags,
     }

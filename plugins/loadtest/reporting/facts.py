@@ -5,6 +5,7 @@ from __future__ import annotations
 import shlex
 
 from loadtest import wording
+from loadtest.planning.arguments import as_options
 from loadtest.planning.build import CHANGED
 from loadtest.planning.models import LoadModel, Plan
 from loadtest.reporting.escape import NAME_LIMIT, plain
@@ -166,7 +167,7 @@ def plan_facts(files: RunFiles) -> Facts:
 def _of_the_scenario(plan: Plan) -> Facts:
     """Arguments and tags, where the run had any. Secrets among the former are variables."""
     scenario = plan.scenario
-    arguments = ", ".join(f"{name}={value}" for name, value in scenario.arguments.items())
+    arguments = ", ".join(as_options(scenario.arguments)[1::2])
     rows = (("Arguments", arguments), ("Tags", ", ".join(scenario.tags)), ("Without tags", ", ".join(scenario.exclude_tags)))
     return tuple((label, plain(text, 500)) for label, text in rows if text)
 
@@ -234,8 +235,7 @@ def run_command(plan: Plan) -> list[str]:
         command += ["--duration", wording.duration(profile.duration_s)]
     if plan.slowdown:
         command += ["--slowdown", plain(plan.slowdown, 2_000)]
-    for name, value in plan.scenario.arguments.items():
-        command += [part for one in (value if isinstance(value, tuple) else (value,)) for part in ("--argument", f"{name}={one}")]
+    command += as_options(plan.scenario.arguments)
     for option, tags in (("--tag", plan.scenario.tags), ("--exclude-tag", plan.scenario.exclude_tags)):
         command += [part for tag in tags for part in (option, tag)]
     return command

@@ -30,3 +30,20 @@ def test_what_was_asked_differently_is_asked_again() -> None:
 def test_a_profile_that_cannot_be_read_costs_nothing(profile: Path) -> None:
     profile.write_text("users: many\n")
     assert overrides_of(make_plan(users=3)) == ""
+
+
+def test_arguments_and_tags_that_a_run_chose_are_chosen_again(tmp_path: Path) -> None:
+    plan = make_plan()
+    folder = tmp_path / "scenarios" / plan.scenario.name
+    folder.mkdir(parents=True)
+    (folder / "locustfile.py").write_text("")
+    (folder / "scenario.yaml").write_text("arguments: {page-size: 5, verbose: true}\ntags: [fast]\n")
+
+    def again(**chosen: object) -> str:
+        return overrides_of(plan.model_copy(update={"scenario": plan.scenario.model_copy(update=chosen)}))
+
+    assert again(arguments={"page_size": "5", "verbose": "true"}, tags=("fast",)) == ""
+    chosen = {"page_size": 6, "shops": ("a", "b c"), "token": "${SCENARIO_TOKEN}"}
+    assert again(arguments=chosen, tags=("slow",)) == (
+        " --argument page_size=6 --argument shops=a --argument 'shops=b c' --argument 'token=${SCENARIO_TOKEN}' --tag slow"
+    )

@@ -54,8 +54,8 @@ def stages_of_shape(scenario: Scenario, at_most_s: float) -> tuple[Stage, ...]:
         )
     if found.shape_error:
         raise ConfigurationError(
-            f"The load shape {found.shape} cannot be asked before the load starts ({found.shape_error}); describe the load as "
-            "stages of a profile."
+            f"The load shape {found.shape} cannot be asked before the load starts ({found.shape_error}); give the profile a "
+            "duration if the shape asks how long the load is, or describe the load as stages of a profile."
         )
     if not found.shape_ended and at_most_s >= MAX_DURATION_S:
         raise ConfigurationError(
