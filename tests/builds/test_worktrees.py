@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from loadtest.builds.worktrees import KEPT, commit_of, prepared
+from loadtest.builds.worktrees import KEPT, commit_of, is_repository, known_commit, prepared
 from loadtest.errors import ConfigurationError, NotRunError
 from loadtest.planning.models import Builds
 from tests.builds.repositories import commit, new_repository
@@ -68,3 +68,12 @@ def test_commands_are_told_the_commit(repository: Path) -> None:
     builds = Builds(repository="service", prepare=(("sh", "-c", "echo {commit} > made"),))
     sha = commit_of(builds, "main")
     assert (prepared(builds, sha) / "made").read_text() == f"{sha}\n"
+
+
+def test_a_machine_without_git_has_no_repository(repository: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As in the image: a run there is of the build that the image holds, and is not refused."""
+    builds = Builds(repository=str(repository))
+    assert is_repository(builds)
+    monkeypatch.setenv("PATH", str(repository))
+    assert not is_repository(builds)
+    assert known_commit(builds, "main") is None
