@@ -38,7 +38,9 @@ def commit_of(builds: Builds, reference: str) -> str:
 
 def is_repository(builds: Builds) -> bool:
     """Whether there is a git repository where the builds are to come from, and a git to read it: an image has neither."""
-    return shutil.which("git") is not None and _repository(builds).is_dir() and _git(builds, "rev-parse", "--git-dir").returncode == 0
+    if shutil.which("git") is None or not _repository(builds).is_dir():
+        return False
+    return _git(builds, "rev-parse", "--git-dir").returncode == 0
 
 
 def prepared(builds: Builds, commit: str) -> Path:
