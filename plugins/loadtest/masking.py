@@ -55,6 +55,7 @@ _PATTERNS: tuple[tuple[re.Pattern[str], str], ...] = (
 # Variables whose values are secrets, by their names; those of a scenario are, whatever their names.
 _SECRET_VARIABLE = re.compile(r"(?i)pass|pwd|secret|token|credential|private|dsn|_key(?:$|_)|^AIRFLOW_CONN_|webhook")
 _OF_SCENARIO = "SCENARIO_"
+SECRETS_VARIABLE = "LOADTEST_SCENARIO_SECRETS"  # names, with commas between, of a scenario's secrets that begin otherwise
 _LEAST, _LEAST_OF_SCENARIO = 6, 8  # characters: what is shorter stands in any text
 # A plain word or a number may be a password; masked wherever it stands it would take endpoints and figures along.
 _EVERYDAY = re.compile(r"[A-Za-z]{0,11}|[0-9.]{0,11}|/[\w./-]*|https?://[^@\s]*")
@@ -102,8 +103,10 @@ def _pattern_of(variables: tuple[tuple[str, str], ...]) -> re.Pattern[str] | Non
 
 
 def _values(variables: Iterable[tuple[str, str]]) -> Iterator[str]:
-    for name, value in variables:
-        of_scenario = name.startswith(_OF_SCENARIO)
+    known = dict(variables)
+    named = known.get(SECRETS_VARIABLE, "").split(",")
+    for name, value in known.items():
+        of_scenario = name.startswith(_OF_SCENARIO) or name in named
         parts = {value, *value.splitlines()} if of_scenario or is_secret_variable(name) else set()
         if "://" in value and "@" in value:
             parts.add(_password_of(value))

@@ -22,6 +22,7 @@ CANARIES = {
     "AIRFLOW__API_AUTH__JWT_SECRET": "canary-jwt-secret-8",
     "AIRFLOW_CONN_SLACK": '{"conn_type": "slack", "password": "canary-conn-pw-9"}',
     "SAMPLE_DSN": "postgresql://user:canary%2Ddsn%2Dpw@db/x",
+    "CI_TENANT": "canary-tenant-44",
 }
 SECRETS = (
     *(value for name, value in CANARIES.items() if name not in ("SCENARIO_KEYS", "AIRFLOW_CONN_SLACK", "SAMPLE_DSN")),
@@ -37,6 +38,7 @@ from locust import FastHttpUser, constant, task, events
 password = os.environ["SCENARIO_PASSWORD"]
 account = os.environ["SCENARIO_ACCOUNT"]
 print("at import", password, account)
+print("NAMED", os.environ["TENANT"], os.environ["DOOR"], os.environ["REGION"], "CI_TENANT" in os.environ)
 
 @events.init.add_listener
 def above(**_):
@@ -84,6 +86,8 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
     include = build_include(root)
     (include / "scenarios/toy/locustfile.py").write_text(LEAKY)
     (include / "scenarios/nobody/locustfile.py").write_text(CRASHING)
+    secrets = {"TENANT": {"variable": "CI_TENANT"}, "DOOR": {"connection": "slack"}}
+    write(include / "scenarios/toy/scenario.yaml", {"secrets": secrets, "env": {"REGION": "north"}})
     backend = {"command": [sys.executable, "-c", DYING, "{port}"], "env": {"CANARY": "${SCENARIO_PASSWORD}"}}
     write(include / "environments/broken.yaml", {"backend": backend})
     return root
@@ -119,6 +123,7 @@ def test_no_secret_is_left_behind(project: Path) -> None:
     assert list((project / "runs").rglob("samples.parquet")), "nothing was measured"
     logs = "".join(path.read_text() for path in (project / "runs").rglob("locust.log"))
     assert "SUPERVISOR HAS False False" in logs
+    assert "NAMED *** *** north False" in logs
     assert (project / ".loadtest").stat().st_mode & 0o077 == 0
 
 

@@ -24,6 +24,8 @@ INTERNAL = {  # between our own processes and images; nobody sets them
     "LOADTEST_PACKAGES",
     "LOADTEST_RECORDER",
     "LOADTEST_SCENARIO_DIGEST",
+    "LOADTEST_SCENARIO_SECRETS",
+    "LOADTEST_SCENARIO_VARIABLES",
     "LOADTEST_WORKER",
     "LOADTEST_WORKER_ALIVE",
 }

@@ -18,9 +18,11 @@ from loadtest.load import streams
 from loadtest.load.agent_config import AgentConfig
 from loadtest.load.job import Scratch
 from loadtest.load.packages import packages_of
+from loadtest.masking import SECRETS_VARIABLE
 from loadtest.planning.arguments import filled_in
 from loadtest.planning.fleet import TOKEN_VARIABLE, fleet_token, master_bind
 from loadtest.planning.models import Scenario
+from loadtest.planning.variables import KEPT_PREFIX
 from loadtest.processes import free_port
 
 PLUGIN = Path(__file__).resolve().parent / "inside_locust" / "loadtest_recorder.py"
@@ -30,7 +32,6 @@ KEPT_VARIABLES = ("PATH", "LANG", "LC_ALL", "TZ", "TMPDIR", "SSL_CERT_FILE", "SS
 ARGUMENTS_VARIABLE, PACKAGES_VARIABLE = "LOADTEST_ARGUMENTS", "LOADTEST_PACKAGES"
 # Not with the working directory on its path, where a scenario's files are: Locust adds it when it loads them.
 PYTHON = (sys.executable, "-P", "-m")
-KEPT_PREFIX = "SCENARIO_"  # what a scenario may read from the environment: test accounts, tokens
 
 
 @dataclass
@@ -65,7 +66,8 @@ def master_port() -> int:
 def scrubbed_environment(scratch: Scratch, worker: str, scenario: Scenario) -> dict[str, str]:
     """Locust reads every LOCUST_* variable and files in HOME: it gets neither. Raises ConfigurationError where an argument of the
     scenario needs a variable that is not set, or its packages cannot be installed."""
-    kept = {name: value for name, value in os.environ.items() if name in KEPT_VARIABLES or name.startswith(KEPT_PREFIX)}
+    names = {*KEPT_VARIABLES, SECRETS_VARIABLE, *os.environ.get(streams.VARIABLES_VARIABLE, "").split(",")}
+    kept = {name: value for name, value in os.environ.items() if name in names or name.startswith(KEPT_PREFIX)}
     return kept | {
         "HOME": str(scratch.empty),
         "PYTHONPATH": str(Path(loadtest.__file__).resolve().parents[1]),

@@ -43,6 +43,7 @@ NO_TIME = MAX_U32  # as latency_us: the client reported no time that a request o
 LONGEST_US = NO_TIME - 1
 
 CONFIG_VARIABLE, WORKER_VARIABLE = "LOADTEST_RECORDER", "LOADTEST_WORKER"
+VARIABLES_VARIABLE = "LOADTEST_SCENARIO_VARIABLES"  # names, with commas between, of those that a scenario is to find
 SCENARIO_VARIABLE = "LOADTEST_SCENARIO_DIGEST"  # of a remote worker: which scenario files it has
 MASTER = "_master"  # folder of the master process: it sends no requests, only facts
 OFFSET = "offset.json"  # written by the master for a remote worker: {"offset_s": master's clock minus the worker's}

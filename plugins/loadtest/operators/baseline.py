@@ -10,6 +10,7 @@ from airflow.sdk import Param
 from airflow.sdk.exceptions import AirflowFailException
 from upath import UPath
 
+from loadtest.operators.connections import bring_connections
 from loadtest.operators.load import LogWatcher, stop_load_of
 from loadtest.operators.stage import StageOperator
 from loadtest.planning.models import Plan
@@ -41,6 +42,7 @@ class CollectBaselineOperator(StageOperator):
         from loadtest.planning.quantities import parse_duration_s
 
         plan = Plan.read(folder.plan)
+        bring_connections(plan)
 
         def run_one(number: int) -> RunFolder:
             repeat, self._current = plan_repeat(plan, folder, number)

@@ -11,6 +11,7 @@ from airflow.sdk import ResumableJobMixin
 from loadtest.errors import ConfigurationError, InfrastructureError
 from loadtest.load.control.following import progress_line
 from loadtest.load.models import LoadResult, Progress, StopReason
+from loadtest.operators.connections import bring_connections
 from loadtest.operators.stage import StageOperator
 from loadtest.planning.models import Plan
 from loadtest.run_folder import RunFolder
@@ -49,6 +50,7 @@ class RunLoadOperator(ResumableJobMixin, StageOperator):
         from loadtest.pipeline.stages import backend_on_this_machine, base_url_of
 
         plan = Plan.read(self._folder.plan)
+        bring_connections(plan)
         live = find_live_load(self._folder)
         if live is None and self._folder.attempts():  # check_health was asked by a machine that may be gone
             backend_on_this_machine(plan, self._folder)
@@ -130,6 +132,7 @@ class ConfirmOperator(StageOperator):
         if (state := read_state(folder)) is not None and state.machine.is_here:
             stop_backend(folder)  # two backends on one host would disturb each other
         plan, self._sibling = plan_confirmation(Plan.read(folder.plan), folder, self.number)
+        bring_connections(plan)
         result = measure(plan, self._sibling, LogWatcher(self.log))
         return {"run_id": plan.run_id, "samples": result.samples, "stop_reason": str(result.stop_reason)}
 

@@ -27,6 +27,7 @@ from loadtest.pipeline.publishing import publish
 from loadtest.planning.models import Plan, Trigger, TriggerKind
 from loadtest.planning.request import Request
 from loadtest.planning.resolve import ConnectionLookup, resolve
+from loadtest.planning.variables import IGNORED, ignored_variables
 from loadtest.run_folder import CONFIRMATIONS, RunFolder
 from loadtest.settings import Settings, settings
 from loadtest.storage import StorageError
@@ -300,12 +301,14 @@ def plan_repeat(plan: Plan, folder: RunFolder, number: int) -> tuple[Plan, RunFo
 
 def last_look(plan: Plan, folder: RunFolder, watcher: Watcher) -> Plan:
     """Before anything starts: raises ConfigurationError for a scenario that Locust cannot load or that has no users, and for an
-    abort criterion that can never be met. What it sets aside of the Locust files is told, and stands in the plan returned."""
+    abort criterion that can never be met. Tells what it sets aside of the Locust files, and which variables they miss."""
     from loadtest.load.abort import check_endpoints
     from loadtest.load.control.scenario_check import check_scenario
 
     check_endpoints(plan)
-    plan = plan.model_copy(update={"set_aside": check_scenario(plan.scenario, plan.profile).set_aside})
+    if ignored := ignored_variables(plan.scenario.folder, plan.scenario, plan.environment):
+        watcher.tell(IGNORED, ignored)
+    plan = plan.model_copy(update={"set_aside": check_scenario(plan.scenario, plan.profile, plan.environment).set_aside})
     if plan.set_aside:
         plan.write(folder.plan)
         watcher.tell("Set aside from the Locust files:", plan.set_aside)

@@ -13,6 +13,7 @@ from loadtest.files import FileModel, Record
 from loadtest.planning.arguments import ArgumentValue, name_pattern
 from loadtest.planning.build import Build, BuildSource, build_note
 from loadtest.planning.quantities import DurationS, ShareOrPercent, parse_ms, parse_share, slug_pattern
+from loadtest.planning.variables import Declared
 from loadtest.vocabulary import Evidence
 
 Slug = Annotated[str, Field(pattern=slug_pattern)]
@@ -137,7 +138,7 @@ class Builds(Record):
     prepare: tuple[tuple[str, ...], ...] = ()
 
 
-class Environment(Record):
+class Environment(Declared):
     """Where the load goes. Either `backend` starts it, or `base_url` (or its variable or connection) names it."""
 
     name: Slug
@@ -239,7 +240,7 @@ class GroupingPattern(Record):
         return data
 
 
-class Scenario(Record):
+class Scenario(Declared):
     """What users do. `locustfile`: one or several files or folders of them, relative to the scenario's folder; `files_digest`
     covers every file in it that changes the load (not targets or criteria)."""
 

@@ -22,6 +22,7 @@ from loadtest.planning.models import MAX_DURATION_S, Environment, LoadModel, Pla
 from loadtest.planning.quantities import format_duration, slugify
 from loadtest.planning.request import Request
 from loadtest.planning.slowdown import parse_slowdown
+from loadtest.planning.variables import values_of
 from loadtest.settings import Settings
 
 ConnectionLookup = Callable[[str], str | None]
@@ -51,6 +52,7 @@ def resolve(
     _check_host(request.host, base_url, environment)
     check_fleet(profile, environment, base_url)
     _check_against(request, environment, profile)
+    values_of(settings.home, scenario, environment, with_connections=False)  # those of connections only a task can look up
     return Plan(
         run_id=request.run_id or new_run_id(),
         scenario=scenario,
@@ -100,7 +102,7 @@ def run_id_from(name: str) -> str:
 
 def plan_digest(scenario: Scenario, profile: Profile, environment: Environment, *, side_by_side: bool = False) -> str:
     """Digest of what changes the measurement (gate.md "Comparable or not"): not commit, slow-down, targets or criteria."""
-    covered = {
+    covered: dict[str, object] = {
         "profile": profile.model_dump(
             mode="json",
             include={
@@ -119,7 +121,13 @@ def plan_digest(scenario: Scenario, profile: Profile, environment: Environment, 
         "environment": environment.name,
     } | ({"side_by_side": True} if side_by_side else {})
     # Only where they are there: plans of earlier versions keep their digests.
-    chosen = (("arguments", canonical(scenario.arguments)), ("tags", scenario.tags), ("exclude_tags", scenario.exclude_tags))
+    env = {name: value for one in (scenario, environment) for name, value in one.env.items() if isinstance(value, str)}
+    chosen = (
+        ("arguments", canonical(scenario.arguments)),
+        ("tags", scenario.tags),
+        ("exclude_tags", scenario.exclude_tags),
+        ("env", env),
+    )
     covered |= {name: value for name, value in chosen if value}
     return hashlib.sha256(json.dumps(covered, sort_keys=True).encode()).hexdigest()[:16]
 
@@ -218,7 +226,7 @@ def checked_url(url: str, where: str) -> str:
     if parts.username or parts.password or parts.query or parts.fragment:
         raise ConfigurationError(
             f"The base URL of {where} holds credentials or a query; give scheme, host, port and path only, "
-            "and pass secrets to the scenario through environment variables named SCENARIO_*."
+            "and pass secrets to the scenario under secrets: in its file."
         )
     return url.strip().rstrip("/")
 

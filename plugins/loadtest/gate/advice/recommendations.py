@@ -67,7 +67,7 @@ def _not_authorized(facts: Facts) -> Iterator[Recommendation]:
             title="Give the requests valid credentials",
             evidence=f"{facts.refused:,} of {plural(failed, 'failed request')} were answered 401 or 403",
             next_step="set the token or password in this run's environment and read it in the scenario with os.environ; "
-            "only variables whose names begin with SCENARIO_ reach the scenario",
+            "variables named under secrets: or env:, and those that begin with SCENARIO_, reach the scenario",
         )
 
 

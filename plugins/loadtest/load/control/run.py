@@ -36,9 +36,11 @@ from loadtest.load.job import (
 )
 from loadtest.load.locust_command import master_port
 from loadtest.load.models import LoadResult, Progress
-from loadtest.masking import is_secret_variable
+from loadtest.load.streams import VARIABLES_VARIABLE
+from loadtest.masking import SECRETS_VARIABLE, is_secret_variable
 from loadtest.planning.fleet import master_bind
 from loadtest.planning.models import Plan
+from loadtest.planning.variables import secret_names, values_of
 from loadtest.processes import ProcessIdentity, stop_group
 from loadtest.run_folder import Attempt, RunFolder
 from loadtest.settings import settings
@@ -96,6 +98,7 @@ def start_load(
     if not base_url.startswith(("http://", "https://")):
         raise ConfigurationError(f"The base URL {base_url!r} is not a URL; it must begin with http:// or https://.")
     check_endpoints(plan)
+    variables = _variables(plan)
     if plan.profile.remote_workers:
         master_port()
         master_bind()
@@ -119,7 +122,7 @@ def start_load(
         side=side,
     )
     job.write(scratch.job)
-    process = _spawn_supervisor(scratch)
+    process = _spawn_supervisor(scratch, variables)
     try:
         identity = ProcessIdentity.of(process.pid)
         now_s = time.time()
@@ -139,7 +142,14 @@ def start_load(
     return LoadHandle(folder, attempt, scratch, identity, process)
 
 
-def _spawn_supervisor(scratch: Scratch) -> subprocess.Popen[bytes]:
+def _variables(plan: Plan) -> dict[str, str]:
+    """What the scenario and the environment give the Locust file, and the names of it: to hand on, and to mask."""
+    values = values_of(settings().home, plan.scenario, plan.environment)
+    secrets = secret_names(plan.scenario, plan.environment)
+    return values | {VARIABLES_VARIABLE: ",".join(values), SECRETS_VARIABLE: ",".join(secrets)}
+
+
+def _spawn_supervisor(scratch: Scratch, variables: dict[str, str]) -> subprocess.Popen[bytes]:
     """It sends no load before `_confirm_start`. SIGTERM stays blocked in it until it can handle it, so that a stop in its
     first moments is not its death."""
     before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})
@@ -147,7 +157,7 @@ def _spawn_supervisor(scratch: Scratch) -> subprocess.Popen[bytes]:
         with scratch.supervisor_log.open("ab") as log:
             return subprocess.Popen(
                 [sys.executable, "-m", "loadtest.load.supervision.supervisor", str(scratch.path)],
-                env=_environment(),
+                env=_environment() | variables,
                 stdin=subprocess.PIPE,
                 stdout=subprocess.DEVNULL,
                 stderr=log,

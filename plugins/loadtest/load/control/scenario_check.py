@@ -20,12 +20,15 @@ from loadtest.load.inspection import Inspection
 from loadtest.load.job import Scratch
 from loadtest.load.locust_command import PYTHON, scrubbed_environment
 from loadtest.load.working_folder import lay_out
+from loadtest.masking import MASK
 from loadtest.planning.arguments import variables_of
 from loadtest.planning.config import NOT_LOAD
 from loadtest.planning.models import MAX_DURATION_S, LoadModel, Profile, Scenario, Stage
 from loadtest.planning.problems import refusal
 from loadtest.planning.quantities import format_duration
 from loadtest.planning.shape_stages import levels_of, stages_of
+from loadtest.planning.variables import Declared, secret_names, values_to_try
+from loadtest.settings import settings
 
 TIMEOUT_S = 60
 
@@ -34,13 +37,14 @@ _OWN_PLACEHOLDER = re.compile(r"(?<=/)\{(?!id\}|date\})\w+\}(?=/|$)")
 _SOME_ID = "123456"
 
 
-def check_scenario(scenario: Scenario, profile: Profile | None = None) -> Inspection:
+def check_scenario(scenario: Scenario, profile: Profile | None = None, environment: Declared | None = None) -> Inspection:
     """Refuse targets on endpoints that are never recorded, and let Locust load the scenario's files; raises ConfigurationError
-    with Locust's complaint, or what is wrong with arguments and tags, in one sentence."""
+    with Locust's complaint, or what is wrong with arguments and tags, in one sentence. `environment`: gives variables, too."""
     check_targets(scenario)
     # Obeyed shapes are stages in the plan; here only the question whether one is set aside is open.
     sample_s = 1.0 if profile and profile.shape == "scenario" else 0.0
-    return inspect(scenario, open_loop=bool(profile and profile.load_model is LoadModel.OPEN), sample_s=sample_s)
+    is_open = bool(profile and profile.load_model is LoadModel.OPEN)
+    return inspect(scenario, open_loop=is_open, sample_s=sample_s, environment=environment)
 
 
 def stages_of_shape(scenario: Scenario, at_most_s: float) -> tuple[Stage, ...]:
@@ -70,7 +74,9 @@ def stages_of_shape(scenario: Scenario, at_most_s: float) -> tuple[Stage, ...]:
         raise ConfigurationError(f"The load shape {found.shape} asks for what cannot be sent: {first_problem(error)}.") from None
 
 
-def inspect(scenario: Scenario, *, open_loop: bool = False, sample_s: float = 0.0) -> Inspection:
+def inspect(
+    scenario: Scenario, *, open_loop: bool = False, sample_s: float = 0.0, environment: Declared | None = None
+) -> Inspection:
     """Let Locust load the files in a process of its own; raises ConfigurationError where it cannot, or refuses the arguments."""
     question = {
         "files": scenario.locustfiles,
@@ -82,6 +88,8 @@ def inspect(scenario: Scenario, *, open_loop: bool = False, sample_s: float = 0.
         "sample_s": sample_s,
         "run_time_s": round(sample_s) if sample_s < MAX_DURATION_S else None,  # what Locust's --run-time would be
     }
+    declared = (scenario, environment) if environment else (scenario,)
+    variables = values_to_try(settings().home, *declared)
     with tempfile.TemporaryDirectory(prefix="loadtest-") as empty:
         scratch = Scratch(Path(empty))
         scratch.empty.mkdir(exist_ok=True)
@@ -92,7 +100,7 @@ def inspect(scenario: Scenario, *, open_loop: bool = False, sample_s: float = 0.
             looked = subprocess.run(
                 [*PYTHON, "loadtest.load.inside_locust.inspection", str(asked), str(answered)],
                 cwd=scratch.work,
-                env=scrubbed_environment(scratch, "check", scenario),
+                env=scrubbed_environment(scratch, "check", scenario) | variables,
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.STDOUT,
@@ -109,7 +117,10 @@ def inspect(scenario: Scenario, *, open_loop: bool = False, sample_s: float = 0.
         found = Inspection.read(answered) if answered.exists() else None
     lines = looked.stdout.splitlines()
     if found is None or not found.user_classes:
-        raise ConfigurationError(start_failure(lines if found is None else ["No User class found"], scenario, looked.returncode))
+        sentence = start_failure(lines if found is None else ["No User class found"], scenario, looked.returncode)
+        for name in secret_names(*declared):
+            sentence = sentence.replace(variables[name], MASK)
+        raise ConfigurationError(sentence)
     if found.problems:
         raise refusal(Path(scenario.folder) / "scenario.yaml", found.problems)
     return found
