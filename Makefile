@@ -7,7 +7,7 @@ LOADTEST := $(VENV)/bin/loadtest
 PYTHON3 ?= $(shell command -v python3.11 || command -v python3)
 
 # make variables that become DAG params
-PARAMS = PROFILE ENVIRONMENT SCENARIO USERS SPAWN_RATE DURATION HOST ARGUMENTS TAGS EXCLUDE_TAGS SLOWDOWN BLOCKING REASON COMMIT ANY_BUILD BRANCH REPOSITORY PULL_REQUEST
+PARAMS = PROFILE ENVIRONMENT SCENARIO USERS SPAWN_RATE DURATION HOST ARGUMENTS TAGS EXCLUDE_TAGS SLOWDOWN BLOCKING REASON COMMIT AGAINST ANY_BUILD BRANCH REPOSITORY PULL_REQUEST
 lower = $(subst _,-,$(shell echo $(1) | tr A-Z a-z))
 export $(PARAMS)
 # A misspelled one would silently run with the default. What the shell should hand on to the product stands before make.

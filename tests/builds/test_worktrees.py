@@ -7,11 +7,12 @@ import sys
 from pathlib import Path
 
 import pytest
+from pydantic import ValidationError
 
-from loadtest.builds.worktrees import KEPT, commit_of, is_repository, known_commit, prepared
+from loadtest.builds.worktrees import KEPT, base_of, commit_of, is_repository, known_commit, prepared
 from loadtest.errors import ConfigurationError, NotRunError
 from loadtest.planning.models import Builds
-from tests.builds.repositories import commit, new_repository
+from tests.builds.repositories import commit, git, new_repository
 
 
 @pytest.fixture
@@ -77,3 +78,42 @@ def test_a_machine_without_git_has_no_repository(repository: Path, monkeypatch: 
     monkeypatch.setenv("PATH", str(repository))
     assert not is_repository(builds)
     assert known_commit(builds, "main") is None
+
+
+def test_a_repository_that_is_elsewhere_is_copied_and_fetched_into(repository: Path) -> None:
+    builds = Builds(repository=repository.as_uri())
+    first = commit_of(builds, "main")
+    second = commit(repository, {"version": "2"})
+    assert commit_of(builds, second) == commit_of(builds, "main") == second != first
+    assert (prepared(builds, second) / "version").read_text() == "2"
+    git(repository, "tag", "v2")
+    assert commit_of(builds, "v2") == second
+    with pytest.raises(NotRunError, match="cannot be read"):
+        commit_of(Builds(repository=f"{repository.as_uri()}/nowhere"), "main")
+
+
+def test_a_token_reaches_git_through_its_environment_and_nothing_else(
+    repository: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    builds = Builds(repository=repository.as_uri(), token_variable="SERVICE_TOKEN")
+    with pytest.raises(ConfigurationError, match=r"SERVICE_TOKEN, with which .* holds no token"):
+        commit_of(builds, "main")
+    monkeypatch.setenv("SERVICE_TOKEN", "s3cr3t-t0ken")
+    sha = commit_of(builds, "main")
+    prepared(builds, sha)
+    kept = [path.read_bytes() for path in repository.parent.joinpath("scratch").rglob("*") if path.is_file()]
+    assert kept and not any(b"s3cr3t" in content for content in kept)
+    with pytest.raises(ValidationError, match="must hold no password"):
+        Builds(repository="https://me:s3cr3t@example.org/app.git")
+
+
+def test_the_base_of_a_commit_is_where_it_left_main_and_of_main_s_own_the_one_before(repository: Path) -> None:
+    builds = Builds(repository="service")
+    first = commit_of(builds, "main")
+    git(repository, "checkout", "-q", "-b", "feature")
+    feature = [commit(repository, {"version": name}) for name in ("a", "b")][-1]
+    git(repository, "checkout", "-q", "main")
+    second = commit(repository, {"version": "2"})
+    assert (base_of(builds, feature), base_of(builds, second)) == (first, first)
+    with pytest.raises(ConfigurationError, match="has none before it"):
+        base_of(builds, first)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -14,7 +15,10 @@ import pytest
 from loadtest.airflow_api.client import AirflowClient
 from loadtest.airflow_api.local import LocalAirflow, free_port
 from loadtest.settings import settings
-from tests.support.small_include import TOY, build_include, build_schedules
+from tests.builds.repositories import commit, new_repository
+from tests.notifications.github.github_stub import GitHubStub
+from tests.notifications.http_server import serve
+from tests.support.small_include import TOY, build_include, build_schedules, write
 from tests.support.waiting import until
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -32,14 +36,31 @@ def production() -> Iterator[str]:
 
 
 @pytest.fixture(scope="session")
-def project(tmp_path_factory: pytest.TempPathFactory, production: str) -> Iterator[Path]:
+def github() -> Iterator[GitHubStub]:
+    with serve(GitHubStub()) as stub:
+        yield stub
+        assert stub.problems == []
+
+
+@pytest.fixture(scope="session")
+def service(project: Path) -> Path:
+    """The repository of a service of which environment `made` makes builds."""
+    return project / "service"
+
+
+@pytest.fixture(scope="session")
+def project(tmp_path_factory: pytest.TempPathFactory, production: str, github: GitHubStub) -> Iterator[Path]:
     root = tmp_path_factory.mktemp("project")
     include = build_include(root)
     build_schedules(include, nightly="0 1 1 1 *", weekly="0 2 1 1 *", broken="whenever")
+    build_service(root, include, production)
     for name in ("dags", "plugins"):
         (root / name).symlink_to(ROOT / name)
     before = dict(os.environ)
-    os.environ.update({"LOADTEST_HOME": str(root), "TOY_URL": production})
+    # no issues: most tests here name a repository that this GitHub does not have
+    connection = {"conn_type": "github", "password": "ghp_test", "host": github.url, "extra": {"issues": False}}
+    variables = {"LOADTEST_HOME": str(root), "TOY_URL": production, "AIRFLOW_CONN_LOADTEST_GITHUB": json.dumps(connection)}
+    os.environ.update(variables)
     yield root
     os.environ.clear()
     os.environ.update(before)
@@ -56,6 +77,18 @@ def airflow(project: Path) -> Iterator[AirflowClient]:
             yield client
     finally:
         local.stop()
+
+
+def build_service(root: Path, include: Path, deployed: str) -> None:
+    """A git repository with the toy service; environment `made` makes builds of it, `deployed` is one that runs already."""
+    commit(new_repository(root / "service"), {"toy.py": TOY.read_text(), "build.sh": "echo built"}, "the service")
+    made = {"command": [sys.executable, "toy.py", "{port}", "--delay-ms", "10"], "start_timeout": "10s"}
+    builds = {"repository": "service", "prepare": [["sh", "build.sh"]]}
+    write(include / "environments/made.yaml", {"backend": made, "builds": builds, "health_timeout": "3s"})
+    known = {"from": "command", "command": ["echo", "v1.0"]}
+    write(include / "environments/deployed.yaml", {"base_url": deployed, "build": known, "builds": builds})
+    profile = {"purpose": "test", "users": 4, "spawn_rate": 4, "duration": "36s", "host_probe": False}
+    write(include / "profiles/side_by_side.yaml", profile)
 
 
 def answers(url: str) -> bool:

@@ -14,6 +14,7 @@ from pathlib import Path
 
 import psutil
 
+from loadtest.builds.repository import copy_of, fetch, folder_of, git_in
 from loadtest.errors import ConfigurationError, NotRunError
 from loadtest.masking import mask_secrets
 from loadtest.planning.models import Builds, Environment
@@ -27,20 +28,49 @@ _SHOWN_LINES = 5
 
 
 def commit_of(builds: Builds, reference: str) -> str:
-    """The full hash of a branch, tag or commit; raises ConfigurationError where the repository knows none of that name."""
-    done = _git(builds, "rev-parse", "--verify", "--quiet", "--end-of-options", f"{reference}^{{commit}}")
-    if done.returncode != 0:
+    """The full hash of a branch, tag or commit, fetched where it is not here yet; raises ConfigurationError where the repository
+    knows none of that name."""
+    is_hash = re.fullmatch(r"[0-9a-f]{40}|[0-9a-f]{64}", reference) is not None
+    if builds.is_remote and not is_hash:
+        fetch(builds)  # what a branch means changes
+    commit = _resolved(builds, reference)
+    if commit is None:
+        fetch(builds, reference if is_hash and not builds.is_remote else None)
+        commit = _resolved(builds, reference)
+    if commit is None:
         raise ConfigurationError(
             f"{reference[:100]!r} is no branch, tag or commit of {builds.repository}; fetch it there, or name another one."
         )
-    return done.stdout.strip()
+    return commit
+
+
+def base_of(builds: Builds, commit: str) -> str:
+    """Where a commit left the main branch; of a commit on the main branch the one before it. Raises ConfigurationError for the
+    first commit of all."""
+    main = next((name for name in (f"origin/{builds.main}", builds.main) if _resolved(builds, name)), None)
+    own = commit_of(builds, commit)
+    done = _git(builds, "merge-base", own, main) if main else None
+    base = done.stdout.strip() if done and done.returncode == 0 else own
+    found = _resolved(builds, f"{own}^") if base == own else base
+    if found is None:
+        raise ConfigurationError(f"Commit {own[:10]} has none before it to be compared with; name one.")
+    return found
+
+
+def _resolved(builds: Builds, reference: str) -> str | None:
+    """The hash of what git knows by this name; in a copy of a remote repository its branches are known, too."""
+    for name in (reference, f"origin/{reference}") if builds.is_remote else (reference,):
+        done = _git(builds, "rev-parse", "--verify", "--quiet", "--end-of-options", f"{name}^{{commit}}")
+        if done.returncode == 0:
+            return done.stdout.strip()
+    return None
 
 
 def is_repository(builds: Builds) -> bool:
     """Whether there is a git repository where the builds are to come from, and a git to read it: an image has neither."""
-    if shutil.which("git") is None or not _repository(builds).is_dir():
+    if shutil.which("git") is None:
         return False
-    return _git(builds, "rev-parse", "--git-dir").returncode == 0
+    return builds.is_remote or (_repository(builds).is_dir() and _git(builds, "rev-parse", "--git-dir").returncode == 0)
 
 
 def prepared(builds: Builds, commit: str) -> Path:
@@ -85,14 +115,13 @@ def _for(commit: str, command: tuple[str, ...]) -> tuple[str, ...]:
 
 
 def _root(builds: Builds) -> Path:
-    name = hashlib.sha256(str(_repository(builds)).encode()).hexdigest()[:12]
-    root = settings().scratch.resolve() / "builds" / name
+    root = folder_of(builds)
     root.mkdir(parents=True, exist_ok=True)
     return root
 
 
 def _repository(builds: Builds) -> Path:
-    return (settings().home / builds.repository).resolve()
+    return copy_of(builds) if builds.is_remote else (settings().home / builds.repository).resolve()
 
 
 def _key(builds: Builds, commit: str) -> str:
@@ -108,13 +137,7 @@ def _locked(root: Path) -> Iterator[None]:
 
 
 def _git(builds: Builds, *arguments: str) -> subprocess.CompletedProcess[str]:
-    repository = _repository(builds)
-    try:
-        return subprocess.run(
-            ["git", "-C", str(repository), *arguments], capture_output=True, text=True, timeout=TIMEOUT_S, check=False
-        )
-    except (OSError, subprocess.TimeoutExpired) as error:
-        raise ConfigurationError(f"git could not be run in {repository}: {mask_secrets(str(error))[:200]}.") from None
+    return git_in(_repository(builds), *arguments)
 
 
 def _check_out(builds: Builds, commit: str, folder: Path) -> None:

@@ -58,6 +58,7 @@ def run(
     branch: Text = None,
     repository: Text = None,
     pull_request: Text = None,
+    against: Text = None,
     any_build: Text = None,
     strict: Annotated[bool, typer.Option("--strict", help="Exit 4 for inconclusive and 5 for warn instead of 0.")] = False,
 ) -> None:

@@ -40,7 +40,7 @@ def run(
     ] = False,
     branch: Annotated[str | None, typer.Option(help="Its branch.")] = None,
     against: Annotated[
-        str | None, typer.Option(help="Compare side by side with the build of this branch, tag or commit; no baseline is needed.")
+        str | None, typer.Option(help="Compare side by side with the build of this branch, tag or commit, or merge-base.")
     ] = None,
     reason: Annotated[str, typer.Option(help="Why this run; stands in the report.")] = "",
     strict: Annotated[bool, typer.Option("--strict", help="Exit 4 for inconclusive and 5 for warn instead of 0.")] = False,
@@ -53,11 +53,11 @@ def run(
     from loadtest.cli.watch import TerminalWatcher
     from loadtest.pipeline.stages import planned_load_s, run_once
     from loadtest.planning.config import the_one
-    from loadtest.planning.request import Request
+    from loadtest.planning.request import SIDE_BY_SIDE, Request
     from loadtest.vocabulary import exit_code
 
     request = Request.of(
-        profile=profile if profile is not None else "side_by_side" if against else "smoke",
+        profile=profile if profile is not None else SIDE_BY_SIDE if against else "smoke",
         environment=environment or the_one(settings().environments, "environment", usual="staging"),
         scenario=scenario or the_one(settings().scenarios, "scenario", usual="student_api"),
         users=users,

@@ -36,6 +36,10 @@ def trigger(
     tag: Annotated[list[str] | None, typer.Option(help="Only tasks with it; may be repeated.", show_default=False)] = None,
     exclude_tag: Annotated[list[str] | None, typer.Option(help="No tasks with it; may be repeated.", show_default=False)] = None,
     blocking: Annotated[bool, typer.Option("--blocking", help="Turn the DAG run red when the verdict is fail.")] = False,
+    against: Annotated[
+        str | None,
+        typer.Option(help="Compare side by side with this branch, tag or commit, or merge-base.", show_default=False),
+    ] = None,
     any_build: Annotated[
         bool, typer.Option("--any-build", help="Measure what runs there, also if it is not the commit.")
     ] = False,
@@ -75,6 +79,7 @@ def trigger(
         tags=tag or None,
         exclude_tags=exclude_tag or None,
         blocking=blocking,
+        against=against,
         any_build=any_build,
     )
     run_id = push_run_id(conf)
@@ -107,7 +112,8 @@ def run_conf(*, commit: str, repository: str | None, **values: Any) -> dict[str,
 def push_run_id(conf: dict[str, Any]) -> str:
     """`push__<slug>__<sha>`: the same for the same commit of the same branch with the same request, so that Airflow itself
     refuses a second run (409). What was asked for explicitly (profile, environment, ...) is part of the slug."""
-    asked = ("repository", "branch", "scenario", "environment", "profile", "users", "duration", "any_build", *SCENARIO_PARAMS)
+    where = ("repository", "branch", "scenario", "environment")
+    asked = (*where, "profile", "users", "duration", "against", "any_build", *SCENARIO_PARAMS)
     slug = slugify("-".join(str(conf[name]) for name in asked if name in conf) or "push")
     return f"push__{slug}__{conf['commit']}"
 

@@ -14,13 +14,17 @@ if TYPE_CHECKING:
 
 class StartBackendOperator(StageOperator):
     """Starts the environment's backend on a free port with a database of its own, in the build that was asked for where it can
-    be made; nothing to do where it is not ours."""
+    be made; nothing to do where it is not ours. In a comparison side by side: both builds."""
 
     def run_stage(self, folder: RunFolder, context: Context) -> dict[str, Any]:
         from loadtest.backend.start import start_backend
         from loadtest.builds.measured import with_build_made
+        from loadtest.pipeline.side_by_side import start_sides
 
         plan = Plan.read(folder.plan)
+        if plan.against:
+            start_sides(plan, folder, self.log.info)
+            return {"started": True, "base": plan.against, "candidate": plan.trigger.commit}
         if not plan.environment.starts_backend:
             return {"started": False, "base_url": plan.base_url}
         state = start_backend(with_build_made(plan, folder), folder)
@@ -33,9 +37,12 @@ class CheckHealthOperator(StageOperator):
 
     def run_stage(self, folder: RunFolder, context: Context) -> dict[str, Any]:
         from loadtest.builds.measured import with_build_known
-        from loadtest.pipeline.stages import backend_on_this_machine, base_url_of
+        from loadtest.pipeline.own_backend import backend_on_this_machine, base_url_of
+        from loadtest.pipeline.side_by_side import check_sides
 
         plan = Plan.read(folder.plan)
+        if plan.against:
+            return {"base": plan.against, "build": check_sides(folder, self.log.info).measured_commit}
         report = backend_on_this_machine(plan, folder)
         plan = with_build_known(plan, folder, base_url_of(plan, folder), self.log.info)
         return {"status": report.status, "attempts": report.attempts, "waited_s": report.waited_s, "build": plan.measured_commit}

@@ -19,12 +19,13 @@ VERDICT_ASSETS = "load_test_verdict"
 
 
 class AnalyzeOperator(StageOperator):
-    """Samples to metrics."""
+    """Samples to metrics; in a comparison side by side of both builds."""
 
     def run_stage(self, folder: RunFolder, context: Context) -> dict[str, Any]:
         from loadtest.analysis.analyze import analyze
+        from loadtest.pipeline.side_by_side import analyze_sides
 
-        metrics = analyze(folder)
+        metrics = analyze_sides(folder) if Plan.read(folder.plan).against else analyze(folder)
         return {"requests": metrics.total.n, "errors": metrics.total.errors, "p95_ms": metrics.total.p95_ms}
 
 

@@ -35,19 +35,37 @@ class RunLoadOperator(ResumableJobMixin, StageOperator):
     def run_stage(self, folder: RunFolder, context: Context) -> dict[str, Any]:
         from loadtest.builds.measured import keep_build_after_load
         from loadtest.load.control.elsewhere import wait_for_other_machines
-        from loadtest.pipeline.stages import base_url_of
+        from loadtest.pipeline.own_backend import base_url_of
         from loadtest.planning.load_generators import check_load_generator
 
         self._folder = folder
-        check_load_generator(Plan.read(folder.plan).environment.load_generator)
+        plan = Plan.read(folder.plan)
+        check_load_generator(plan.environment.load_generator)
         wait_for_other_machines(folder)
+        if plan.against:
+            wait_for_other_machines(folder.base)
+            return self._side_by_side(folder)
         result = self.execute_resumable(context)
-        keep_build_after_load(folder, base_url_of(Plan.read(folder.plan), folder))
+        keep_build_after_load(folder, base_url_of(plan, folder))
         return result
+
+    def _side_by_side(self, folder: RunFolder) -> dict[str, Any]:
+        """Both loads, in turns. The next try rejoins them, or starts both anew if one is gone."""
+        from loadtest.load.control.run import find_live_load
+        from loadtest.pipeline.side_by_side import check_sides, send_in_turns
+
+        if folder.attempts() and find_live_load(folder) is None:  # check_health was asked by a machine that may be gone
+            check_sides(folder, self.log.info)
+        results = send_in_turns(folder, ProgressLog(self.log))
+        for name, result in zip(("base", "candidate"), results, strict=True):
+            if result.stop_reason not in DONE:
+                why = result.error or f"it ended before its time ({result.stop_reason})"
+                raise InfrastructureError(f"The load of the {name} is not whole: {why}")
+        return {"samples": {"base": results[0].samples, "candidate": results[1].samples}}
 
     def submit_job(self, context: Context) -> dict[str, Any]:
         from loadtest.load.control.run import find_live_load, start_load
-        from loadtest.pipeline.stages import backend_on_this_machine, base_url_of
+        from loadtest.pipeline.own_backend import backend_on_this_machine, base_url_of
 
         plan = Plan.read(self._folder.plan)
         bring_connections(plan)
@@ -98,6 +116,7 @@ class RunLoadOperator(ResumableJobMixin, StageOperator):
 
     def on_kill(self) -> None:
         stop_load_of(self._folder)
+        stop_load_of(self._folder.base)
 
 
 def would_fail_again(result: LoadResult, plan: Plan) -> bool:

@@ -35,7 +35,7 @@ def load_params() -> dict[str, Param]:
             enum=profiles,
             title="Profile",
             section=LOAD,
-            description_md="How much load (`loadtest profiles`).",
+            description_md="How much load (`loadtest profiles`). For *Compare with*: *side_by_side*.",
         ),
         "scenario": Param(
             _default("student_api", scenarios),
@@ -98,6 +98,14 @@ def judging_params() -> dict[str, Param]:
             "Commit",
             "The code under test: built where the environment can build, else it must be what runs there.",
             section=CODE,
+        ),
+        "against": _optional(
+            "string",
+            "Compare with",
+            "Side by side with the build of this branch, tag or commit, or of `merge-base`: where the commit left the main "
+            "branch. Needs no baseline. A push is compared with its merge base where the environment can make builds.",
+            section=CODE,
+            examples=["merge-base", "main"],
         ),
         "any_build": Param(
             False,

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from loadtest.planning.models import Trigger, TriggerKind
-from loadtest.planning.request import Request
+from loadtest.planning.request import MERGE_BASE, SIDE_BY_SIDE, Request
 from loadtest.planning.schedules import run_id_of, schedule_of
 from loadtest.settings import settings
 
@@ -40,15 +40,29 @@ def request_of(context: Context) -> Request:
         airflow_run_id=dag_run.run_id,
         airflow_url=airflow_run_url(dag_run.dag_id, dag_run.run_id),
     )
+    against = _text(params.get("against"))
+    asked = getattr(dag_run, "conf", None) or {}  # without the form's defaults
+    if against is None and kind is TriggerKind.PUSH and not any(asked.get(name) for name in ("profile", "users", "duration")):
+        against = _push_against(_text(params.get("environment")), trigger)
+    if against is not None and not asked.get("profile"):
+        params["profile"] = SIDE_BY_SIDE
     values: dict[str, Any] = {name: params[name] for name in (*PLAN_PARAMS, *SCENARIO_PARAMS) if params.get(name) is not None}
     return Request.of(
         **values,
+        against=against,
         duration_s=params.get("duration"),
         trigger=trigger,
         run_id=run_id_of(dag_run.dag_id, dag_run.run_id),
         executor=_executor(),
         load_generator=schedule.load_generator if schedule else None,
     )
+
+
+def _push_against(environment: str | None, trigger: Trigger) -> str | None:
+    """With what a push is compared unless it says: with where its commit left the main branch, if builds can be made of both."""
+    from loadtest.pipeline.stages import can_compare
+
+    return MERGE_BASE if environment and trigger.commit and can_compare(environment, settings()) else None
 
 
 def airflow_run_url(dag_id: str, run_id: str) -> str | None:

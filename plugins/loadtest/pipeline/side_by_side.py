@@ -1,4 +1,6 @@
-"""A comparison side by side without Airflow: two builds, each with its backend, and load that goes to one of them at a time."""
+"""A comparison side by side: two builds, each with its backend, and load that goes to one of them at a time.
+
+`measure_side_by_side` is the whole way; the Airflow operators call its steps, which read their plans from the two run folders."""
 
 from __future__ import annotations
 
@@ -7,21 +9,23 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from loadtest.backend.health import check_health
-from loadtest.backend.models import BackendState
+from loadtest import wording
 from loadtest.backend.start import start_backend
 from loadtest.backend.stop import stop_backend
 from loadtest.builds.measured import with_build_known, with_build_made
 from loadtest.builds.worktrees import environment_of_build, prepared
-from loadtest.errors import ConfigurationError
+from loadtest.errors import ConfigurationError, LoadTestError, NotRunError
 from loadtest.gate.statistics.paired import SideSamples
 from loadtest.gate.statistics.side_by_side import SLICE_S, look_after, order_of_slices, planned_pairs
+from loadtest.load.models import LoadResult, Progress
 from loadtest.load.turns import Turns
+from loadtest.pipeline.own_backend import backend_on_this_machine, base_url_of
 from loadtest.planning.build import Build
 from loadtest.planning.models import Plan
 from loadtest.run_folder import RunFolder
 
 if TYPE_CHECKING:
+    from loadtest.analysis.models import RunMetrics
     from loadtest.load.control.side_by_side import SideArrays
     from loadtest.pipeline.stages import Watcher
 
@@ -29,29 +33,15 @@ if TYPE_CHECKING:
 def measure_side_by_side(
     plan: Plan, folder: RunFolder, watcher: Watcher, *, before_load: Callable[[], None], after_load: Callable[[], None]
 ) -> None:
-    """Prepare and start both builds, send the load in turns, stop both, analyze the candidate. Raises the error of a side with
-    its name."""
-    from loadtest.analysis.analyze import analyze
-    from loadtest.load.control.side_by_side import Side, run_side_by_side
-
-    base_plan = _base_plan(plan, folder.base, watcher)
-    base_plan.write(folder.base.plan)
-    plan = with_build_made(plan, folder)
+    """Prepare and start both builds, send the load in turns, stop both, analyze both. Raises the error of a side with its
+    name."""
     try:
-        sides = [_started(one, where, watcher, name) for one, where, name in _both(base_plan, plan, folder)]
-        pairs = planned_pairs(plan.profile.duration_s)
+        start_sides(plan, folder, watcher.stage)
+        check_sides(folder, watcher.stage)
         before_load()
         watcher.stage("load, side by side")
         try:
-            run_side_by_side(
-                Side(base_plan, folder.base, sides[0]),
-                Side(plan, folder, sides[1]),
-                order=order_of_slices(pairs, seed=int(plan.created_at.timestamp())),
-                slice_s=SLICE_S,
-                looks=tuple(2 * look for look in look_after(pairs)),
-                enough=lambda turns, slices, arrays: _enough(turns, slices, arrays, pairs),
-                on_progress=watcher.progress,
-            )
+            send_in_turns(folder, watcher.progress)
         finally:
             after_load()
     finally:
@@ -59,42 +49,80 @@ def measure_side_by_side(
         stop_backend(folder)
         stop_backend(folder.base)
     watcher.stage("analysis")
+    analyze_sides(folder)
+
+
+def start_sides(plan: Plan, folder: RunFolder, say: Callable[[str], None]) -> None:
+    """Prepare both builds, then start both; their plans then say where. Raises NotRunError where a build cannot be prepared, or
+    the base does not start: then there is nothing to compare with. A candidate that does not start is a result of its own."""
+    say(f"build of the base, {wording.commit(plan.against)}")
+    base_plan = _base_plan(plan, folder.base)
+    base_plan.write(folder.base.plan)
+    if plan.trigger.commit:
+        say(f"build of the candidate, {wording.commit(plan.trigger.commit)}")
+    plan = with_build_made(plan, folder)
+    say("backend of the base")
+    try:
+        start_backend(base_plan, folder.base)
+    except LoadTestError as error:
+        raise NotRunError(f"The base, commit {wording.commit(plan.against)}, does not start: {error}") from None
+    say("backend of the candidate")
+    start_backend(plan, folder)
+
+
+def check_sides(folder: RunFolder, say: Callable[[str], None]) -> Plan:
+    """Wait until both are healthy, and keep which builds they are; returns the candidate's plan. Raises as `start_sides`."""
+    base_plan, plan = Plan.read(folder.base.plan), Plan.read(folder.plan)
+    say("health checks")
+    try:
+        backend_on_this_machine(base_plan, folder.base)
+    except LoadTestError as error:
+        raise NotRunError(f"The base, commit {wording.commit(plan.against)}, is not healthy: {error}") from None
+    backend_on_this_machine(plan, folder)
+    return with_build_known(plan, folder, base_url_of(plan, folder), say)
+
+
+def send_in_turns(folder: RunFolder, on_progress: Callable[[Progress], None]) -> tuple[LoadResult, LoadResult]:
+    """Send both loads in turns and wait for their end; loads that are on their way already are rejoined."""
+    from loadtest.load.control.side_by_side import Side, run_side_by_side
+
+    sides = [Side(plan := Plan.read(one.plan), one, base_url_of(plan, one)) for one in (folder.base, folder)]
+    plan = sides[1].plan
+    pairs = planned_pairs(plan.profile.duration_s)
+    base, candidate, _ = run_side_by_side(
+        *sides,
+        order=order_of_slices(pairs, seed=int(plan.created_at.timestamp())),
+        slice_s=SLICE_S,
+        looks=tuple(2 * look for look in look_after(pairs)),
+        enough=lambda turns, slices, arrays: _enough(turns, slices, arrays, pairs),
+        on_progress=on_progress,
+    )
+    return base, candidate
+
+
+def analyze_sides(folder: RunFolder) -> RunMetrics:
+    """Samples to metrics, of both; returns the candidate's."""
+    from loadtest.analysis.analyze import analyze
+
     analyze(folder.base)
-    analyze(folder)
+    return analyze(folder)
 
 
-def _both(base_plan: Plan, plan: Plan, folder: RunFolder) -> tuple[tuple[Plan, RunFolder, str], tuple[Plan, RunFolder, str]]:
-    return (base_plan, folder.base, "base"), (plan, folder, "candidate")
-
-
-def _base_plan(plan: Plan, folder: RunFolder, watcher: Watcher) -> Plan:
+def _base_plan(plan: Plan, folder: RunFolder) -> Plan:
     """The same load for the other build; a slow-down asked for is the candidate's alone."""
     builds = plan.environment.builds
     if builds is None or plan.against is None:
         raise ConfigurationError(
             f"Environment {plan.environment.name!r} cannot make builds to compare with; give it a `builds:` section."
         )
-    watcher.stage(f"build {plan.against[:10]}")
-    environment = environment_of_build(plan.environment, prepared(builds, plan.against), plan.against)
-    trigger = plan.trigger.model_copy(update={"commit": plan.against})
-    return plan.model_copy(
-        update={
-            "run_id": folder.run_id,
-            "environment": environment,
-            "slowdown": None,
-            "trigger": trigger,
-            "build": Build(version=plan.against),
-        }
-    )
-
-
-def _started(plan: Plan, folder: RunFolder, watcher: Watcher, name: str) -> str:
-    watcher.stage(f"backend of the {name}")
-    start_backend(plan, folder)
-    check_health(plan, folder)
-    base_url = BackendState.read(folder.backend_state).base_url
-    with_build_known(plan, folder, base_url)
-    return base_url
+    of_base = {
+        "run_id": folder.run_id,
+        "environment": environment_of_build(plan.environment, prepared(builds, plan.against), plan.against),
+        "slowdown": None,
+        "trigger": plan.trigger.model_copy(update={"commit": plan.against}),
+        "build": Build(version=plan.against),
+    }
+    return plan.model_copy(update=of_base)
 
 
 def _enough(turns: Turns, slices: int, arrays: tuple[SideArrays, SideArrays], pairs: int) -> bool:

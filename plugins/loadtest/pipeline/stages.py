@@ -12,20 +12,21 @@ from functools import partial
 from typing import Protocol
 
 from loadtest.backend.health import check_health
-from loadtest.backend.models import BackendState, HealthReport
 from loadtest.backend.start import start_backend
-from loadtest.backend.state import read_state
 from loadtest.backend.stop import stop_backend
 from loadtest.builds.measured import keep_build_after_load, makes_builds, with_build_known, with_build_made
-from loadtest.builds.worktrees import commit_of
+from loadtest.builds.worktrees import base_of, commit_of, is_repository
 from loadtest.errors import ConfigurationError, InfrastructureError, LoadTestError, NotRunError
 from loadtest.files import private_folder, write_text
 from loadtest.gate.records.verdicts import RegressionReport, Verdict
 from loadtest.load.models import LoadResult, Progress
 from loadtest.masking import mask_secrets
+from loadtest.pipeline.own_backend import base_url_of
 from loadtest.pipeline.publishing import publish
+from loadtest.pipeline.side_by_side import measure_side_by_side
+from loadtest.planning.config import load_environment
 from loadtest.planning.models import Plan, Trigger, TriggerKind
-from loadtest.planning.request import Request
+from loadtest.planning.request import MERGE_BASE, SIDE_BY_SIDE, Request
 from loadtest.planning.resolve import ConnectionLookup, resolve
 from loadtest.planning.variables import IGNORED, ignored_variables
 from loadtest.run_folder import CONFIRMATIONS, RunFolder
@@ -84,7 +85,26 @@ def _with_commits_known(plan: Plan) -> Plan:
     if plan.trigger.commit:
         commit = commit_of(builds, plan.trigger.commit)
         plan = plan.model_copy(update={"trigger": plan.trigger.model_copy(update={"commit": commit})})
-    return plan.model_copy(update={"against": commit_of(builds, plan.against)}) if plan.against else plan
+    if plan.against is None:
+        return plan
+    candidate = plan.trigger.commit or "HEAD"
+    base = base_of(builds, candidate) if plan.against == MERGE_BASE else commit_of(builds, plan.against)
+    return plan.model_copy(update={"against": base})
+
+
+def can_compare(environment: str, settings: Settings) -> bool:
+    """Whether an environment can make builds of two commits and send the usual load to them, side by side."""
+    try:
+        known = load_environment(settings, environment)
+    except ConfigurationError:
+        return False  # whoever resolves the request says why
+    allowed = known.allowed_profiles
+    return (
+        known.builds is not None
+        and known.starts_backend
+        and is_repository(known.builds)
+        and (allowed is None or SIDE_BY_SIDE in allowed)
+    )
 
 
 def keep_refused(run_id: str, asked: dict[str, object], reason: str, settings: Settings) -> RunFolder:
@@ -96,21 +116,6 @@ def keep_refused(run_id: str, asked: dict[str, object], reason: str, settings: S
     write_text(folder.request, json.dumps(shown, indent=2) + "\n")
     not_run(folder, reason, **{key: shown.get(key, "") for key in ("scenario", "environment", "profile")})
     return folder
-
-
-def base_url_of(plan: Plan, folder: RunFolder) -> str:
-    """Where the load goes: the plan's base URL, or the backend that this run started."""
-    if plan.base_url:
-        return plan.base_url
-    return BackendState.read(folder.backend_state).base_url
-
-
-def backend_on_this_machine(plan: Plan, folder: RunFolder) -> HealthReport:
-    """Start the backend again where this machine replaced the one on which it was started; wait until it is healthy."""
-    state = read_state(folder) if plan.environment.starts_backend else None
-    if state is not None and not state.machine.is_here:
-        start_backend(plan, folder)
-    return check_health(plan, folder)
 
 
 def start_and_check_backend(plan: Plan, folder: RunFolder, watcher: Watcher) -> str:
@@ -234,7 +239,6 @@ def run_planned(
     from loadtest.gate.verdict import conclude, not_run
     from loadtest.load.job import files_trouble
     from loadtest.pipeline.leftovers import turn_to_load
-    from loadtest.pipeline.side_by_side import measure_side_by_side
 
     failure: str | None = None
     with ContractProcess() as contract:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import datetime
 from enum import StrEnum
 from pathlib import Path
@@ -130,12 +131,28 @@ class BackendCommand(Record):
 
 
 class Builds(Record):
-    """How a commit becomes a backend that can be started. `repository`: a folder with a git repository, relative to the project;
+    """How a commit becomes a backend that can be started. `repository`: a folder with a git repository, relative to the project,
+    or its URL, with a token in the environment variable `token_variable`; `main`: the branch that others are compared with;
     `prepare`: commands that run in a worktree of the commit, once for each. `{commit}` in them, and in the backend's command and
     variables, is the commit's full hash."""
 
     repository: str = "."
+    token_variable: str | None = Field(default=None, pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")
+    main: str = "main"
     prepare: tuple[tuple[str, ...], ...] = ()
+
+
+    @property
+    def is_remote(self) -> bool:
+        """Whether the repository is elsewhere, so that a copy of it is kept here."""
+        return re.match(r"[a-z+]+://|[\w.-]+@[\w.-]+:", self.repository) is not None
+
+    @field_validator("repository")
+    @classmethod
+    def _holds_no_password(cls, value: str) -> str:
+        if re.match(r"[a-z+]+://[^/@]*:[^/@]*@", value):
+            raise ValueError("a URL here must hold no password; put a token into a variable and name it as token_variable")
+        return value
 
 
 class Environment(Declared):

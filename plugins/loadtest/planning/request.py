@@ -14,6 +14,8 @@ from loadtest.planning.models import MAX_DURATION_S, Trigger, TriggerKind
 from loadtest.planning.quantities import DurationS, format_duration
 
 MAX_USERS = 20_000
+SIDE_BY_SIDE = "side_by_side"  # the profile of comparisons, unless the request names one
+MERGE_BASE = "merge-base"  # as `against`: the commit at which the one under test left the main branch
 
 
 class Request(BaseModel):
@@ -30,7 +32,7 @@ class Request(BaseModel):
     host: str | None = Field(default=None, description="only accepted when it is the environment's own host")
     slowdown: str | None = Field(default=None, max_length=2_000)
     blocking: bool = False
-    against: str | None = Field(default=None, max_length=200, description="branch, tag or commit to compare with, side by side")
+    against: str | None = Field(default=None, max_length=200, description="branch, tag, commit or merge-base to compare with")
     any_build: bool = Field(default=False, description="measure what runs, also where another commit was asked for")
     trigger: Trigger = Trigger(kind=TriggerKind.CLI)
     arguments: dict[str, ArgumentValue] = Field(default={}, description="name=value each; they go before the scenario's own")

@@ -33,6 +33,9 @@ def _no_shapes(scenario: Scenario, at_most_s: float) -> tuple[Stage, ...]:
     raise ConfigurationError(f"The load shape of scenario {scenario.name!r} cannot be asked here; choose another profile.")
 
 
+LEAST_COMPARED_S = 36  # six pairs of slices
+
+
 def resolve(
     request: Request,
     settings: Settings,
@@ -259,6 +262,11 @@ def _check_against(request: Request, environment: Environment, profile: Profile)
         raise ConfigurationError(
             f"Profile {profile.name!r} cannot be sent side by side: it takes a constant number of users and one local worker; "
             "use the profile side_by_side."
+        )
+    if profile.duration_s < LEAST_COMPARED_S:
+        raise ConfigurationError(
+            f"A load of {format_duration(profile.duration_s)} is too short to compare two builds; it takes at least "
+            f"{format_duration(LEAST_COMPARED_S)}, and three minutes to see 20 %: use the profile side_by_side."
         )
 
 

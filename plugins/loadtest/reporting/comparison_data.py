@@ -6,7 +6,7 @@ import math
 from statistics import median
 
 from loadtest import wording
-from loadtest.analysis.models import QUANTILES
+from loadtest.analysis.models import QUANTILES, Analysis
 from loadtest.gate.records.findings import Finding
 from loadtest.gate.records.summaries import EndpointSummary
 from loadtest.reporting.chart_data import ALL, MOST_ENDPOINTS, MOST_PICKED, TOTAL, Rows, important_endpoints, labels, rounded
@@ -16,6 +16,12 @@ from loadtest.vocabulary import SEVERITY, Criterion, Outcome
 from loadtest.wording import plural
 
 Z_90 = 1.645
+
+
+def compared_with(files: RunFiles) -> str:
+    """What this run is compared with."""
+    against = files.comparison.against if files.comparison else None
+    return f"the base, commit {wording.commit(plain(against, 80))}" if against else "the baseline"
 
 
 def tolerance(files: RunFiles) -> float | None:
@@ -53,7 +59,8 @@ def effect_rows(files: RunFiles) -> Rows:
 def effect_text(files: RunFiles, rows: Rows) -> str:
     judged = {f.endpoint for f in files.findings if f.criterion is Criterion.REGRESSION and f.interval}
     flagged = [row for row in rows if row["outcome"] in (Outcome.FAIL, Outcome.WARN)]
-    text = "Change of each endpoint against the baseline with its interval; right of zero is slower, dashed is the tolerance."
+    text = f"Change of each endpoint against {compared_with(files)} with its interval; right of zero is slower."
+    text += " Dashed is the tolerance."
     text += f" {plural(len(flagged), 'endpoint')} flagged." if flagged else " None is flagged."
     return text + (f" The {len(rows)} most telling of {len(judged)} endpoints are drawn." if len(judged) > len(rows) else "")
 
@@ -116,24 +123,34 @@ def baseline_text(files: RunFiles, rows: Rows) -> str:
     return text + (f" {shown} of {total} endpoints are drawn, flagged ones first." if total > shown else "")
 
 
-def distribution_rows(files: RunFiles) -> tuple[Rows, Rows, list[str]]:
-    """This run's quantiles, the baseline's where it has them (p50, p95, p99), and the names to choose from."""
-    distributions = {row.endpoint: row.quantiles_ms for row in files.analysis.distributions} if files.analysis else {}
+def distribution_rows(files: RunFiles) -> tuple[Rows, Rows, Rows, list[str]]:
+    """This run's quantiles, those of the base it took turns with, the baseline's where it has them (p50, p95, p99), and the
+    names to choose from."""
+    distributions = _quantiles_ms(files.analysis)
     chosen = [endpoint for endpoint in important_endpoints(files, MOST_PICKED) if endpoint in distributions]
     names = labels(chosen)
-    rows = [
-        {"endpoint": names[endpoint], "nines": _nines(share), "share": share, "ms": rounded(value)}
-        for endpoint in chosen
-        for share, value in zip(QUANTILES, distributions[endpoint], strict=False)
-        if value > 0
-    ]
+    rows = _quantile_rows(distributions, names)
+    base = _quantile_rows(_quantiles_ms(files.base_analysis), names)
     reference = [
         {"endpoint": names[endpoint], "nines": _nines(share), "share": share, **_range(past)}
         for endpoint in chosen
         for share, attribute in ((0.5, "log_p50"), (0.95, "log_p95"), (0.99, "log_p99"))
         if (past := _past(files, endpoint, attribute))
     ]
-    return rows, reference, list(names.values())
+    return rows, base, reference, list(names.values())
+
+
+def _quantiles_ms(analysis: Analysis | None) -> dict[str, tuple[float, ...]]:
+    return {row.endpoint: row.quantiles_ms for row in analysis.distributions} if analysis else {}
+
+
+def _quantile_rows(distributions: dict[str, tuple[float, ...]], names: dict[str, str]) -> Rows:
+    return [
+        {"endpoint": name, "nines": _nines(share), "share": share, "ms": rounded(value)}
+        for endpoint, name in names.items()
+        for share, value in zip(QUANTILES, distributions.get(endpoint, ()), strict=False)
+        if value > 0
+    ]
 
 
 def _nines(share: float) -> float:
@@ -141,8 +158,10 @@ def _nines(share: float) -> float:
     return round(-math.log10(1 - share), 5)
 
 
-def distribution_text(with_baseline: bool) -> str:
+def distribution_text(with_baseline: bool, base: str = "") -> str:
     text = "Latency below which a share of the successful requests stayed; the tail is stretched."
+    if base:
+        text += f" Blue: this build. Orange, dashed: {base}."
     return text + (" Gray: the range of the baseline's runs at p50, p95 and p99, with their median." if with_baseline else "")
 
 

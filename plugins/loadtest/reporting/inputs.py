@@ -59,6 +59,8 @@ class RunFiles:
     baseline: tuple[RunSummary, ...] = ()
     trend: tuple[EndpointTrend, ...] = ()
     problems: tuple[str, ...] = ()
+    base_metrics: RunMetrics | None = None  # of the other build, in a comparison side by side
+    base_analysis: Analysis | None = None
 
     @property
     def findings(self) -> tuple[Finding, ...]:
@@ -93,10 +95,14 @@ def read_run(
             problems.append(str(error).replace(str(path), path.name))
             return None
 
+    plan = read(Plan, folder.plan)
+    side_by_side = plan is not None and plan.against is not None
     return RunFiles(
         run_id=folder.run_id,
         folder=str(folder.path),
-        plan=read(Plan, folder.plan),
+        plan=plan,
+        base_metrics=read(RunMetrics, folder.base.metrics) if side_by_side else None,
+        base_analysis=read(Analysis, folder.base.analysis) if side_by_side else None,
         load=read(LoadResult, folder.load),
         metrics=read(RunMetrics, folder.metrics),
         analysis=read(Analysis, folder.analysis),

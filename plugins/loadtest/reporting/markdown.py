@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from loadtest import wording
 from loadtest.reporting import format
 from loadtest.reporting.escape import markdown, markdown_code
-from loadtest.reporting.records import EndpointRow, FindingView, ReportView
+from loadtest.reporting.records import BaseNumbers, EndpointRow, FindingView, ReportView
 
 MOST_SLOWER = 20
 MOST_FINDINGS = 20
@@ -88,22 +90,28 @@ def _endpoints(view: ReportView) -> str:
     if not view.endpoints:
         return ""
     rows = view.endpoints[:MOST_ENDPOINTS]  # worst first
-    headings = ["Endpoint", "Outcome", "Requests", "Per second", "p50 ms", "p95 ms", "p99 ms", "Errors", "Target"]
-    if view.compared:
-        headings.insert(-1, "Change")
+    if view.side_by_side:
+        headings = ["Endpoint", "Outcome", "Requests", "p50 ms", "p95 ms", "Errors", "Change", "90 % interval", "Target"]
+        cells_of = _row_side_by_side
+        title = "### Endpoints, base → candidate"
+    else:
+        headings = ["Endpoint", "Outcome", "Requests", "Per second", "p50 ms", "p95 ms", "p99 ms", "Errors", "Target"]
+        if view.compared:
+            headings.insert(-1, "Change")
+        cells_of = partial(_row, compared=view.compared)
+        title = "### Endpoints"
     rules = ["---" if heading in ("Endpoint", "Outcome", "Target") else "---:" for heading in headings]
-    lines = ["### Endpoints", "", _line(headings), _line(rules)]
-    lines += [_row(row, markdown_code(row.endpoint), view.compared) for row in rows]
+    lines = [title, "", _line(headings), _line(rules)]
+    lines += [cells_of(row, markdown_code(row.endpoint)) for row in rows]
     if view.total:
-        lines.append(_row(view.total, f"**{view.total.endpoint}**", view.compared))
+        lines.append(cells_of(view.total, f"**{view.total.endpoint}**"))
     return "\n".join(lines) + _more(len(view.endpoints) - MOST_ENDPOINTS, "metrics.json")
 
 
 def _row(row: EndpointRow, name: str, compared: bool) -> str:
-    outcome = f"{format.outcome_sign(row.outcome)} {format.outcome_label(row.outcome)}" if row.outcome else wording.NONE
     cells = [
         name,
-        outcome,
+        _outcome(row),
         wording.number(row.n),
         wording.rate(row.rps),
         wording.ms_number(row.p50_ms),
@@ -114,6 +122,30 @@ def _row(row: EndpointRow, name: str, compared: bool) -> str:
         row.targets or wording.NONE,
     ]
     return _line(cells)
+
+
+def _row_side_by_side(row: EndpointRow, name: str) -> str:
+    base = row.base or BaseNumbers(0, None, None, 0.0)  # an endpoint that the base never answered
+
+    def both(before: str, now: str) -> str:
+        return f"{before} → {now}" if row.base else now
+
+    cells = [
+        name,
+        _outcome(row),
+        both(wording.number(base.n), wording.number(row.n)),
+        both(wording.ms_number(base.p50_ms), wording.ms_number(row.p50_ms)),
+        both(wording.ms_number(base.p95_ms), wording.ms_number(row.p95_ms)),
+        both(wording.percent(base.error_rate), wording.percent(row.error_rate)),
+        row.change_text or wording.NONE,
+        row.change_interval or wording.NONE,
+        row.targets or wording.NONE,
+    ]
+    return _line(cells)
+
+
+def _outcome(row: EndpointRow) -> str:
+    return f"{format.outcome_sign(row.outcome)} {format.outcome_label(row.outcome)}" if row.outcome else wording.NONE
 
 
 def _line(cells: list[str]) -> str:

@@ -52,6 +52,16 @@ class SlowerRow:
 
 
 @dataclass(frozen=True)
+class BaseNumbers:
+    """What the other build came to at the same endpoint, in a comparison side by side."""
+
+    n: int
+    p50_ms: float | None
+    p95_ms: float | None
+    error_rate: float
+
+
+@dataclass(frozen=True)
 class EndpointRow:
     """One line of the endpoint table: raw numbers to sort by; formatted by the channel with `format`."""
 
@@ -69,6 +79,7 @@ class EndpointRow:
     outcome: Outcome | None  # None: no criterion applied to it
     muted: bool
     reason: str
+    base: BaseNumbers | None = None
 
 
 @dataclass(frozen=True)
@@ -174,5 +185,10 @@ class ReportView:
 
     @property
     def compared(self) -> bool:
-        """Whether any endpoint has a change against a baseline to show."""
+        """Whether any endpoint has a change against a baseline or a base to show."""
         return any(row.change is not None for row in self.endpoints)
+
+    @property
+    def side_by_side(self) -> bool:
+        """Whether two builds took turns, so that each number has one beside it."""
+        return any(row.base is not None for row in self.endpoints)

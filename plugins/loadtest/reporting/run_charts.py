@@ -103,7 +103,7 @@ def _effects(files: RunFiles) -> Chart | None:
         alt.Tooltip("high:Q", title="to", format="+.1%"),
         alt.Tooltip("outcome:N", title="Outcome"),
     ]
-    x = alt.X("low:Q", title="change against the baseline", axis=change_axis())
+    x = alt.X("low:Q", title=f"change against {comparison.compared_with(files)}", axis=change_axis())
     lines = [source("zero").mark_rule(color="currentColor", opacity=0.6).encode(x="at:Q")]
     tolerance = comparison.tolerance(files)
     if tolerance is not None:
@@ -117,7 +117,8 @@ def _effects(files: RunFiles) -> Chart | None:
     )
     text = comparison.effect_text(files, rows)
     height, zero, limit = rows_height(len(rows), 22), [{"at": 0}], [{"at": tolerance}]
-    return finish(chart, height, "effects", "Change against the baseline", text, rows=rows, zero=zero, tolerance=limit)
+    title = f"Change against {comparison.compared_with(files)}"
+    return finish(chart, height, "effects", title, text, rows=rows, zero=zero, tolerance=limit)
 
 
 def _baseline(files: RunFiles) -> Chart | None:
@@ -151,7 +152,7 @@ def _baseline(files: RunFiles) -> Chart | None:
 
 
 def _distribution(files: RunFiles) -> Chart | None:
-    rows, reference, names = comparison.distribution_rows(files)
+    rows, other, reference, names = comparison.distribution_rows(files)
     if not rows:
         return None
     pick = picker("distribution_endpoint", "Endpoint ", names)
@@ -168,6 +169,12 @@ def _distribution(files: RunFiles) -> Chart | None:
     chosen = "datum.endpoint == distribution_endpoint"
     this_run = source("rows").transform_filter(chosen).encode(x=x, y=y, tooltip=tooltip)
     layers = [this_run.mark_line(color=BLUE), this_run.mark_point(color=BLUE, filled=True, size=35)]
+    if other:
+        base_run = source("other").transform_filter(chosen).encode(x=x, y=y, tooltip=tooltip)
+        layers[:0] = [
+            base_run.mark_line(color=ORANGE, strokeDash=[5, 2]),
+            base_run.mark_point(color=ORANGE, filled=True, size=35, shape="square"),
+        ]
     if reference:
         base = source("reference").transform_filter(chosen).encode(x=x)
         span = [
@@ -183,8 +190,8 @@ def _distribution(files: RunFiles) -> Chart | None:
             ),
         ]
     chart = alt.layer(*layers).add_params(pick)
-    text = comparison.distribution_text(bool(reference))
-    return finish(chart, 230, "distribution", "Distribution of latency", text, rows=rows, reference=reference)
+    text = comparison.distribution_text(bool(reference), comparison.compared_with(files) if other else "")
+    return finish(chart, 230, "distribution", "Distribution of latency", text, rows=rows, other=other, reference=reference)
 
 
 def _throughput(files: RunFiles) -> Chart | None:

@@ -14,7 +14,7 @@ from loadtest.reporting import facts, format
 from loadtest.reporting.escape import LINE_LIMIT, NAME_LIMIT, plain
 from loadtest.reporting.inputs import RunFiles
 from loadtest.reporting.load_facts import validity_facts
-from loadtest.reporting.records import EndpointRow, ExemplarRow, FailureRow, FindingView, LogView, ReportView, Step
+from loadtest.reporting.records import BaseNumbers, EndpointRow, ExemplarRow, FailureRow, FindingView, LogView, ReportView, Step
 from loadtest.reporting.server_time import server_table
 from loadtest.reporting.slower import slower_rows
 from loadtest.vocabulary import Criterion, Outcome, worst
@@ -144,7 +144,11 @@ def _endpoint_rows(files: RunFiles) -> list[EndpointRow]:
     for finding in files.findings:
         if finding.endpoint is not None:
             judged[finding.endpoint].append(finding)
-    rows = [_row(metrics, judged[metrics.endpoint], _targets_of(files, metrics.endpoint)) for metrics in files.metrics.endpoints]
+    bases = {row.endpoint: row for row in files.base_metrics.endpoints} if files.base_metrics else {}
+    rows = [
+        _row(metrics, judged[metrics.endpoint], _targets_of(files, metrics.endpoint), base=bases.get(metrics.endpoint))
+        for metrics in files.metrics.endpoints
+    ]
     return sorted(rows, key=lambda row: (format.severity(row.outcome), row.endpoint))
 
 
@@ -156,10 +160,18 @@ def _total_row(files: RunFiles) -> EndpointRow | None:
         for finding in files.findings
         if finding.endpoint is None and finding.criterion in (*JUDGED_PER_ENDPOINT, Criterion.GLOBAL, Criterion.THROUGHPUT)
     ]
-    return _row(files.metrics.total, whole, _targets_of(files, None), name="All together")
+    base = files.base_metrics.total if files.base_metrics else None
+    return _row(files.metrics.total, whole, _targets_of(files, None), name="All together", base=base)
 
 
-def _row(metrics: EndpointMetrics, findings: list[Finding], targets: list[Target], *, name: str = "") -> EndpointRow:
+def _row(
+    metrics: EndpointMetrics,
+    findings: list[Finding],
+    targets: list[Target],
+    *,
+    name: str = "",
+    base: EndpointMetrics | None = None,
+) -> EndpointRow:
     counted = [finding for finding in findings if finding.counts]
     outcome = worst([finding.outcome for finding in counted]) if counted else None
     reason = next((finding.sentence for finding in counted if finding.outcome is outcome), "")
@@ -179,6 +191,7 @@ def _row(metrics: EndpointMetrics, findings: list[Finding], targets: list[Target
         outcome=outcome,
         muted=any(finding.muted for finding in findings),
         reason=plain(reason),
+        base=BaseNumbers(base.n, base.p50_ms, base.p95_ms, base.error_rate) if base else None,
     )
 
 

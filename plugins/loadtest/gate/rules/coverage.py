@@ -123,7 +123,7 @@ def _regressions(plan: Plan, findings: Sequence[Finding], critical: frozenset[st
     judged, proven = len(by_endpoint), len(by_endpoint) - len(unproven)
     tolerances = {tolerance_of(plan, name) for name in by_endpoint} or {tolerance_of(plan, None)}
     limit = percent(tolerances.pop()) if len(tolerances) == 1 else "their tolerances"
-    words = f"{proven} of {judged} endpoints shown to be within {limit} of the baseline"
+    words = f"{proven} of {judged} endpoints shown to be within {limit} of {'the base' if plan.against else 'the baseline'}"
     if unproven:
         highest = max((bound for own in unproven.values() for f in own for bound in _upper_bounds(f)), default=None)
         words += f", {len(unproven)} not"

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from loadtest.errors import InfrastructureError
-from loadtest.load.control.run import POLL_S, LoadHandle, load_result, read_progress, start_load, stop_load
+from loadtest.load.control.run import POLL_S, LoadHandle, find_live_load, load_result, read_progress, start_load, stop_load
 from loadtest.load.models import LoadResult, Progress
 from loadtest.load.supervision.tail import WorkerTail
 from loadtest.load.turns import READY_WITHIN_S, Turns
@@ -50,17 +50,23 @@ def run_side_by_side(
     enough: Look,
     on_progress: Callable[[Progress], None],
 ) -> tuple[LoadResult, LoadResult, Turns]:
-    """Send both loads in turns and wait for their end. After each number of slices in `looks`, `enough` is asked whether the
-    evidence suffices; then both end early. Raises InfrastructureError where a side does not get ready."""
+    """Send both loads in turns and wait for their end; rejoins them where both are on their way already. After each number of
+    slices in `looks`, `enough` is asked whether the evidence suffices; then both end early. Raises InfrastructureError where a
+    side does not get ready."""
     path = Path(str(candidate.folder.path)).resolve() / candidate.folder.turns.name
     sides = (base, candidate)
-    handles: list[LoadHandle] = []
+    handles = [live for side in sides if (live := find_live_load(side.folder))]
     try:
-        for number, side in enumerate(sides):
-            handles.append(start_load(side.plan, side.folder, side.base_url, turns=path, side=number))
-        _wait_until_ready(handles, sides)
-        turns = Turns(time.time() + LEAD_S, slice_s, order)
-        turns.write(path)
+        turns = Turns.read(path) if len(handles) == len(sides) else None
+        if turns is None:
+            while handles:  # one without the other, or neither had its turn yet
+                stop_load(handles.pop())
+            path.unlink(missing_ok=True)
+            for number, side in enumerate(sides):
+                handles.append(start_load(side.plan, side.folder, side.base_url, turns=path, side=number))
+            _wait_until_ready(handles, sides)
+            turns = Turns(time.time() + LEAD_S, slice_s, order)
+            turns.write(path)
         turns = _follow(handles, turns, path, looks, enough, on_progress)
         while any(handle.is_running for handle in handles):
             time.sleep(POLL_S)
