@@ -10,6 +10,7 @@ import shutil
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from pathlib import Path
 
 import psutil
@@ -98,6 +99,31 @@ def environment_of_build(environment: Environment, folder: Path, commit: str) ->
         "env": {name: value.replace(COMMIT, commit) for name, value in backend.env.items()},
     }
     return environment.model_copy(update={"backend": backend.model_copy(update=of_build)})
+
+
+@dataclass(frozen=True)
+class CommitInfo:
+    """What people know a commit by."""
+
+    commit: str
+    author: str
+    subject: str
+
+
+def commit_info(builds: Builds, commit: str) -> CommitInfo:
+    """Author and subject of a commit; printable, since they come from anybody."""
+    shown = _git(builds, "show", "-s", "--format=%an%x00%s", commit).stdout.strip("\n")
+    author, _, subject = ("".join(letter for letter in shown if letter.isprintable() or letter == "\0")).partition("\0")
+    return CommitInfo(commit, author[:100], subject[:200])
+
+
+def commits_between(builds: Builds, good: str, bad: str) -> list[str]:
+    """The commits after `good` up to `bad`, oldest first, along first parents. Raises ConfigurationError where there are none."""
+    done = _git(builds, "rev-list", "--reverse", "--first-parent", "--ancestry-path", f"{good}..{bad}")
+    commits = done.stdout.split()
+    if done.returncode != 0 or not commits:
+        raise ConfigurationError(f"{good[:10]} is not an ancestor of {bad[:10]}; give the commit that was still good first.")
+    return commits
 
 
 def known_commit(builds: Builds | None, name: str) -> str | None:

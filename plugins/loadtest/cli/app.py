@@ -181,6 +181,7 @@ def _mount() -> None:
         acknowledge,
         baseline,
         baseline_proposal,
+        bisect,
         explain,
         history,
         init,
@@ -197,6 +198,7 @@ def _mount() -> None:
     app.add_typer(baseline.app, name="baseline")
     app.add_typer(history.app, name="history")
     app.add_typer(local.app, name="airflow")
+    app.command()(bisect.bisect)
     app.command()(explain.explain)
     app.command()(init.init)
     app.command()(validate.validate)

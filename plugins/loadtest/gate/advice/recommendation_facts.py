@@ -49,9 +49,16 @@ class Facts:
     @property
     def commits_command(self) -> str:
         """Shows the commits between the newest baseline run's build and this one; empty where that is unknown."""
+        before, ours = self.commits
+        return f"git log --oneline {before[:12]}..{ours[:12]}" if before and ours else ""
+
+    @property
+    def commits(self) -> tuple[str, str]:
+        """The build that this one is compared with (the base, or the newest run's of the baseline) and its own; empty texts
+        where they are unknown or one."""
         built = [run.commit for run in sorted(self.baseline, key=lambda run: run.started_at) if run.commit]
-        ours = self.plan.measured_commit
-        return f"git log --oneline {built[-1][:12]}..{ours[:12]}" if built and ours and built[-1] != ours else ""
+        before, ours = self.plan.against or (built[-1] if built else ""), self.plan.measured_commit or ""
+        return (before, ours) if before and ours and before != ours else ("", "")
 
     def measured(self, endpoint: str | None) -> EndpointMetrics | None:
         rows = self.metrics.endpoints if self.metrics else ()

@@ -6,6 +6,7 @@ first a measurement that cannot be believed, then errors, then where it got slow
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterator, Sequence
 
 from loadtest.analysis.models import FailureGroup, RunMetrics
@@ -16,6 +17,7 @@ from loadtest.gate.advice.repairs import repair_measurement
 from loadtest.gate.advice.service_advice import service_first
 from loadtest.gate.records.findings import Comparison, Finding, Recommendation
 from loadtest.gate.records.summaries import RunSummary
+from loadtest.planning.build import CHANGED
 from loadtest.planning.models import Plan
 from loadtest.vocabulary import Criterion, Outcome
 from loadtest.wording import change, listing, percent, plural, subject
@@ -111,6 +113,22 @@ def _all_or_some_requests(facts: Facts) -> Iterator[Recommendation]:
             yield Recommendation(title="Look for work added to every request", evidence=evidence, next_step=step)
 
 
+def _find_the_commit(facts: Facts) -> Iterator[Recommendation]:
+    """Where commits can be built, which of several it was can be measured."""
+    before, ours = (name.removesuffix(CHANGED)[:12] for name in facts.commits)
+    worst = next((f for f in facts.regressed if f.endpoint), None)
+    if worst is None or not (before and ours) or facts.plan.environment.builds is None:
+        return
+    plan = facts.plan
+    command = ["loadtest", "bisect", before, ours, "--endpoint", str(worst.endpoint)]
+    yield Recommendation(
+        title="Find the commit",
+        evidence=f"the commits from {before} to {ours} are known and can be built",
+        next_step="let comparisons side by side find the one that did it; the command says first how many it takes",
+        command=shlex.join([*command, "--environment", plan.environment.name, "--scenario", plan.scenario.name]),
+    )
+
+
 def _host(facts: Facts) -> Iterator[Recommendation]:
     host = facts.having(Criterion.GLOBAL, Outcome.INCONCLUSIVE)
     if host and not host[0].suspect and not facts.regressed:
@@ -150,6 +168,7 @@ _RULES = (
     _errors_first,
     _where_slower,
     server_side,
+    _find_the_commit,
     _all_or_some_requests,
     missed_targets,
     _drifting,
