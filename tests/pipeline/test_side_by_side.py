@@ -64,7 +64,8 @@ def test_a_slower_build_fails_and_every_file_shows_both(service: Path) -> None:
     assert f"base {base[:10]}" in verdict.sentence and "GET /items" in verdict.sentence
     summary = folder.summary.read_text()
     assert "### Endpoints, base → candidate" in summary and "90 % interval" in summary
-    line = next(line for line in summary.splitlines() if line.startswith("| `GET /items` "))
+    table = summary.split("### Endpoints, base → candidate")[1]
+    line = next(line for line in table.splitlines() if line.startswith("| `GET /items` "))
     assert line.count("→") == 4
     report = folder.report.read_text()
     assert f"Orange, dashed: the base, commit {base[:10]}" in report and "base 1" in report

@@ -20,7 +20,6 @@ from loadtest.airflow_api.client import AirflowClient
 from loadtest.errors import InfrastructureError
 from loadtest.files import FileModel, private_folder, write_text
 from loadtest.locks import locked_file
-from loadtest.planning.load_generators import named_load_generators, place_of
 from loadtest.processes import ProcessIdentity, free_port, stop_group
 from loadtest.settings import Settings
 
@@ -200,6 +199,8 @@ class LocalAirflow:
                     )
                 time.sleep(0.2)
         with self.client(url) as client:
+            from loadtest.planning.load_generators import named_load_generators, place_of  # PyYAML: CI has none
+
             for name in (None, *named_load_generators(self._settings)):
                 client.ensure_pool(place_of(name), slots=1, description="One load test at a time on this load generator")
 

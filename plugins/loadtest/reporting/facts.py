@@ -33,7 +33,7 @@ def load_line(files: RunFiles) -> str:
     if plan is None:
         return ""
     when = f"{load.started_at if load else plan.created_at:%Y-%m-%d %H:%M} UTC"
-    commit = f"commit {wording.commit(plain(plan.trigger.commit, 80))}" if plan.trigger.commit else ""
+    commit = f"commit {wording.commit(plain(plan.measured_commit, 80))}" if plan.measured_commit else ""
     return ", ".join(part for part in (*_load_parts(plan), when, commit) if part)
 
 
