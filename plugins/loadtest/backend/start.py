@@ -137,7 +137,7 @@ def _values(plan: Plan, port: int, database: DatabaseRef | None) -> dict[str, st
     return {
         "{python}": sys.executable,
         "{port}": str(port),
-        "{host}": "0.0.0.0" if advertised_host(plan.environment, plan.profile) else "127.0.0.1",
+        "{host}": "0.0.0.0" if advertised_host(plan.environment, plan.profile) else "127.0.0.1",  # noqa: S104 (remote workers must reach it)
         "{slowdown}": plan.slowdown or "",
         "{database_url}": database_url(database) if database else "",
     }

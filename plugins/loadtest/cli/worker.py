@@ -52,7 +52,7 @@ def worker(
         PACKAGES_VARIABLE: str(packages_of(Path(found.folder)) or ""),
     }
     os.chdir(working_folder(found))
-    os.execve(sys.executable, [*PYTHON, "loadtest.load.inside_locust.locust_process", *arguments], environment)
+    os.execve(sys.executable, [*PYTHON, "loadtest.load.inside_locust.locust_process", *arguments], environment)  # noqa: S606 (a list, without a shell)
 
 
 def working_folder(scenario: Scenario) -> Path:

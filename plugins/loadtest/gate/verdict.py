@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from loadtest.analysis.models import DataContract, RunMetrics
 from loadtest.backend.models import ServiceDown
@@ -204,7 +204,7 @@ def _doubt(sentence: str, rule: str) -> Finding:
     return Finding(criterion=Criterion.VALIDITY, outcome=Outcome.INVALID, sentence=sentence, evidence={"rule": rule})
 
 
-def _identity(plan: Plan) -> dict:
+def _identity(plan: Plan) -> dict[str, Any]:
     trigger = plan.trigger
     return {
         "run_id": plan.run_id,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Sequence
 from datetime import datetime
+from typing import Any
 
 from pydantic import ValidationError
 from sqlalchemy import ColumnElement, Select, and_, exists, func, or_, select
@@ -216,7 +217,7 @@ def _summary(text: str | None) -> RunSummary | None:
         return None
 
 
-def _of_series(statement: Select, scenario: str | None, environment: str | None, profile: str | None) -> Select:
+def _of_series(statement: Select[Any], scenario: str | None, environment: str | None, profile: str | None) -> Select[Any]:
     for column, value in ((Run.scenario, scenario), (Run.environment, environment), (Run.profile, profile)):
         if value is not None:
             statement = statement.where(column == value)

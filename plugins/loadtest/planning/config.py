@@ -55,7 +55,7 @@ class _UniqueKeysLoader(yaml.SafeLoader):
 def read_yaml(path: Path) -> dict[str, Any]:
     """A YAML file that must hold a mapping; an empty file is an empty mapping."""
     try:
-        data = yaml.load(path.read_text(encoding="utf-8"), Loader=_UniqueKeysLoader)
+        data = yaml.load(path.read_text(encoding="utf-8"), Loader=_UniqueKeysLoader)  # noqa: S506 (it extends SafeLoader)
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         place = f", line {mark.line + 1}, column {mark.column + 1}" if mark else ""

@@ -41,7 +41,7 @@ def parse(text: str, source: str) -> Any:
                 return json.loads(text)
             except json.JSONDecodeError:
                 pass  # YAML allows more, such as comments
-        return yaml.load(text, Loader=_PlainLoader)
+        return yaml.load(text, Loader=_PlainLoader)  # noqa: S506 (it extends SafeLoader)
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         place = f" (line {mark.line + 1})" if mark else ""

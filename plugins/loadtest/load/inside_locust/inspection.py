@@ -45,7 +45,7 @@ def _options(question: dict[str, Any]) -> tuple[Any, list[str]]:
     def refuse(message: str) -> None:
         raise ValueError(message.replace("--", ""))
 
-    parser.error = refuse  # type: ignore[method-assign, assignment]
+    parser.error = refuse  # type: ignore[method-assign]
     try:
         options = parser.parse_args(own_arguments.options_of(actions, own_arguments.taken()))
     except ValueError as error:

@@ -79,7 +79,7 @@ class Recorder:
         self._open_loop = open_loop
         self._longest_us = min(LONGEST_US, int(longest_s * 1_000_000))
         self._earliest_us = int((time() - 3600) * 1_000_000)
-        self._batch: list[tuple] = []
+        self._batch: list[tuple[Any, ...]] = []
         self._writer = StreamWriter(folder, ship)
         names = self._writer.lines[streams.NAMES]
         self._endpoints = NameTable("endpoint", MAX_ENDPOINTS, names)
@@ -124,7 +124,7 @@ class Recorder:
         if len(batch) >= BATCH:
             self.drain()
 
-    def drain(self) -> None:
+    def drain(self) -> None:  # noqa: C901 (one loop, hot: a call costs more than the lines)
         """Work off what was taken down."""
         batch, self._batch = self._batch, []
         thresholds, writer = self._slowest.thresholds, self._writer

@@ -80,4 +80,4 @@ class StatisticsFeed:
 def bucket_of() -> Any:
     """Locust's rounding for its histograms; looked up each time, since a scenario may replace it. Not imported: where the
     statistics are Locust's, it is there, and an import would patch the sockets of whoever else runs this."""
-    return sys.modules["locust.stats"].bucket_response_time  # type: ignore[attr-defined]
+    return sys.modules["locust.stats"].bucket_response_time

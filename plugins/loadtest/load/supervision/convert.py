@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import logging
 from bisect import bisect_left
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from operator import itemgetter
@@ -181,7 +181,7 @@ def _write_parquet(workers: list[WorkerStream], conversion: Conversion, target: 
     temporary.replace(target)
 
 
-def _chunks(worker: WorkerStream):
+def _chunks(worker: WorkerStream) -> Iterator[tuple[int, np.ndarray]]:
     """(first row, records) of at most ROWS_PER_GROUP rows; a torn last record is left out."""
     if not worker.samples:
         return
@@ -200,7 +200,7 @@ class _ServerTimes:
         self._records = np.memmap(self._path, SERVER_DTYPE, "r", shape=(count,)) if count else np.empty(0, SERVER_DTYPE)
         self._positions = _Positions(worker.names["component"], components)
 
-    def columns(self, first: int, count: int):
+    def columns(self, first: int, count: int) -> Iterator[tuple[np.ndarray, np.ndarray]]:
         """(microseconds, whether missing) of `count` rows from `first`, for each component; a response's repeated metrics
         are added up."""
         # looked up in place: a search in the column would copy all of it
