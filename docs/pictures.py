@@ -49,14 +49,14 @@ def write_terminal(printed: str) -> None:
 
 
 def write_report(report: Path) -> None:
-    from tests.support.browser import DRAWN, open_browser
+    from tests.support.browser import open_browser, watched_page
 
     with open_browser() as browser:
-        for name, width, height in (("report", 1280, 900), ("report-narrow", 390, 900)):
-            page = browser.new_page(viewport={"width": width, "height": height})
-            page.goto(report.as_uri())
-            page.wait_for_function(DRAWN, timeout=120_000)
-            page.screenshot(path=str(IMAGES / f"{name}.png"))
+        for name, width in (("report", 1280), ("report-narrow", 390)):
+            with watched_page(browser, width=width) as watched:
+                watched.page.goto(report.as_uri())
+                watched.draw_all_charts()
+                watched.page.screenshot(path=str(IMAGES / f"{name}.png"))
 
 
 if __name__ == "__main__":
