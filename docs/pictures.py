@@ -12,6 +12,7 @@ import re
 import subprocess
 import sys
 import tempfile
+from io import StringIO
 from pathlib import Path
 
 from rich.console import Console
@@ -40,7 +41,7 @@ def main() -> None:
 
 
 def write_terminal(printed: str) -> None:
-    console = Console(record=True, width=COLUMNS, file=open(os.devnull, "w"), force_terminal=True)  # noqa: SIM115
+    console = Console(record=True, width=COLUMNS, file=StringIO(), force_terminal=True)
     console.print(Text(f"$ {SHOWN}", style="bold"))
     console.print(Text.from_ansi(printed.rstrip()))
     picture = console.export_svg(title="loadtest", unique_id="terminal")

@@ -217,7 +217,9 @@ def _summary(text: str | None) -> RunSummary | None:
         return None
 
 
-def _of_series(statement: Select[*tuple[Any, ...]], scenario: str | None, environment: str | None, profile: str | None) -> Select[*tuple[Any, ...]]:
+def _of_series(
+    statement: Select[*tuple[Any, ...]], scenario: str | None, environment: str | None, profile: str | None
+) -> Select[*tuple[Any, ...]]:
     for column, value in ((Run.scenario, scenario), (Run.environment, environment), (Run.profile, profile)):
         if value is not None:
             statement = statement.where(column == value)
