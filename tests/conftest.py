@@ -1,5 +1,7 @@
 """Tests that need Airflow run in a pytest session of their own (`-m airflow`): importing it costs seconds."""
 
+import os
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -9,7 +11,15 @@ from hypothesis import settings
 settings.register_profile("loadtest", settings(), deadline=None)
 settings.load_profile("loadtest")
 
+# Loads of tests wait for each other, not for those that somebody else sends from this machine.
+HOST_LOCK = Path(tempfile.gettempdir()) / f"loadtest-tests-{os.getpid()}.lock"
+os.environ["LOADTEST_HOST_LOCK"] = str(HOST_LOCK)
+
 AIRFLOW_TESTS = ("dags", "end_to_end")
+
+
+def pytest_unconfigure() -> None:
+    HOST_LOCK.unlink(missing_ok=True)
 
 
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:

@@ -56,7 +56,7 @@ def signed_lock(path: Path, signature: str, *, on_wait: Callable[[str], None], o
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("a+", encoding="utf-8") as stream:
         told = ""
-        while not _locked(stream.fileno()):
+        while not try_lock(stream.fileno()):
             if (holder := _signature(stream)) and holder != told:
                 told = holder
                 on_wait(holder)
@@ -71,19 +71,20 @@ def signed_lock(path: Path, signature: str, *, on_wait: Callable[[str], None], o
 def is_free(path: Path) -> bool:
     """Whether nobody holds the lock of this file now."""
     with contextlib.suppress(OSError), path.open("rb") as stream:
-        return _locked(stream.fileno())
+        return try_lock(stream.fileno())
     return False
 
 
 def _wait(descriptor: int, wait_s: float, refusal: str) -> None:
     deadline = time.monotonic() + wait_s
-    while not _locked(descriptor):
+    while not try_lock(descriptor):
         if time.monotonic() >= deadline:
             raise InfrastructureError(refusal)
         time.sleep(_POLL_S)
 
 
-def _locked(descriptor: int) -> bool:
+def try_lock(descriptor: int) -> bool:
+    """Take the lock of an open file unless somebody else holds it; whether it is held now."""
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:

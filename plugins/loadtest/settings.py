@@ -13,19 +13,22 @@ from upath import UPath
 import loadtest.storage  # noqa: F401 (makes object storage behave as folders do)
 
 PROJECT_ROOT = Path(__file__).resolve().parents[2]  # of a checkout; of an installed package it is no project
+HOST_LOCK = Path("/tmp/loadtest.lock")
 BUILTIN_PROFILES = Path(__file__).resolve().parent / "planning" / "builtin_profiles"
 
 
 @dataclass(frozen=True)
 class Settings:
     """`home`: the project; `include`: what users edit; `runs_root`: run folders (local or object storage);
-    `scratch`: local files of running processes; `database_url`: the history database (may hold a password: never log it)."""
+    `scratch`: local files of running processes; `database_url`: the history database (may hold a password: never log it);
+    `host_lock`: the file by which loads of this host wait for each other, whoever sends them."""
 
     home: Path
     include: Path
     runs_root: UPath
     scratch: Path
     database_url: str
+    host_lock: Path = HOST_LOCK
 
     @property
     def profiles(self) -> Path:
@@ -58,6 +61,7 @@ def settings() -> Settings:
         runs_root=UPath(os.environ.get("LOADTEST_RUNS_ROOT") or home / "runs"),
         scratch=scratch,
         database_url=os.environ.get("LOADTEST_DATABASE_URL") or f"sqlite:///{scratch / 'history.db'}",
+        host_lock=Path(os.environ.get("LOADTEST_HOST_LOCK") or HOST_LOCK),
     )
 
 

@@ -92,9 +92,7 @@ def test_a_repository_that_is_elsewhere_is_copied_and_fetched_into(repository: P
         commit_of(Builds(repository=f"{repository.as_uri()}/nowhere"), "main")
 
 
-def test_a_token_reaches_git_through_its_environment_and_nothing_else(
-    repository: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_token_reaches_git_through_its_environment_and_nothing_else(repository: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     builds = Builds(repository=repository.as_uri(), token_variable="SERVICE_TOKEN")
     with pytest.raises(ConfigurationError, match=r"SERVICE_TOKEN, with which .* holds no token"):
         commit_of(builds, "main")

@@ -52,7 +52,8 @@ def root(tmp_path: Path) -> Path:
 
 
 def loadtest(root: Path, *options: str) -> subprocess.CompletedProcess[str]:
-    environment = {name: value for name, value in os.environ.items() if not name.startswith("LOADTEST_")}
+    kept = ("LOADTEST_HOST_LOCK",)
+    environment = {name: value for name, value in os.environ.items() if name in kept or not name.startswith("LOADTEST_")}
     environment |= {"LOADTEST_HOME": str(root), "PYTHONPATH": str(PLUGINS)}
     command = [sys.executable, "-c", "from loadtest.cli import main; main()", *options]
     return subprocess.run(command, env=environment, capture_output=True, text=True, check=False)

@@ -20,20 +20,22 @@ from tests.support.waiting import until
 pytestmark = pytest.mark.slow
 
 PLUGINS = Path(__file__).parents[2] / "plugins"
-Start = Callable[[str], subprocess.Popen[str]]
+Start = Callable[..., subprocess.Popen[str]]
 
 
 @pytest.fixture
 def start(tmp_path: Path) -> Iterator[Start]:
-    build_include(tmp_path)
-    environment = {name: value for name, value in os.environ.items() if not name.startswith("LOADTEST_")}
-    environment |= {"LOADTEST_HOME": str(tmp_path), "PYTHONPATH": str(PLUGINS)}
+    kept = ("LOADTEST_HOST_LOCK",)
+    environment = {name: value for name, value in os.environ.items() if name in kept or not name.startswith("LOADTEST_")}
     started = []
 
-    def run(duration: str) -> subprocess.Popen[str]:
+    def run(duration: str, home: Path = tmp_path) -> subprocess.Popen[str]:
+        if not (home / "include").exists():
+            build_include(home)
+        own = environment | {"LOADTEST_HOME": str(home), "PYTHONPATH": str(PLUGINS)}
         options = ("run", "--scenario", "toy", "--environment", "healthy", "--duration", duration)
         command = [sys.executable, "-c", "from loadtest.cli import main; main()", *options]
-        started.append(subprocess.Popen(command, env=environment, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True))
+        started.append(subprocess.Popen(command, env=own, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True))
         return started[-1]
 
     yield run
@@ -72,6 +74,18 @@ def test_a_run_waits_for_the_one_that_sends_load_and_can_be_canceled_meanwhile(t
     )
     assert earlier.planned_duration_s == 12 and earlier.ended_at < later.started_at
     assert (tmp_path / ".loadtest/locks/load.lock").read_text() == ""
+
+
+def test_a_run_waits_for_the_load_of_another_checkout(tmp_path: Path, start: Start) -> None:
+    here, elsewhere = tmp_path / "here", tmp_path / "elsewhere"
+    first = start("8s", here)
+    folder = until_load_of_first(here)
+    second = start("2s", elsewhere)
+    line = until_it_says(second, "waiting")
+    assert f"waiting for run {folder.name} of checkout {here} (process {first.pid} of" in line
+    assert second.wait(timeout=90) == 0 and first.wait(timeout=60) == 0
+    earlier, later = (LoadResult.read(next(home.glob("runs/*/*/*/*/load.json"))) for home in (here, elsewhere))
+    assert earlier.ended_at < later.started_at
 
 
 def test_what_a_killed_run_left_is_stopped_by_the_next(tmp_path: Path, start: Start) -> None:

@@ -17,7 +17,7 @@ from airflow.sdk.exceptions import AirflowException, AirflowFailException
 
 from loadtest.backend.models import BackendState
 from loadtest.load.control import elsewhere
-from loadtest.load.control.run import find_live_load
+from loadtest.load.control.run import find_live_load, load_result, start_load
 from loadtest.load.models import LoadResult, StopReason
 from loadtest.operators.backend import StopBackendOperator
 from loadtest.operators.load import RunLoadOperator
@@ -75,6 +75,17 @@ def test_a_scenario_that_would_fail_again_fails_the_task_at_once(tmp_path: Path,
     with pytest.raises(AirflowFailException, match=sentence):
         operator.execute({})
     assert sentence in StageFailures(folder).sentence_of("run_load")
+
+
+def test_the_task_waits_for_a_load_that_somebody_else_sends(tmp_path: Path, server, capfd) -> None:
+    elsewhere = tmp_path / "elsewhere"
+    first = start_load(
+        plan_of(write_scenario(elsewhere / "scenario"), server.base_url, duration_s=5), folder_of(elsewhere / "runs")
+    )
+    operator, folder = planned(tmp_path, server, duration_s=1)
+    operator.execute({})
+    assert "waiting for run run-1 of checkout" in "".join(capfd.readouterr())
+    assert load_result(first).ended_at < LoadResult.read(folder.load).started_at
 
 
 def test_a_load_that_was_killed_may_be_tried_again(tmp_path: Path, server) -> None:

@@ -72,7 +72,7 @@ class RunLoadOperator(ResumableJobMixin, StageOperator):
         live = find_live_load(self._folder)
         if live is None and self._folder.attempts():  # check_health was asked by a machine that may be gone
             backend_on_this_machine(plan, self._folder)
-        handle = live or start_load(plan, self._folder, base_url_of(plan, self._folder))
+        handle = live or start_load(plan, self._folder, base_url_of(plan, self._folder), say=self.log.info)
         self.log.info("Attempt %s %s", handle.attempt.number, "is running already" if live else "started")
         return {"attempt": handle.attempt.number, "identity": handle.identity.model_dump()}
 

@@ -1,11 +1,11 @@
-"""Only one run of the command line sends load from this host at a time; and what an interrupted run left is stopped."""
+"""Only one run sends load from this host at a time; and what an interrupted run left is stopped."""
 
 from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Callable
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from pydantic import ValidationError
@@ -14,6 +14,7 @@ from upath import UPath
 from loadtest.backend.stop import stop_backend
 from loadtest.errors import LoadTestError
 from loadtest.files import Record, is_local
+from loadtest.load.control.host_turn import host_turn
 from loadtest.load.control.run import find_live_load, stop_load
 from loadtest.locks import signed_lock
 from loadtest.planning.models import Plan
@@ -34,16 +35,20 @@ class _Holder(Record):
         return RunFolder(UPath(self.folder))
 
 
-def turn_to_load(folder: RunFolder, say: Callable[[str], None]) -> AbstractContextManager[None]:
-    """Wait until no other run sends load from here, then stop what the last one left if it was killed: a load or a backend
-    that nobody waits for would disturb the next measurement, and never end."""
+@contextmanager
+def turn_to_load(folder: RunFolder, say: Callable[[str], None]) -> Iterator[None]:
+    """Wait until no other run of this checkout measures, then stop what the last one left if it was killed: a load or a
+    backend that nobody waits for would disturb the next measurement, and never end. Then wait for other checkouts, for Airflow
+    and for other users: one turn for the run and its confirmations."""
     path = str(Path(str(folder.path)).absolute()) if is_local(folder.path) else str(folder.path)
-    return signed_lock(
+    own = signed_lock(
         settings().scratch.resolve() / "locks" / "load.lock",
         _Holder(pid=os.getpid(), folder=path).model_dump_json(),
         on_wait=lambda text: say(_waiting(text)),
         on_left=_stop_left,
     )
+    with own, host_turn(folder.run_id, say):
+        yield
 
 
 def _waiting(text: str) -> str:

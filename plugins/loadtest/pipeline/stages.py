@@ -140,31 +140,34 @@ def measure(
     before_load: Callable[[], None] = lambda: None,
     after_load: Callable[[], None] = lambda: None,
 ) -> LoadResult:
-    """Backend, load, clean-up and analysis of one run. The backend is stopped whatever happens.
+    """Backend, load, clean-up and analysis of one run, once nobody else sends load from this host. The backend is stopped
+    whatever happens.
 
     `before_load` and `after_load` frame the load: where helpers that must not work beside it are frozen and thawed.
     """
     from loadtest.analysis.analyze import analyze
     from loadtest.load.control.elsewhere import wait_for_other_machines
+    from loadtest.load.control.host_turn import host_turn
     from loadtest.load.control.run import start_load, stop_load, wait_for_load
 
     wait_for_other_machines(folder)
-    try:
-        base_url = start_and_check_backend(plan, folder, watcher)
-        before_load()
-        watcher.stage("load")
-        handle = start_load(plan, folder, base_url)
+    with host_turn(folder.run_id, watcher.stage):
         try:
-            result = wait_for_load(handle, on_progress=watcher.progress)
-            keep_build_after_load(folder, base_url)
-        except BaseException:
-            stop_load(handle)
-            raise
+            base_url = start_and_check_backend(plan, folder, watcher)
+            before_load()
+            watcher.stage("load")
+            handle = start_load(plan, folder, base_url)
+            try:
+                result = wait_for_load(handle, on_progress=watcher.progress)
+                keep_build_after_load(folder, base_url)
+            except BaseException:
+                stop_load(handle)
+                raise
+            finally:
+                after_load()
         finally:
-            after_load()
-    finally:
-        watcher.stage("clean-up")
-        stop_backend(folder)
+            watcher.stage("clean-up")
+            stop_backend(folder)
     watcher.stage("analysis")
     analyze(folder)
     return result

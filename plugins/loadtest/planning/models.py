@@ -141,7 +141,6 @@ class Builds(Record):
     main: str = "main"
     prepare: tuple[tuple[str, ...], ...] = ()
 
-
     @property
     def is_remote(self) -> bool:
         """Whether the repository is elsewhere, so that a copy of it is kept here."""

@@ -22,6 +22,7 @@ from pathlib import Path
 from loadtest.errors import ConfigurationError, InfrastructureError, LoadTestError
 from loadtest.files import is_local
 from loadtest.load.abort import check_endpoints
+from loadtest.load.control.host_turn import HostTurn, host_turn
 from loadtest.load.control.recovery import recover_attempt
 from loadtest.load.job import (
     STARTED,
@@ -81,13 +82,20 @@ class LoadHandle:
 
 
 def start_load(
-    plan: Plan, folder: RunFolder, base_url: str | None = None, *, turns: Path | None = None, side: int = 0
+    plan: Plan,
+    folder: RunFolder,
+    base_url: str | None = None,
+    *,
+    turns: Path | None = None,
+    side: int = 0,
+    say: Callable[[str], None] = log.info,
 ) -> LoadHandle:
-    """Start a new attempt. `base_url` overrides the plan's (a backend of ours has a port only now). `turns`: the file by which
-    it takes turns with another load, as this `side`.
+    """Start a new attempt, once nobody else sends load from this host; `say` is told for whom it waits. `base_url` overrides
+    the plan's (a backend of ours has a port only now). `turns`: the file by which it takes turns with another load, as this
+    `side`.
 
     Raises ConfigurationError when there is no base URL, something in the plan cannot be carried out, or a load of this run is
-    already on its way.
+    already on its way; InfrastructureError when the host's lock cannot be used.
     """
     base_url = base_url or plan.base_url
     if not base_url:
@@ -102,36 +110,40 @@ def start_load(
     if plan.profile.remote_workers:
         master_port()
         master_bind()
-    if find_live_load(folder) is not None:
-        raise ConfigurationError(f"A load of run {folder.run_id} is already running; rejoin it or stop it first.")
-    recover_dead_attempts(folder)
-    for path, problem in ship_left_behind().items():
-        log.warning("What was measured stays in %s for now: %s", path, problem)
-    number = max((attempt.number for attempt in folder.attempts()), default=0) + 1
-    attempt = folder.attempt(number)
-    scratch = Scratch((settings().scratch / "loads" / folder.run_id / str(number)).resolve())
+    with host_turn(folder.run_id, say) as turn:
+        if find_live_load(folder) is not None:
+            raise ConfigurationError(f"A load of run {folder.run_id} is already running; rejoin it or stop it first.")
+        recover_dead_attempts(folder)
+        for path, problem in ship_left_behind().items():
+            log.warning("What was measured stays in %s for now: %s", path, problem)
+        number = max((attempt.number for attempt in folder.attempts()), default=0) + 1
+        scenario = plan.scenario.model_copy(update={"folder": str(Path(plan.scenario.folder).resolve())})
+        job = LoadJob(
+            plan=plan.model_copy(update={"scenario": scenario}),
+            base_url=base_url.rstrip("/"),
+            run_folder=str(Path(str(folder.path)).resolve()) if is_local(folder.path) else str(folder.path),
+            attempt=number,
+            turns=str(turns or ""),
+            side=side,
+        )
+        return _start(job, folder, variables, turn)
+
+
+def _start(job: LoadJob, folder: RunFolder, variables: dict[str, str], turn: HostTurn) -> LoadHandle:
+    scratch = Scratch((settings().scratch / "loads" / folder.run_id / str(job.attempt)).resolve())
     scratch.path.mkdir(parents=True, exist_ok=True)
-    scenario = plan.scenario.model_copy(update={"folder": str(Path(plan.scenario.folder).resolve())})
-    run_folder = str(Path(str(folder.path)).resolve()) if is_local(folder.path) else str(folder.path)
-    job = LoadJob(
-        plan=plan.model_copy(update={"scenario": scenario}),
-        base_url=base_url.rstrip("/"),
-        run_folder=run_folder,
-        attempt=number,
-        turns=str(turns or ""),
-        side=side,
-    )
     job.write(scratch.job)
-    process = _spawn_supervisor(scratch, variables)
+    attempt = folder.attempt(job.attempt)
+    process = _spawn_supervisor(scratch, variables, turn)
     try:
         identity = ProcessIdentity.of(process.pid)
         now_s = time.time()
         record = SupervisorRecord(
             identity=identity,
             scratch=str(scratch.path),
-            attempt=number,
+            attempt=job.attempt,
             began_s=now_s,
-            ends_by_s=now_s + longest_s(plan.profile),
+            ends_by_s=now_s + longest_s(job.plan.profile),
         )
         record.write(supervisor_file(attempt))
         _confirm_start(process)
@@ -149,9 +161,9 @@ def _variables(plan: Plan) -> dict[str, str]:
     return values | {VARIABLES_VARIABLE: ",".join(values), SECRETS_VARIABLE: ",".join(secrets)}
 
 
-def _spawn_supervisor(scratch: Scratch, variables: dict[str, str]) -> subprocess.Popen[bytes]:
-    """It sends no load before `_confirm_start`. SIGTERM stays blocked in it until it can handle it, so that a stop in its
-    first moments is not its death."""
+def _spawn_supervisor(scratch: Scratch, variables: dict[str, str], turn: HostTurn) -> subprocess.Popen[bytes]:
+    """It sends no load before `_confirm_start`, and holds the host's turn as long as it lives. SIGTERM stays blocked in it until
+    it can handle it, so that a stop in its first moments is not its death."""
     before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})
     try:
         with scratch.supervisor_log.open("ab") as log:
@@ -161,6 +173,7 @@ def _spawn_supervisor(scratch: Scratch, variables: dict[str, str]) -> subprocess
                 stdin=subprocess.PIPE,
                 stdout=subprocess.DEVNULL,
                 stderr=log,
+                pass_fds=(turn.descriptor,),
                 start_new_session=True,
             )
     finally:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -10,6 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from loadtest.errors import InfrastructureError
+from loadtest.load.control.host_turn import host_turn
 from loadtest.load.control.run import POLL_S, LoadHandle, find_live_load, load_result, read_progress, start_load, stop_load
 from loadtest.load.models import LoadResult, Progress
 from loadtest.load.supervision.tail import WorkerTail
@@ -18,6 +20,8 @@ from loadtest.planning.models import Plan
 from loadtest.run_folder import RunFolder
 
 LEAD_S = 1.0
+
+log = logging.getLogger(__name__)
 
 Look = Callable[[Turns, int, "tuple[SideArrays, SideArrays]"], bool]
 
@@ -62,8 +66,9 @@ def run_side_by_side(
             while handles:  # one without the other, or neither had its turn yet
                 stop_load(handles.pop())
             path.unlink(missing_ok=True)
-            for number, side in enumerate(sides):
-                handles.append(start_load(side.plan, side.folder, side.base_url, turns=path, side=number))
+            with host_turn(candidate.folder.run_id, log.info):  # one for both; they keep it
+                for number, side in enumerate(sides):
+                    handles.append(start_load(side.plan, side.folder, side.base_url, turns=path, side=number))
             _wait_until_ready(handles, sides)
             turns = Turns(time.time() + LEAD_S, slice_s, order)
             turns.write(path)
