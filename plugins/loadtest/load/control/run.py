@@ -110,9 +110,9 @@ def start_load(
     if plan.profile.remote_workers:
         master_port()
         master_bind()
+    if find_live_load(folder) is not None:
+        raise ConfigurationError(f"A load of run {folder.run_id} is already running; rejoin it or stop it first.")
     with host_turn(folder.run_id, say) as turn:
-        if find_live_load(folder) is not None:
-            raise ConfigurationError(f"A load of run {folder.run_id} is already running; rejoin it or stop it first.")
         recover_dead_attempts(folder)
         for path, problem in ship_left_behind().items():
             log.warning("What was measured stays in %s for now: %s", path, problem)
