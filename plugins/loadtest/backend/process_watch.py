@@ -25,20 +25,21 @@ _EXIT_CODE_FIELD = 49  # of /proc/PID/stat after the command's name: the wait st
 
 
 class BackendWatch:
-    """Looks each time it is asked; keeps the first death it saw. Watches nothing where the backend is not ours or not here."""
+    """Looks each time it is asked; keeps the first death it saw. Watches nothing where the backend is not ours or not here.
+    `state`: of the backend, None where it is not ours."""
 
     def __init__(self, folder: RunFolder, generator_pids: Iterable[int]) -> None:
         self._folder = folder
         self._generator_pids = tuple(generator_pids)
-        self._state = _state_of(folder)
+        self.state = _state_of(folder)
         self._oom_kills = _oom_kills()
         self._memory = (0, 0)  # bytes: the load generator's, the backend's
         self._death: ServiceDeath | None = None
 
     def look(self, users: int) -> None:
         """`users`: how many run now, for the record of a death."""
-        identity = self._state.identity if self._state else None
-        if self._death is not None or self._state is None or identity is None or not identity.is_here:
+        identity = self.state.identity if self.state else None
+        if self._death is not None or self.state is None or identity is None or not identity.is_here:
             return
         if identity.is_alive:
             self._memory = (_memory_of(self._generator_pids), _memory_of([identity.pid]))
@@ -51,7 +52,7 @@ class BackendWatch:
             users=users,
             exit_code=status >> 8 if status is not None and not died_by else None,
             signal=signal.Signals(died_by).name if died_by in set(signal.Signals) else None,
-            last_lines=tuple(last_lines(Path(self._state.log_path), LINES_KEPT)),
+            last_lines=tuple(last_lines(Path(self.state.log_path), LINES_KEPT)),
             oom_kills=max(0, _oom_kills() - self._oom_kills),
             generator_memory_bytes=generator,
             backend_memory_bytes=backend,

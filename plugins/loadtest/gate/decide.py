@@ -21,6 +21,7 @@ from loadtest.gate.records.verdicts import RegressionReport
 from loadtest.gate.rules.criteria import apply_mutes, judge_required
 from loadtest.gate.rules.failures import judge_failures
 from loadtest.gate.rules.latency_bounds import latency_bounds
+from loadtest.gate.rules.neighbors import judge_neighbors
 from loadtest.gate.rules.targets import judge_targets
 from loadtest.gate.rules.validity import judge_validity
 from loadtest.gate.rules.validity_facts import Usual
@@ -82,6 +83,8 @@ def check(
             comparison = comparison.model_copy(update={"reason": " ".join(filter(None, (comparison.reason, itself)))})
             findings += [*regressions, *(_drift(baseline, run, earlier) if comparison.compared else ())]
         findings += judge_failures(run.plan, run.metrics, _known(history) if comparison.compared else (), _failures(folder))
+        loads = [run.load, *(LoadResult.read(each.load) for each in confirmations)]
+        findings = judge_neighbors(findings, [each.neighbors for each in loads], paired=bool(run.plan.against))
     told = with_context(findings, run.metrics, history, first_seen, run.load.started_at)
     muted = apply_mutes(told, (*run.plan.scenario.criteria.muted, *mutes))
     report = RegressionReport(

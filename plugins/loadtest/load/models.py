@@ -26,6 +26,7 @@ from enum import StrEnum
 from loadtest.files import FileModel, Record
 from loadtest.planning.models import LoadModel
 
+BUSY_HOST_SHARE = 0.25  # of the host's CPU: more for others than ourselves and the backend is a doubt
 TOLERATED_SATURATION = 0.10  # share of the time in which a generator may be saturated
 
 
@@ -132,6 +133,20 @@ class HostProbe(Record):
     loopback_after_s: float
 
 
+class NeighborProcess(Record):
+    """Processes of one name; `share` of the host's CPU, mean over the time looked at."""
+
+    name: str
+    share: float
+
+
+class NeighborFacts(Record):
+    """How much of the host's CPU went to what is neither the load generator nor the backend, 0 to 1, and the largest of it."""
+
+    share: float
+    processes: tuple[NeighborProcess, ...] = ()
+
+
 class LoadResult(FileModel):
     """`load.json`: one attempt to send the planned load, with everything validity needs."""
 
@@ -167,6 +182,7 @@ class LoadResult(FileModel):
     health: HealthFacts = HealthFacts()
     death: ServiceDeath | None = None
     host_probe: HostProbe | None = None
+    neighbors: NeighborFacts | None = None  # in the steady phase; None where they were not observed
 
 
 class Exemplar(Record):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from loadtest import wording
-from loadtest.load.models import ArrivalFacts, HealthFacts, HostProbe, LoadResult, OutageKind
+from loadtest.load.models import ArrivalFacts, HealthFacts, HostProbe, LoadResult, NeighborFacts, OutageKind
 from loadtest.planning.models import LoadModel
 from loadtest.reporting.escape import plain
 from loadtest.reporting.inputs import RunFiles
@@ -45,6 +45,8 @@ def _load_facts(load: LoadResult) -> list[tuple[str, str]]:
     rows += _outages(load)
     if load.host_probe:
         rows.append(("Host probe", _probe(load.host_probe)))
+    if load.neighbors:
+        rows.append(("Other processes of the host", _neighbors(load.neighbors)))
     if load.in_flight_at_end:
         rows.append(("In flight at the end", wording.number(load.in_flight_at_end)))
     return rows
@@ -90,6 +92,11 @@ def _outages(load: LoadResult) -> list[tuple[str, str]]:
         )
         for outage in load.health.outages[:MOST_OUTAGES]
     ]
+
+
+def _neighbors(neighbors: NeighborFacts) -> str:
+    named = ", ".join(f"{plain(process.name, 40)} {wording.percent(process.share)}" for process in neighbors.processes)
+    return f"{wording.percent(neighbors.share)} of its CPU in the steady phase" + (f": {named}" if named else "")
 
 
 def _probe(probe: HostProbe) -> str:

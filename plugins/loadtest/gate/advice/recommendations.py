@@ -17,6 +17,7 @@ from loadtest.gate.advice.repairs import repair_measurement
 from loadtest.gate.advice.service_advice import service_first
 from loadtest.gate.records.findings import Comparison, Finding, Recommendation
 from loadtest.gate.records.summaries import RunSummary
+from loadtest.gate.rules.neighbors import RULE as BUSY_HOST
 from loadtest.planning.build import CHANGED
 from loadtest.planning.models import Plan
 from loadtest.vocabulary import Criterion, Outcome
@@ -46,6 +47,16 @@ def recommend(
     if any(f.outcome is Outcome.INVALID for f in facts.counted):
         return tuple(repair_measurement(facts))[:MOST]
     return tuple(recommendation for rule in _RULES for recommendation in rule(facts))[:MOST]
+
+
+def _busy_host(facts: Facts) -> Iterator[Recommendation]:
+    for doubt in (f for f in facts.having(Criterion.VALIDITY, Outcome.WARN) if f.evidence.get("rule") == BUSY_HOST):
+        yield Recommendation(
+            title="Run again on a quiet host",
+            evidence=doubt.sentence,
+            next_step="stop or move what else works on this host, then repeat the run",
+            command=facts.run_command,
+        )
 
 
 def _errors_first(facts: Facts) -> Iterator[Recommendation]:
@@ -163,6 +174,7 @@ def _unanswered(facts: Facts) -> Iterator[Recommendation]:
 
 _RULES = (
     service_first,
+    _busy_host,
     _unanswered,
     _not_authorized,
     _errors_first,

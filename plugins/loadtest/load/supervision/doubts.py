@@ -4,21 +4,26 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from loadtest.load.models import TOLERATED_SATURATION, HealthFacts
+from loadtest.load.models import BUSY_HOST_SHARE, TOLERATED_SATURATION, HealthFacts, NeighborFacts
 from loadtest.load.supervision.facts import SATURATED_BUSY_SHARE, ProcessFacts
+from loadtest.wording import listing, percent
 
 RECENT_S = 60
 LATE_SHARE = 0.01  # of the arrivals
 
 
-def doubts_so_far(senders: Iterable[ProcessFacts], lost: Iterable[str], health: HealthFacts) -> tuple[str, ...]:
-    """One clause for each doubt, the gravest first. `senders`: processes that send load; `lost`: names of those gone."""
+def doubts_so_far(
+    senders: Iterable[ProcessFacts], lost: Iterable[str], health: HealthFacts, neighbors: NeighborFacts | None = None
+) -> tuple[str, ...]:
+    """One clause for each doubt, the gravest first. `senders`: processes that send load; `lost`: names of those gone;
+    `neighbors`: other processes of the host, lately."""
     senders = list(senders)
     return (
         *(f"load-generating process {worker} is lost" for worker in sorted(lost)),
         *_health(health),
         *_arrivals(senders),
         *(doubt for process in senders for doubt in _saturation(process)),
+        *_neighbors(neighbors),
         *_task_errors(senders),
     )
 
@@ -41,6 +46,12 @@ def _saturation(process: ProcessFacts) -> Iterator[str]:
     saturated = sum(fact["busy"] >= SATURATED_BUSY_SHARE for fact in recent)
     if saturated > TOLERATED_SATURATION * RECENT_S:
         yield f"load generator {process.worker} was saturated for {saturated} of the last {len(recent)} s"
+
+
+def _neighbors(neighbors: NeighborFacts | None) -> Iterator[str]:
+    if neighbors is not None and neighbors.share >= BUSY_HOST_SHARE:
+        names = listing([process.name for process in neighbors.processes])
+        yield f"other processes take {percent(neighbors.share)} of the host's CPU" + (f" ({names})" if names else "")
 
 
 def _task_errors(senders: list[ProcessFacts]) -> Iterator[str]:

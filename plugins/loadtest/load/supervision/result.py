@@ -22,6 +22,7 @@ from loadtest.load.models import (
 )
 from loadtest.load.supervision.convert import Conversion, WorkerStream
 from loadtest.load.supervision.facts import ProcessFacts, worker_facts
+from loadtest.load.supervision.neighbors import NeighborWatch
 from loadtest.planning.models import LoadModel
 from loadtest.wording import plural
 
@@ -41,6 +42,7 @@ class Observed:
     health: HealthFacts = field(default_factory=HealthFacts)
     death: ServiceDeath | None = None
     host_probe: HostProbe | None = None
+    neighbors: NeighborWatch | None = None
 
 
 def load_result(job: LoadJob, observed: Observed, processes: Sequence[ProcessFacts], conversion: Conversion) -> LoadResult:
@@ -85,6 +87,7 @@ def load_result(job: LoadJob, observed: Observed, processes: Sequence[ProcessFac
         health=observed.health,
         death=observed.death,
         host_probe=observed.host_probe,
+        neighbors=observed.neighbors.facts(steady) if observed.neighbors and steady else None,
     )
 
 

@@ -18,6 +18,7 @@ from loadtest.load.job import OVERTIME_S, STOP_AFTER_S, LoadJob, Scratch, run_fo
 from loadtest.load.live import LiveStats
 from loadtest.load.supervision.doubts import doubts_so_far
 from loadtest.load.supervision.facts import ProcessFacts
+from loadtest.load.supervision.neighbors import NeighborWatch
 from loadtest.load.supervision.progress import ProgressWriter
 from loadtest.load.supervision.result import Observed
 from loadtest.load.supervision.tail import WorkerTail
@@ -58,6 +59,8 @@ class LoadWatch:
         self._planned_end = math.inf  # by our monotonic clock
         self._health = HealthWatcher(job.base_url, job.plan.environment.health_path, users_now=self._users)
         self._backend = BackendWatch(run_folder_of(job), [process.process.pid for process in processes])
+        self._neighbors = NeighborWatch(job.base_url, self._backend.state)
+        observed.neighbors = self._neighbors
 
     def until_end(self) -> None:
         """Returns when no process runs any more or those left must be killed."""
@@ -119,6 +122,7 @@ class LoadWatch:
         counts = self._stats.second()
         self._find_lost_workers()
         self._backend.look(self._users())
+        self._neighbors.look()
         is_sending = self._stop_sent_at is None and time.monotonic() < self._planned_end
         if is_sending and (abort := self._abort.second(counts, self._waiting())):
             log.warning("abort criterion met: %s", abort.criterion)
@@ -143,7 +147,7 @@ class LoadWatch:
 
     def _write_progress(self, stage: str) -> None:
         self._progress.started = self._started_at()
-        doubts = doubts_so_far(self._senders(), self.observed.lost, self._health.facts())
+        doubts = doubts_so_far(self._senders(), self.observed.lost, self._health.facts(), self._neighbors.recent())
         self._progress.write(stage, self._stats, self._users(), warnings=doubts, force=stage != "load")
 
     # -- workers ------------------------------------------------------------------------------------------------
