@@ -14,6 +14,8 @@ from loadtest.baselines.store import read_baselines
 from loadtest.errors import ConfigurationError
 from loadtest.gate.decide import check
 from loadtest.gate.verdict import conclude
+from loadtest.history.acknowledgements import accept
+from loadtest.history.record import record_run
 from loadtest.planning.models import TriggerKind
 from tests.baselines.summaries import TARGETS, WHERE, judged_run, summary
 from tests.gate.run_facts import make_plan
@@ -96,6 +98,19 @@ def test_a_passing_run_becomes_a_member(tmp_path: Path) -> None:
     assert collected.objections == {}
     assert promote(collected, by="ada", reason="start").version == 1
     assert read_candidate(*WHERE).runs == ()
+
+
+def test_an_accepted_regression_is_objected_to_wherever_a_reference_is_made(tmp_path: Path) -> None:
+    folder = judged_run(tmp_path, 2, p50_ms=400)
+    record_run(folder)
+    accept(folder.run_id, reason="slower on purpose", by="ada")
+    for _ in range(2):  # a second time, as the DAG's retry does
+        collected = add_run(folder)
+    assert collected.objections["run-2"].startswith("fail: ")
+    for extend in (False, True):
+        with pytest.raises(ConfigurationError, match=r"should not become a reference \(run-2: fail"):
+            promote(collected, by="ada", reason="wider", extend=extend)
+    assert not refresh(folder)
 
 
 def test_a_run_added_during_the_promotion_waits_for_the_next_version(tmp_path: Path) -> None:

@@ -107,6 +107,25 @@ def test_a_muted_doubt_of_an_indicative_run_leaves_it_a_pass() -> None:
     assert judged(hidden, plan=plan).sentence.startswith("pass (indicative): everything that was judged is muted; muted: GET /a")
 
 
+def test_a_muted_failure_alone_makes_no_indicative_pass() -> None:
+    plan = make_plan(evidence=Evidence.INDICATIVE)
+    failed = Finding(
+        criterion=Criterion.TARGET,
+        outcome=Outcome.FAIL,
+        sentence="GET /a p95 is 900 ms, target 100 ms",
+        endpoint="GET /a",
+        metric="p95_ms",
+        observed=900.0,
+        reference=100.0,
+        n=40,
+        muted=True,
+    )
+    assert judged(failed, plan=plan).outcome is Outcome.INCONCLUSIVE
+    assert judged(failed, plan=plan).sentence.startswith(
+        "inconclusive: everything that was judged is muted; muted: GET /a p95 900"
+    )
+
+
 def test_the_sentence_names_what_is_muted_by_whom_and_until_when() -> None:
     until = datetime(2026, 12, 24, tzinfo=UTC)
     told = {"muted": True, "muted_by": "ada", "muted_until": until, "mute_reason": "muted by ada until 2026-12-24: ticket 12"}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import timedelta
 from pathlib import Path
 
@@ -13,7 +14,7 @@ from loadtest.planning.models import Target
 from loadtest.trends.compute import compute_trends
 from loadtest.trends.models import Direction, TrendsReport
 from loadtest.trends.proposals import propose_targets, round_up
-from loadtest.trends.report import write_trends
+from loadtest.trends.report import render_trends, write_trends
 from loadtest.trends.words import summary_lines
 from loadtest.vocabulary import Outcome
 
@@ -98,6 +99,35 @@ def test_too_few_runs_are_said(past):
     (series,) = trends().series
     assert series.sentence.startswith("Too few runs for a trend: 5 runs")
     assert {trend.slope.direction for trend in series.metrics} == {Direction.TOO_FEW}
+
+
+def test_series_with_too_few_runs_are_folded_into_one_line(past):
+    past(10)
+    for profile in ("light", "heavy", "smoke"):
+        past(2, profile=profile)
+    lines = summary_lines(trends())
+    assert lines[-1] == "3 series have too few runs for a trend."
+    assert not any("Too few runs" in line for line in lines)
+    page = render_trends(trends())
+    before, folded = page.split("<details><summary>3 series have too few runs for a trend</summary>")
+    for profile in ("light", "heavy", "smoke"):
+        title = f"example on staging ({profile})"
+        assert title in folded and title not in before
+    assert "example on staging (medium)" in before
+
+
+def test_metrics_with_too_few_runs_are_folded_below_those_with_a_trend(past):
+    past(10)
+    past(2, endpoints=("GET /new",), profile="medium", seed=4)
+    page = render_trends(trends())
+    table, folded = page.split("</table>", 1)
+    assert "GET /new" in folded and "GET /new" not in table.split("<table")[1]
+    assert re.search(r"<summary>\d+ metrics? with too few runs for a trend</summary>", folded)
+
+
+def test_where_nothing_has_enough_runs_yet_it_is_open(past):
+    past(2)
+    assert "<details open><summary>1 series has too few runs for a trend</summary>" in render_trends(trends())
 
 
 def test_no_run_at_all_is_said(installation):

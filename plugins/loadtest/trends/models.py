@@ -104,6 +104,12 @@ class SeriesTrends(Record):
     def title(self) -> str:
         return f"{self.scenario} on {self.environment} ({self.profile})"
 
+    @property
+    def tells_nothing(self) -> bool:
+        """Whether it has too few runs for a trend of any endpoint, and nothing else to tell."""
+        judged = any(trend.slope.direction is not Direction.TOO_FEW for trend in self.metrics)
+        return not (judged or self.changes or self.proposals or self.open_regressions)
+
 
 class TrendsReport(FileModel):
     """`trends.json`: everything that the page and the messages say."""

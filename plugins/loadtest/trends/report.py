@@ -12,7 +12,7 @@ from loadtest.files import write_text
 from loadtest.planning.quantities import slugify
 from loadtest.settings import settings
 from loadtest.trends.models import Direction, TrendsReport
-from loadtest.trends.words import headline, slope_words, summary_lines, worst_first
+from loadtest.trends.words import headline, slope_words, summary_lines, too_few_words, worst_first
 
 FOLDER = "_trends"
 _TEMPLATES = Path(__file__).parent / "templates"
@@ -36,15 +36,19 @@ def render_trends(report: TrendsReport) -> str:
     from loadtest.trends.charts import trend_charts
 
     readable = readable_report(report)
+    told = [series for series in readable.series if not series.tells_nothing]
     context = {
         "report": readable,
         "headline": headline(readable.series),
         "slope_words": slope_words,
+        "too_few_words": too_few_words,
+        "too_few": Direction.TOO_FEW,
+        "numbers": {series.title: number for number, series in enumerate(readable.series)},
         "order": {direction: rank for rank, direction in enumerate(Direction)},
         "marks": {direction: _MARKS.get(direction, "none") for direction in Direction},
     }
     title = f"Load test trends {report.month}"
-    return render_page(title, "trends.html.j2", context, trend_charts(readable.series), templates=_TEMPLATES)
+    return render_page(title, "trends.html.j2", context, trend_charts(told or readable.series), templates=_TEMPLATES)
 
 
 def readable_report(report: TrendsReport) -> TrendsReport:

@@ -58,13 +58,20 @@ def summary_lines(report: TrendsReport) -> list[str]:
     ]
     if not report.series:
         return [*lines, "No run in this time."]
-    for series in sorted(report.series, key=worst_first):
+    for series in sorted((one for one in report.series if not one.tells_nothing), key=worst_first):
         lines.append(f"{series.title}: {series.sentence}")
         lines += [f"- {change.sentence}" for change in series.changes[:_SHOWN]]
         lines += [f"- Target: {proposal.reason}" for proposal in series.proposals[:_SHOWN]]
+    if silent := sum(one.tells_nothing for one in report.series):
+        lines.append(f"{too_few_words(silent)}.")
     if len(lines) > _MOST_LINES:
         lines = [*lines[:_MOST_LINES], f"And {wording.plural(len(lines) - _MOST_LINES, 'more line')} in the report."]
     return lines
+
+
+def too_few_words(series: int) -> str:
+    """How many series have too few runs for a trend."""
+    return f"{series} series {'has' if series == 1 else 'have'} too few runs for a trend"
 
 
 def slope_words(trend: MetricTrend) -> str:
@@ -104,8 +111,8 @@ def _listed(trends: Sequence[MetricTrend]) -> str:
     return wording.listing([f"{trend.endpoint} p95 {_tenths(trend.slope.per_week or 0)} % a week" for trend in trends], _SHOWN)
 
 
-def worst_first(series: SeriesTrends) -> tuple[int, str]:
-    """For sorting: the series with most that got slower comes first."""
+def worst_first(series: SeriesTrends) -> tuple[bool, int, str]:
+    """For sorting: the series with most that got slower comes first, those with too few runs last."""
     worse = sum(trend.slope.direction is Direction.DEGRADING for trend in series.metrics)
     slower = sum(change.effect > 0 for change in series.changes)
-    return -(worse + slower + len(series.open_regressions)), series.title
+    return series.tells_nothing, -(worse + slower + len(series.open_regressions)), series.title

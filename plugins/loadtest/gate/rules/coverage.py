@@ -47,7 +47,7 @@ def cover(plan: Plan, findings: Sequence[Finding], comparison: Comparison | None
     """Proof for a pass from all findings of a run. Where one that counts is worse than `inconclusive`, only the coverage
     means anything."""
     hidden = {finding.endpoint for finding in findings if finding.muted}
-    only_muted = any(finding.muted and finding.criterion in (Criterion.REGRESSION, Criterion.TARGET) for finding in findings)
+    muted = [finding for finding in findings if finding.muted and finding.criterion in (Criterion.REGRESSION, Criterion.TARGET)]
     critical_names = critical_endpoints(plan.scenario.criteria) - hidden
     findings = [finding for finding in findings if finding.counts]
     compared = comparison is not None and comparison.compared
@@ -56,10 +56,11 @@ def cover(plan: Plan, findings: Sequence[Finding], comparison: Comparison | None
     targets = _targets(plan, [f for f in findings if f.criterion is Criterion.TARGET], critical_names)
     blocking = _blocking(plan, findings, comparison, indicative=indicative)
     judged = regressions.judged + targets.judged > 0
-    # what an indicative run passed with, it passes without: nothing of it had to be proven
-    enough = not blocking and ((judged and regressions.enough and targets.enough) or (indicative and (judged or only_muted)))
+    # what an indicative run passed with, it passes without: nothing of it had to be proven; a muted alarm it did not pass with
+    harmless = bool(muted) and not any(finding.alarms for finding in muted)
+    enough = not blocking and ((judged and regressions.enough and targets.enough) or (indicative and (judged or harmless)))
     parts = [part.words for part in (regressions, targets) if part.judged]
-    if not judged and only_muted:
+    if not judged and muted:
         parts.append("everything that was judged is muted")
     elif not judged:
         parts.append("nothing to judge this run against: no targets and no baseline cover these endpoints")
