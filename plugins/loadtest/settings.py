@@ -13,7 +13,7 @@ from upath import UPath
 import loadtest.storage  # noqa: F401 (makes object storage behave as folders do)
 
 PROJECT_ROOT = Path(__file__).resolve().parents[2]  # of a checkout; of an installed package it is no project
-HOST_LOCK = Path("/tmp/loadtest.lock")
+HOST_LOCK = Path("/tmp/loadtest.lock")  # noqa: S108 (for all users, whatever their TMPDIR; opened with care)
 BUILTIN_PROFILES = Path(__file__).resolve().parent / "planning" / "builtin_profiles"
 
 
