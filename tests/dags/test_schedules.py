@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
@@ -24,8 +25,6 @@ TOY = {"scenario": "toy", "environment": "healthy", "profile": "smoke"}
 @pytest.fixture(scope="module")
 def dags(airflow_home: Path) -> Iterator[dict]:
     """What Airflow makes of three files, one of them broken."""
-    import sys
-
     from airflow.dag_processing.dagbag import DagBag
 
     folder = airflow_home / "include" / "schedules"
@@ -34,14 +33,20 @@ def dags(airflow_home: Path) -> Iterator[dict]:
     write(folder / "monday.yaml", monday | {"purpose": "the shop's own", "timezone": "Europe/Berlin"})
     write(folder / "nightly.yaml", TOY | {"environment": "failing", "cron": "30 1 * * *", "blocking": True})
     write(folder / "broken.yaml", TOY | {"cron": "sometimes"})
-    for name in [name for name in sys.modules if name == "loadtest.dags" or name.startswith("loadtest.dags.")]:
-        del sys.modules[name]
+    _forget_the_dags()
     bag = DagBag(str(FILE))
     assert bag.import_errors == {}
     yield bag.dags
     for path in folder.iterdir():
         path.unlink()
     folder.rmdir()
+    _forget_the_dags()
+
+
+def _forget_the_dags() -> None:
+    """They are made while their package is imported, and Airflow reads them in a new process each time."""
+    for name in [name for name in sys.modules if name == "loadtest.dags" or name.startswith("loadtest.dags.")]:
+        del sys.modules[name]
 
 
 def test_each_file_is_a_dag_on_the_same_graph(dags: dict) -> None:

@@ -36,6 +36,7 @@ ORDER = [
     "pipeline",
     "scaffolding",
     "airflow_api",
+    "diagnosis",
     "notifications.policy",
     "notifications.slack",
     "notifications.github",

@@ -182,6 +182,7 @@ def _mount() -> None:
         baseline,
         baseline_proposal,
         bisect,
+        doctor,
         explain,
         history,
         init,
@@ -202,6 +203,7 @@ def _mount() -> None:
     app.command()(explain.explain)
     app.command()(init.init)
     app.command()(validate.validate)
+    app.command()(doctor.doctor)
     app.add_typer(targets.app, name="targets")
     app.command()(trigger.trigger)
     app.command()(trends.trends)

@@ -32,6 +32,7 @@ def broken_dag(broken: BrokenSchedule) -> DAG:
         description=f"BROKEN: {broken.reason.splitlines()[0][:500]}",
         schedule=None,
         catchup=False,
+        is_paused_upon_creation=False,
         tags=["load test", "broken"],
         doc_md=f"### This schedule cannot be used\n\n{quoted}\n\nNothing runs until its file is corrected: `loadtest validate`.",
     ) as dag:
