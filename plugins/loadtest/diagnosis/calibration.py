@@ -1,7 +1,7 @@
 """How many requests a second this machine can send honestly: ten seconds against a server of our own that answers at once.
 
-Users who wait for nothing keep one Locust process as busy as it can be. Latencies of a process that busy are its own, so it is asked
-for a share of that, which leaves it idle often enough (`HONEST_SHARE`)."""
+Users who wait for nothing keep one Locust process as busy as it can be. Latencies of a process that busy are its own, so it
+should be asked for less, a share that leaves it idle often enough (`HONEST_SHARE`)."""
 
 from __future__ import annotations
 
