@@ -7,12 +7,18 @@ milliseconds, times UTC.
 from __future__ import annotations
 
 import math
+import re
+import shutil
+import sys
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from pathlib import Path
 
 from loadtest.planning.quantities import format_duration
 
 NONE = "–"
+# A command in a text: at its beginning, in backticks, after a colon or "with". Other sentences have "loadtest" as a word.
+_ADVISED = re.compile(r"(^\s*|[:`]\s?|\bwith:? |\bby )loadtest (?=[a-z])", re.MULTILINE)
 
 
 def ms(value: float | None) -> str:
@@ -170,3 +176,31 @@ def sentence(text: str) -> str:
 def sentences(*parts: str) -> str:
     """Clauses as sentences, one after the other; empty ones are left out."""
     return " ".join(sentence(part) for part in parts if part.strip())
+
+
+def called_as(*, elsewhere: bool = False) -> str:
+    """How whoever started this process calls the product: `loadtest` where that is on PATH, else as it was called just now;
+    `elsewhere`: so that it works from another folder, too."""
+    called = sys.argv[0] if sys.argv else ""
+    if Path(called).name == "__main__.py" and "loadtest" in Path(called).parts:
+        return f"{_python()} -m loadtest"
+    if Path(called).name != "loadtest" or _is_on_path("loadtest", called):
+        return "loadtest"
+    return str(Path(called).absolute()) if elsewhere else called
+
+
+def as_called(text: str, *, elsewhere: bool = False) -> str:
+    """A text with its advised commands (`loadtest explain ...`) as they can be typed here."""
+    program = called_as(elsewhere=elsewhere)
+    return _ADVISED.sub(lambda found: found[1] + program + " ", text)
+
+
+def _python() -> str:
+    name = Path(sys.executable).name
+    own = [name for name in ("python", name) if _is_on_path(name, sys.executable)]
+    return own[0] if own else sys.executable
+
+
+def _is_on_path(name: str, program: str) -> bool:
+    found = shutil.which(name)
+    return found is not None and Path(found).absolute() == Path(program).absolute()

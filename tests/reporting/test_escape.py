@@ -10,7 +10,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
-from loadtest.reporting.escape import cap, markdown, markdown_code, plain, plain_block, shorten, shorten_endpoint
+from loadtest.reporting.escape import (
+    cap,
+    markdown,
+    markdown_code,
+    plain,
+    plain_block,
+    shorten,
+    shorten_endpoint,
+    shorten_endpoints,
+)
 from tests.support.run_folders import HOSTILE_TEXTS
 
 NASTY = st.one_of(
@@ -131,3 +140,13 @@ def test_code_in_a_table_cell_stays_in_its_cell(text):
 def test_references_that_github_would_follow_are_broken(text):
     assert text not in markdown(text)
     assert markdown(text).replace("\u200b", "").replace("\\", "") == text
+
+
+def test_names_of_one_table_differ_where_they_differ() -> None:
+    names = [f"GET /api/v1/organizations/{{id}}/{kind}/summary/of/everything" for kind in ("students", "teachers")]
+    assert shorten_endpoints(names, 36) == [
+        "GET …/students/summary/of/everything",
+        "GET …/teachers/summary/of/everything",
+    ]
+    assert shorten_endpoints(names, 24) == ["GET …/students/summary/…", "GET …/teachers/summary/…"]
+    assert shorten_endpoints(["GET /a", "GET /b"], 20) == ["GET /a", "GET /b"]

@@ -18,7 +18,7 @@ import psutil
 from loadtest.builds.repository import copy_of, fetch, folder_of, git_in
 from loadtest.errors import ConfigurationError, NotRunError
 from loadtest.masking import mask_secrets
-from loadtest.planning.models import Builds, Environment
+from loadtest.planning.models import BackendCommand, Builds, Environment
 from loadtest.settings import settings
 
 KEPT = 8  # prepared commits of one repository
@@ -94,11 +94,20 @@ def environment_of_build(environment: Environment, folder: Path, commit: str) ->
     if backend is None:
         raise ConfigurationError(f"Environment {environment.name!r} starts no backend, so no build of it can be started.")
     of_build = {
-        "working_dir": str(folder / backend.working_dir),
+        "working_dir": str(folder / _below_repository(environment, backend)),
         "command": _for(commit, backend.command),
         "env": {name: value.replace(COMMIT, commit) for name, value in backend.env.items()},
     }
     return environment.model_copy(update={"backend": backend.model_copy(update=of_build)})
+
+
+def _below_repository(environment: Environment, backend: BackendCommand) -> Path:
+    """The backend's folder as seen from the repository's root: the project may lie in the repository, or beside it."""
+    builds = environment.builds or Builds()
+    if builds.is_remote:
+        return Path(backend.working_dir)
+    own, root = (settings().home / backend.working_dir).resolve(), _repository(builds).resolve()
+    return own.relative_to(root) if own.is_relative_to(root) else Path(backend.working_dir)
 
 
 @dataclass(frozen=True)

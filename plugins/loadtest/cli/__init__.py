@@ -33,7 +33,9 @@ def main(arguments: list[str] | None = None) -> None:
 
         app(arguments if arguments is not None else sys.argv[1:])
     except LoadTestError as error:
-        print(f"loadtest: {error}", file=sys.stderr)
+        from loadtest.wording import as_called
+
+        print(f"loadtest: {as_called(str(error))}", file=sys.stderr)
         sys.exit(EXIT_USAGE)
     except KeyboardInterrupt:  # while the command itself was being loaded
         print("loadtest: Interrupted.", file=sys.stderr)

@@ -13,6 +13,7 @@ import typer
 
 from loadtest.cli.printing import print_plain
 from loadtest.errors import ConfigurationError
+from loadtest.wording import called_as
 
 if TYPE_CHECKING:
     from loadtest.scaffolding.probing import Found
@@ -78,7 +79,7 @@ def init(
         _try_it(project)
     if unset := [name for credential in service.credentials for name in credential.variables if not os.environ.get(name)]:
         print_plain(f"Not set, so the service does not know who asks: {', '.join(unset)} (see README.md there)")
-    print_plain(f"Next:\n  cd {folder}\n  loadtest run")
+    print_plain(f"Next:\n  cd {folder}\n  {called_as(elsewhere=True)} run")
 
 
 @dataclass(frozen=True)

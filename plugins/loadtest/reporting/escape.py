@@ -7,6 +7,7 @@ escaped by Jinja, XML by ElementTree; Markdown has `markdown` and `markdown_code
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 
 NAME_LIMIT = 160
 TEXT_LIMIT = 500
@@ -73,6 +74,21 @@ def shorten_endpoint(name: str, limit: int) -> str:
         return shorten(name, limit)
     tail = path[-(limit - len(method) - 2) :]
     return f"{method} …{tail[tail.index('/') :] if '/' in tail else tail}"
+
+
+def shorten_endpoints(names: Sequence[str], limit: int) -> list[str]:
+    """The same for names that stand in one table: those that would look alike lose what they have in common first."""
+    short = [shorten_endpoint(name, limit) for name in names]
+    for alike in {text for text in short if short.count(text) > 1}:
+        places = [place for place, text in enumerate(short) if text == alike]
+        letters = zip(*(names[place] for place in places), strict=False)
+        shared = next((index for index, found in enumerate(letters) if len(set(found)) > 1), 0)
+        for place in places:
+            name = names[place]
+            method = name.partition(" ")[0]
+            start = name.rfind("/", 0, shared + 1) if "/" in name[: shared + 1] else shared
+            short[place] = fit(f"{method} …{name[max(start, len(method) + 1) :]}", limit)
+    return short
 
 
 def markdown(text: object, limit: int = TEXT_LIMIT) -> str:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from loadtest import wording
 from loadtest.reporting import format
-from loadtest.reporting.escape import shorten_endpoint
+from loadtest.reporting.escape import shorten_endpoints
 from loadtest.reporting.records import EndpointRow, ReportView
 from loadtest.run_folder import RunFolder
 from loadtest.vocabulary import Outcome
@@ -93,7 +93,7 @@ def print_view(view: ReportView, console: Console, *, folder: RunFolder | None =
     for step in view.steps:
         console.print(_item(">", f"{step.title} {step.next_step}".rstrip()))
         if step.command:
-            console.print(Text(f"    {step.command}", "cyan"), soft_wrap=True)
+            console.print(Text(f"    {wording.as_called(step.command)}", "cyan"), soft_wrap=True)
     if folder is not None:
         # not wrapped, so that paths can be copied
         if folder.report.exists():
@@ -134,10 +134,11 @@ def endpoint_table(view: ReportView, width: int) -> Table:
     for heading in HEADINGS:
         table.add_column(heading, justify="left" if heading in ("target", "outcome") else "right", no_wrap=heading != "target")
     table.columns[7].width = target_width
-    for number, (row, texts) in enumerate(zip(rows, cells, strict=True)):
+    names = shorten_endpoints([row.endpoint for row in rows], name_width)
+    for number, (row, name, texts) in enumerate(zip(rows, names, cells, strict=True)):
         if row is view.total and number:
             table.add_section()
-        table.add_row(Text(shorten_endpoint(row.endpoint, name_width)), *texts, style="bold" if row is view.total else None)
+        table.add_row(Text(name), *texts, style="bold" if row is view.total else None)
     return table
 
 
