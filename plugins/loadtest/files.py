@@ -70,6 +70,10 @@ class Record(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
 
+# Files say `duration: 30s`; code and our own JSON say `duration_s: 30`.
+BY_NAME_TOO = Record.model_config | {"populate_by_name": True}
+
+
 class FileModel(Record):
     """One file of the run folder (or of `include/`): knows its schema version and how to read and write itself."""
 
@@ -112,6 +116,7 @@ class FileModel(Record):
             raise ConfigurationError(f"{name}: {first_problem(error)}.") from None
 
 
+NOT_SHOWN = "not_shown"  # type of a problem whose value may be a secret
 # What pydantic says in its own terms, in those of somebody who writes YAML.
 _PLAIN = {"extra_forbidden": "unknown key", "tuple_type": "this must be a list"}
 
@@ -123,6 +128,6 @@ def first_problem(error: ValidationError) -> str:
     more = error.error_count() - 1
     message = _PLAIN.get(problem["type"], problem["msg"]).removeprefix("Value error, ").rstrip(".")
     shown = repr(problem.get("input"))
-    value = f" (got {shown[:80]})" if problem["type"] != "missing" and len(shown) < 200 else ""
+    value = f" (got {shown[:80]})" if problem["type"] not in ("missing", NOT_SHOWN) and len(shown) < 200 else ""
     tail = f"; and {more} more problem{'s' if more > 1 else ''}" if more else ""
     return f"{place}: {message[0].lower() + message[1:]}{value}{tail}"

@@ -59,6 +59,7 @@ SECRETS_VARIABLE = "LOADTEST_SCENARIO_SECRETS"  # names, with commas between, of
 _LEAST, _LEAST_OF_SCENARIO = 6, 8  # characters: what is shorter stands in any text
 # A plain word or a number may be a password; masked wherever it stands it would take endpoints and figures along.
 _EVERYDAY = re.compile(r"[A-Za-z]{0,11}|[0-9.]{0,11}|/[\w./-]*|https?://[^@\s]*")
+_learned: set[str] = set()
 
 
 def mask_secrets(text: str) -> str:
@@ -71,13 +72,13 @@ def mask_secrets(text: str) -> str:
 
 def mask_known(text: str) -> str:
     """`text` without the values of this process's secret variables."""
-    pattern = _pattern_of(tuple(os.environ.items()))
+    pattern = _known()
     return pattern.sub(MASK, text) if pattern else text
 
 
 def mask_known_bytes(data: bytes) -> bytes:
     """The same for a file; what is no text is left as it is."""
-    pattern = _pattern_of(tuple(os.environ.items()))
+    pattern = _known()
     if pattern is None:
         return data
     try:
@@ -86,18 +87,29 @@ def mask_known_bytes(data: bytes) -> bytes:
         return data
 
 
+def learn_secrets(values: Iterable[str]) -> None:
+    """Values that are secrets though no variable's name tells, such as those that an environment's headers take; masked from
+    now on in this process."""
+    for value in values:
+        _learned.update(part for part in {value, *value.splitlines()} if _is_worth_masking(part, _LEAST))
+
+
 def known_secrets() -> tuple[str, ...]:
     """The values themselves, the longest first. Never write them anywhere."""
-    return tuple(sorted(set(_values(os.environ.items())), key=lambda value: (-len(value), value)))
+    return tuple(sorted({*_values(os.environ.items()), *_learned}, key=lambda value: (-len(value), value)))
 
 
 def is_secret_variable(name: str) -> bool:
     return _SECRET_VARIABLE.search(name) is not None
 
 
+def _known() -> re.Pattern[str] | None:
+    return _pattern_of(tuple(os.environ.items()), frozenset(_learned))
+
+
 @lru_cache(maxsize=4)
-def _pattern_of(variables: tuple[tuple[str, str], ...]) -> re.Pattern[str] | None:
-    spellings = {spelling for value in set(_values(variables)) for spelling in _spellings(value)}
+def _pattern_of(variables: tuple[tuple[str, str], ...], learned: frozenset[str]) -> re.Pattern[str] | None:
+    spellings = {spelling for value in {*_values(variables), *learned} for spelling in _spellings(value)}
     longest_first = sorted(spellings, key=lambda spelling: (-len(spelling), spelling))
     return re.compile("|".join(map(re.escape, longest_first))) if longest_first else None
 
@@ -113,7 +125,11 @@ def _values(variables: Iterable[tuple[str, str]]) -> Iterator[str]:
         if value.startswith("{"):
             parts.update(_secrets_of_json(value))
         least = _LEAST if is_secret_variable(name) else _LEAST_OF_SCENARIO
-        yield from (part for part in parts if len(part) >= least and not _EVERYDAY.fullmatch(part) and "-----" not in part)
+        yield from (part for part in parts if _is_worth_masking(part, least))
+
+
+def _is_worth_masking(text: str, least: int) -> bool:
+    return len(text) >= least and not _EVERYDAY.fullmatch(text) and "-----" not in text
 
 
 def _password_of(url: str) -> str:

@@ -8,7 +8,10 @@ import threading
 
 import pytest
 
-from loadtest.backend.health import BackendDiedError, HealthWatcher, check_health, wait_healthy
+from loadtest.backend.down import BackendDiedError
+from loadtest.backend.health import check_health, wait_healthy
+from loadtest.backend.health_client import HealthClient
+from loadtest.backend.health_watch import HealthWatcher
 from loadtest.backend.start import start_backend
 from loadtest.backend.stop import stop_backend
 from loadtest.errors import ConfigurationError, InfrastructureError
@@ -44,13 +47,13 @@ def test_never_healthy_is_one_sentence_with_what_was_answered(folder: RunFolder,
 
 def test_nobody_there_is_connection_refused() -> None:
     with pytest.raises(InfrastructureError, match="connection refused"):
-        wait_healthy("http://127.0.0.1:1", timeout_s=0.3)
+        wait_healthy(HealthClient("http://127.0.0.1:1"), timeout_s=0.3)
 
 
 @pytest.mark.parametrize("url", ["http://127.0.0.1:abc", "http://[::1"])
 def test_a_bad_base_url_is_a_configuration_error(url: str) -> None:
     with pytest.raises(ConfigurationError, match="is not a base URL"):
-        wait_healthy(url, timeout_s=0.3)
+        wait_healthy(HealthClient(url), timeout_s=0.3)
 
 
 def test_a_backend_that_died_is_not_waited_for(folder: RunFolder) -> None:
@@ -78,7 +81,7 @@ def test_somebody_elses_backend_is_asked_at_its_base_url(folder: RunFolder) -> N
 
 def test_the_watcher_counts_failures_and_how_long_they_lasted(folder: RunFolder) -> None:
     state = start_backend(tiny("200,200,500,500,500,200"), folder)
-    with HealthWatcher(state.base_url, every_s=0.02) as watcher:
+    with HealthWatcher(HealthClient(state.base_url), every_s=0.02) as watcher:
         until(lambda: watcher.facts().checks >= 8)
     facts = watcher.facts()
     assert facts.failures == 3 and facts.checks >= 8
@@ -88,7 +91,7 @@ def test_the_watcher_counts_failures_and_how_long_they_lasted(folder: RunFolder)
 
 def test_the_watcher_sees_a_backend_die_and_a_lasting_failure_grows(folder: RunFolder) -> None:
     state = start_backend(tiny(), folder)
-    watcher = HealthWatcher(state.base_url, every_s=0.02).start()
+    watcher = HealthWatcher(HealthClient(state.base_url), every_s=0.02).start()
     until(lambda: watcher.facts().checks >= 2)
     assert watcher.facts().failures == 0
     os.kill(state.identity.pid, signal.SIGKILL)
@@ -99,4 +102,4 @@ def test_the_watcher_sees_a_backend_die_and_a_lasting_failure_grows(folder: RunF
 
 
 def test_a_watcher_never_started_has_seen_nothing() -> None:
-    assert HealthWatcher("http://127.0.0.1:1").stop() == HealthFacts()
+    assert HealthWatcher(HealthClient("http://127.0.0.1:1")).stop() == HealthFacts()

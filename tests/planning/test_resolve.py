@@ -65,7 +65,9 @@ def test_bad_input_is_refused_in_one_sentence(config: Settings, values: dict[str
 
 def test_base_url_comes_from_variable_then_connection(config: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
     asked = request(environment="production")
-    plan = resolve(asked, config, url_of_connection={"shop": "http://127.0.0.1:81/"}.get)
+    plan = resolve(
+        asked, config, connections=lambda connection, field: {("shop", "url"): "http://127.0.0.1:81/"}.get((connection, field))
+    )
     assert plan.base_url == "http://127.0.0.1:81"
     monkeypatch.setenv("SHOP_URL", "http://127.0.0.1:82")
     assert resolve(asked, config).base_url == "http://127.0.0.1:82"

@@ -36,8 +36,7 @@ class BackendWatch:
         self._memory = (0, 0)  # bytes: the load generator's, the backend's
         self._death: ServiceDeath | None = None
 
-    def look(self, users: int) -> None:
-        """`users`: how many run now, for the record of a death."""
+    def look(self) -> None:
         identity = self.state.identity if self.state else None
         if self._death is not None or self.state is None or identity is None or not identity.is_here:
             return
@@ -49,7 +48,6 @@ class BackendWatch:
         generator, backend = self._memory
         self._death = ServiceDeath(
             at=datetime.now(UTC),
-            users=users,
             exit_code=status >> 8 if status is not None and not died_by else None,
             signal=signal.Signals(died_by).name if died_by in set(signal.Signals) else None,
             last_lines=tuple(last_lines(Path(self.state.log_path), LINES_KEPT)),

@@ -27,6 +27,7 @@ from loadtest.backend.stop import RUN_MARK, clean_up, run_mark
 from loadtest.errors import ConfigurationError, InfrastructureError
 from loadtest.planning.fleet import advertised_host
 from loadtest.planning.models import BackendCommand, Plan
+from loadtest.planning.references import filled
 from loadtest.processes import Machine, ProcessIdentity
 from loadtest.run_folder import RunFolder
 from loadtest.settings import settings
@@ -148,24 +149,13 @@ def _fill(text: str, values: dict[str, str]) -> str:
     return re.sub("|".join(map(re.escape, values)), lambda match: values[match[0]], text)
 
 
-def _passed_on(text: str) -> str:
-    """`${NAME}` becomes the value of a variable of whoever starts the run."""
-
-    def value(match: re.Match[str]) -> str:
-        if match[1] not in os.environ:
-            raise ConfigurationError(f"The backend needs the environment variable {match[1]}, which is not set.")
-        return os.environ[match[1]]
-
-    return re.sub(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}", value, text)
-
-
 def _spawn(backend: BackendCommand, values: dict[str, str], state: BackendState, folder: RunFolder) -> subprocess.Popen[bytes]:
     environment = {name: os.environ[name] for name in _INHERITED if name in os.environ}
     environment |= {"PYTHONUNBUFFERED": "1", RUN_MARK: run_mark(folder)}
     if state.database:
         environment[DATABASE_MARK] = state.database.name
     # Passed-on values are filled in last: whatever they hold is left alone.
-    environment |= {name: _passed_on(_fill(text, values)) for name, text in backend.env.items()}
+    environment |= {name: filled(_fill(text, values), "The backend") for name, text in backend.env.items()}
     command = [_fill(part, values) for part in backend.command]
     # Readable by nobody else, as it may hold secrets until it is masked.
     descriptor = os.open(state.log_path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)

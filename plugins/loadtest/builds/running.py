@@ -11,6 +11,8 @@ from typing import Any
 
 import httpx
 
+from loadtest.backend.health_client import headers_of_check, http_client
+from loadtest.errors import LoadTestError
 from loadtest.masking import mask_secrets
 from loadtest.planning.build import CHANGED, Build, BuildSource
 from loadtest.planning.models import Environment
@@ -33,11 +35,11 @@ def running_build(environment: Environment, base_url: str) -> Build:
 
 
 def _from_answer(source: BuildSource, environment: Environment, base_url: str) -> Build:
-    path = source.path or environment.health_path
+    path = source.path or (environment.health.path if environment.health else "/")
     try:
         with (
-            httpx.Client(base_url=base_url, trust_env=False, timeout=TIMEOUT_S) as client,
-            client.stream("GET", path) as response,
+            http_client(base_url, headers_of_check(environment), environment.tls) as client,
+            client.stream("GET", path, timeout=TIMEOUT_S) as response,
         ):
             if source.header:
                 return _named(response.headers.get(source.header), f"{path} has no header {source.header}")
@@ -49,6 +51,8 @@ def _from_answer(source: BuildSource, environment: Environment, base_url: str) -
         found = _at(source.json_pointer or "", json.loads(body))
     except (httpx.HTTPError, httpx.InvalidURL) as error:
         return Build(problem=f"{path} gave no answer: {mask_secrets(str(error))[:100] or type(error).__name__}")
+    except (LoadTestError, OSError) as error:
+        return Build(problem=f"it could not be asked: {error}".rstrip("."))
     except (ValueError, RecursionError):
         return Build(problem=f"{path} does not answer with JSON")
     return _named(found, f"{path} has nothing at {source.json_pointer}")

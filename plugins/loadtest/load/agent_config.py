@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import json
+import ssl
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 from loadtest.load.schedule import Schedule
+from loadtest.planning.tls import tls_context
 
 
 @dataclass(frozen=True)
@@ -15,6 +18,7 @@ class AgentConfig:
 
     `streams`: local folder of the streams (a remote worker ignores it); `locustfiles`: to see that there are users.
     `set_aside`: what the files say and the plan decides, for the log.
+    `tls`: what `tls_context` takes; None: as the scenario's clients do by themselves.
     `turns`: file of a comparison side by side (empty: none), and which `side` this load is.
     """
 
@@ -35,12 +39,17 @@ class AgentConfig:
     tags: tuple[str, ...] = ()
     exclude_tags: tuple[str, ...] = ()
     set_aside: tuple[str, ...] = ()
+    tls: dict[str, Any] | None = None
     turns: str = ""
     side: int = 0
 
     def schedule(self) -> Schedule:
         """The stages, or the constant rate of arrivals."""
         return Schedule.from_stages(list(self.stages)) if self.stages else Schedule.constant(self.arrivals_per_s, self.duration_s)
+
+    def tls_context(self) -> ssl.SSLContext | None:
+        """Raises OSError for files that this machine has not."""
+        return tls_context(**self.tls) if self.tls else None
 
     def to_json(self) -> str:
         return json.dumps(asdict(self))

@@ -11,8 +11,11 @@ from upath import UPath
 
 from loadtest.files import FileModel
 from loadtest.load.agent_config import AgentConfig
+from loadtest.load.request_headers import RequestHeaders
 from loadtest.load.schedule import Schedule
+from loadtest.planning.access import filled_headers
 from loadtest.planning.models import LoadModel, Plan, Profile
+from loadtest.planning.references import references
 from loadtest.processes import ProcessIdentity
 from loadtest.run_folder import Attempt, RunFolder
 from loadtest.storage import StorageError
@@ -180,6 +183,13 @@ def _stages(profile: Profile) -> list[tuple[float, float, bool]]:
     ]
 
 
+def request_headers(job: LoadJob) -> RequestHeaders:
+    """Of the plan's environment, with their values; raises ConfigurationError for one that is not there."""
+    headers = job.plan.environment.headers
+    values = filled_headers(headers, f"The load of environment {job.plan.environment.name!r}")
+    return RequestHeaders(values, tuple(os.environ[one.variable] for one in references(headers.values())))
+
+
 def agent_config(job: LoadJob, scratch: Scratch) -> AgentConfig:
     profile, scenario = job.plan.profile, job.plan.scenario
     return AgentConfig(
@@ -200,6 +210,7 @@ def agent_config(job: LoadJob, scratch: Scratch) -> AgentConfig:
         tags=scenario.tags,
         exclude_tags=scenario.exclude_tags,
         set_aside=job.plan.set_aside,
+        tls=job.plan.environment.tls.model_dump() if job.plan.environment.tls else None,
         turns=job.turns,
         side=job.side,
     )

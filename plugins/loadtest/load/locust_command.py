@@ -8,6 +8,7 @@ import os
 import signal
 import subprocess
 import sys
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
@@ -18,6 +19,8 @@ from loadtest.load import streams
 from loadtest.load.agent_config import AgentConfig
 from loadtest.load.job import Scratch
 from loadtest.load.packages import packages_of
+from loadtest.load.request_headers import VARIABLE as HEADERS_VARIABLE
+from loadtest.load.request_headers import RequestHeaders
 from loadtest.masking import SECRETS_VARIABLE
 from loadtest.planning.arguments import filled_in
 from loadtest.planning.fleet import TOKEN_VARIABLE, fleet_token, master_bind
@@ -118,12 +121,13 @@ def worker_arguments(port: int) -> list[str]:
     return ["--worker", "--master-host", "127.0.0.1", "--master-port", str(port)]
 
 
-def start(arguments: list[str], scratch: Scratch, worker: str, scenario: Scenario, token: str = "") -> LocustProcess:
-    """Start one Locust process in a session of its own; its output goes to a pipe. `token`: what opens the master's door."""
+def start(arguments: list[str], scratch: Scratch, worker: str, scenario: Scenario, secrets: Mapping[str, str]) -> LocustProcess:
+    """Start one Locust process in a session of its own; its output goes to a pipe. `secrets`: variables that our agent takes
+    away before the scenario could read them."""
     process = subprocess.Popen(
         arguments,
         cwd=scratch.work,
-        env=scrubbed_environment(scratch, worker, scenario) | ({TOKEN_VARIABLE: token} if token else {}),
+        env=scrubbed_environment(scratch, worker, scenario) | dict(secrets),
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
@@ -132,18 +136,26 @@ def start(arguments: list[str], scratch: Scratch, worker: str, scenario: Scenari
     return LocustProcess(worker, process)
 
 
-def start_all(config: AgentConfig, scratch: Scratch, scenario: Scenario, remote_wait_s: float) -> list[LocustProcess]:
-    """One local process, or a master first and then its workers on this machine."""
+def start_all(
+    config: AgentConfig,
+    scratch: Scratch,
+    scenario: Scenario,
+    remote_wait_s: float,
+    headers: RequestHeaders = RequestHeaders(),
+) -> list[LocustProcess]:
+    """One local process, or a master first and then its workers on this machine. `headers`: of each request."""
+    secrets = {HEADERS_VARIABLE: headers.to_json()} if headers.values else {}
     common = common_arguments(config)
     if config.expected_workers == 1 and not config.remote_workers:
-        return [start([*common, *users_arguments(config)], scratch, "local/0", scenario)]
+        return [start([*common, *users_arguments(config)], scratch, "local/0", scenario, secrets)]
     port = master_port() if config.remote_workers else free_port()
-    token = fleet_token() if config.remote_workers else ""
+    if config.remote_workers and (token := fleet_token()):
+        secrets[TOKEN_VARIABLE] = token
     arguments = [*common, *users_arguments(config), *master_arguments(config, port, remote_wait_s)]
-    master = start(arguments, scratch, streams.MASTER, scenario, token)
+    master = start(arguments, scratch, streams.MASTER, scenario, secrets)
     numbers = range(config.expected_workers)
     worker = [*common, *worker_arguments(port)]
-    return [master, *(start(worker, scratch, f"local/{number}", scenario, token) for number in numbers)]
+    return [master, *(start(worker, scratch, f"local/{number}", scenario, secrets) for number in numbers)]
 
 
 def stop_gracefully(processes: list[LocustProcess]) -> None:

@@ -91,7 +91,7 @@ class Outage(Record):
     started_at: datetime
     duration_s: float
     failures: int
-    users: int  # that were running when it began
+    users: int = 0  # that were running when it began
     kind: OutageKind  # of the first failure
 
 
@@ -114,7 +114,7 @@ class ServiceDeath(Record):
     else waited for the process first. Memory: resident, when last seen alive."""
 
     at: datetime
-    users: int
+    users: int = 0  # that were running then
     exit_code: int | None = None
     signal: str | None = None
     last_lines: tuple[str, ...] = ()  # of its log, masked

@@ -10,6 +10,7 @@ from airflow.sdk import BaseOperator
 from upath import UPath
 
 from loadtest.errors import LoadTestError, NotRunError
+from loadtest.operators.connection_fields import field_of_connection
 from loadtest.operators.request_of import request_of
 from loadtest.operators.stage import RUN_FOLDER_KEY, StageOperator, translated
 from loadtest.planning.models import LoadModel, Plan
@@ -31,7 +32,7 @@ class ResolvePlanOperator(BaseOperator):
 
         ti, dag_run = context["ti"], context["dag_run"]
         try:
-            plan, folder = open_run(request_of(context), settings(), url_of_connection=url_of_connection)
+            plan, folder = open_run(request_of(context), settings(), connections=field_of_connection)
         except LoadTestError as error:
             folder = keep_refused(f"{dag_run.dag_id}-{dag_run.run_id}", dict(context["params"]), str(error), settings())
             ti.xcom_push(key=RUN_FOLDER_KEY, value=str(folder.path))
@@ -113,20 +114,3 @@ def amount_of_load(plan: Plan) -> str:
         return f"{schedule.peak:g} arrivals/s for {duration}, about {schedule.planned_total():,} in all"
     users = round(schedule.peak) if schedule else profile.users
     return f"at most {users} users for {duration}, {users * duration_s / 3600:.1f} user hours"
-
-
-def url_of_connection(connection_id: str) -> str | None:
-    """Base URL that an Airflow connection names: scheme, host, port and path; login and password stay behind."""
-    from airflow.sdk import Connection
-    from airflow.sdk.exceptions import AirflowNotFoundException
-
-    try:
-        connection = Connection.get(connection_id)
-    except AirflowNotFoundException:
-        return None
-    host = connection.host or ""
-    if "://" in host:
-        return host
-    scheme = connection.schema if connection.schema in ("http", "https") else connection.conn_type
-    port = f":{connection.port}" if connection.port else ""
-    return f"{scheme if scheme in ('http', 'https') else 'https'}://{host}{port}" if host else None

@@ -15,6 +15,7 @@ from loadtest.backend.down import BackendDiedError
 from loadtest.errors import InfrastructureError, LoadTestError, NotRunError
 from loadtest.files import write_text
 from loadtest.masking import known_secrets, mask_secrets
+from loadtest.operators.connection_fields import provide_connections
 from loadtest.run_folder import RunFolder
 
 if TYPE_CHECKING:
@@ -53,8 +54,9 @@ class StageOperator(BaseOperator):
             raise AirflowFailException("There is no run folder: the request could not even be read; see the first task.")
         from loadtest.gate.verdict import not_run
 
-        hide_secrets_from_logs()
         folder = RunFolder(UPath(self.run_folder))
+        provide_connections(folder)
+        hide_secrets_from_logs()
         failures = StageFailures(folder)
         try:
             result = self.run_stage(folder, context)

@@ -26,8 +26,9 @@ from loadtest.pipeline.publishing import publish
 from loadtest.pipeline.side_by_side import measure_side_by_side
 from loadtest.planning.config import load_environment
 from loadtest.planning.models import Plan, Trigger, TriggerKind
+from loadtest.planning.references import ConnectionLookup
 from loadtest.planning.request import MERGE_BASE, SIDE_BY_SIDE, Request
-from loadtest.planning.resolve import ConnectionLookup, resolve
+from loadtest.planning.resolve import no_connections, resolve
 from loadtest.planning.variables import IGNORED, ignored_variables
 from loadtest.run_folder import CONFIRMATIONS, RunFolder
 from loadtest.settings import Settings, settings
@@ -61,14 +62,12 @@ class Outcome:
     problems: tuple[str, ...] = ()
 
 
-def open_run(
-    request: Request, settings: Settings, *, url_of_connection: ConnectionLookup = lambda _: None
-) -> tuple[Plan, RunFolder]:
+def open_run(request: Request, settings: Settings, *, connections: ConnectionLookup = no_connections) -> tuple[Plan, RunFolder]:
     """Resolve a request and write its plan; a refused one is kept under `_refused/` and raises ConfigurationError."""
     from loadtest.load.control.scenario_check import stages_of_shape
 
     private_folder(settings.scratch)
-    plan = resolve(request, settings, url_of_connection=url_of_connection, stages_of_shape=stages_of_shape)
+    plan = resolve(request, settings, connections=connections, stages_of_shape=stages_of_shape)
     plan = _with_commits_known(plan)
     folder = RunFolder.of(settings.runs_root, plan.scenario.name, plan.environment.name, plan.profile.name, plan.run_id)
     if folder.verdict.exists():

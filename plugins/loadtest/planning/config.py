@@ -14,6 +14,7 @@ from pydantic import ValidationError
 
 from loadtest.errors import ConfigurationError
 from loadtest.files import Record
+from loadtest.planning.access import Tls
 from loadtest.planning.arguments import check_arguments
 from loadtest.planning.models import (
     MAX_DURATION_S,
@@ -168,7 +169,27 @@ def load_environment(settings: Settings, name: str) -> Environment:
         raise ConfigurationError(
             f"{path} names no target; give base_url, base_url_variable, base_url_connection, or a backend to start."
         )
-    return environment
+    if environment.tls is None:
+        return environment
+    return environment.model_copy(update={"tls": _usable(environment.tls, settings.home, path)})
+
+
+def _usable(tls: Tls, home: Path, path: Path) -> Tls:
+    """The same with absolute paths; raises ConfigurationError for files that are not there, or no certificate and its key."""
+    files = {name: str(home / value) for name in ("ca_file", "cert_file", "key_file") if (value := getattr(tls, name))}
+    for name, file in files.items():
+        if not Path(file).is_file():
+            raise ConfigurationError(f"{path}: tls.{name}: there is no file {file}; name a PEM file, relative to {home}.")
+    found = tls.model_copy(update=files)
+    try:
+        found.context()
+    except OSError as error:
+        named = ", ".join(files.values())
+        raise ConfigurationError(
+            f"{path}: tls: {named} cannot be used ({error.strerror or error}); give a certificate in PEM form, and its private "
+            "key without a passphrase."
+        ) from None
+    return found
 
 
 def load_scenario(settings: Settings, name: str) -> Scenario:

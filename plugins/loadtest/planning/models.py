@@ -8,9 +8,18 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any, Literal, get_args
 
-from pydantic import Field, ValidationError, ValidationInfo, ValidatorFunctionWrapHandler, field_validator, model_validator
+from pydantic import (
+    AliasChoices,
+    Field,
+    ValidationError,
+    ValidationInfo,
+    ValidatorFunctionWrapHandler,
+    field_validator,
+    model_validator,
+)
 
-from loadtest.files import FileModel, Record
+from loadtest.files import BY_NAME_TOO, FileModel, Record
+from loadtest.planning.access import Headers, HealthCheck, Tls
 from loadtest.planning.arguments import ArgumentValue, name_pattern
 from loadtest.planning.build import Build, BuildSource, build_note
 from loadtest.planning.quantities import DurationS, ShareOrPercent, parse_ms, parse_share, slug_pattern
@@ -20,10 +29,6 @@ from loadtest.vocabulary import Evidence
 Slug = Annotated[str, Field(pattern=slug_pattern)]
 Tag = Annotated[str, Field(min_length=1, max_length=100)]
 MAX_DURATION_S = 6 * 3600
-
-
-# Files say `duration: 30s`; code and our own JSON say `duration_s: 30`.
-BY_NAME_TOO = Record.model_config | {"populate_by_name": True}
 
 
 class LoadModel(StrEnum):
@@ -166,8 +171,16 @@ class Environment(Declared):
     base_url: str | None = None
     base_url_variable: str | None = Field(default=None, description="environment variable that holds the base URL")
     base_url_connection: str | None = Field(default=None, description="Airflow connection that holds the base URL")
-    health_path: str = Field(default="/health", pattern="^/", description="below the base URL, so on the same host")
-    health_timeout_s: DurationS = Field(default=30, alias="health_timeout")
+    health: HealthCheck | None = Field(
+        default_factory=HealthCheck,
+        validation_alias=AliasChoices("health", "health_path"),
+        description="must answer before the load, and is asked each second while it runs: a path, a mapping, or `none`",
+    )
+    health_timeout_s: DurationS = Field(
+        default=30, alias="health_timeout", description="how long to wait before the load until the service is healthy"
+    )
+    headers: Headers = Field(default={}, description="added to each request; secrets as `${NAME}` or `${conn.ID.password}`")
+    tls: Tls | None = Field(default=None, description="of an `https` service whose certificate the system does not know")
     allows_slowdown: bool = False
     needs_approval: bool = False
     approval_timeout_s: DurationS = Field(default=24 * 3600, alias="approval_timeout")
@@ -179,9 +192,30 @@ class Environment(Declared):
 
     model_config = BY_NAME_TOO
 
+    @field_validator("health", mode="before")
+    @classmethod
+    def _a_path_or_none(cls, value: Any) -> Any:
+        if not isinstance(value, str):
+            return value
+        if value == "none":
+            return None
+        if not value.startswith("/"):
+            raise ValueError("this must begin with /, or be none")
+        return {"path": value}
+
     @property
     def starts_backend(self) -> bool:
         return self.backend is not None
+
+    @property
+    def texts_of_headers(self) -> tuple[str, ...]:
+        """Of all that is asked of the service, health checks included."""
+        return (*self.headers.values(), *(self.health.headers.values() if self.health else ()))
+
+    @property
+    def texts_with_references(self) -> tuple[str, ...]:
+        """Where `${...}` may stand."""
+        return (*self.texts_of_headers, *(self.backend.env.values() if self.backend else ()))
 
 
 TargetMetric = Literal["p50_ms", "p90_ms", "p95_ms", "p99_ms", "mean_ms", "error_rate", "rps"]

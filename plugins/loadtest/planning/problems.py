@@ -9,6 +9,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from loadtest.errors import ConfigurationError
+from loadtest.files import NOT_SHOWN
 from loadtest.planning.quantities import slug_pattern
 
 MOST_SHOWN = 10
@@ -47,7 +48,7 @@ def got(value: Any) -> str:
 
 
 def _clause(problem: Any) -> str:
-    value = "" if problem["type"] == "missing" else got(problem.get("input"))
+    value = "" if problem["type"] in ("missing", NOT_SHOWN) else got(problem.get("input"))
     return f"{_place(problem['loc']) or 'the document'}: {message_of(problem)}{value}"
 
 

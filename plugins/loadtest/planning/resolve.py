@@ -14,19 +14,25 @@ from pydantic import ValidationError
 
 from loadtest.errors import ConfigurationError
 from loadtest.files import first_problem
+from loadtest.planning.access import filled_headers
 from loadtest.planning.arguments import canonical, check_arguments, joined
 from loadtest.planning.config import load_environment, load_profile, load_scenario
 from loadtest.planning.fleet import check_fleet
 from loadtest.planning.host_class import host_class, versions
 from loadtest.planning.models import MAX_DURATION_S, Environment, LoadModel, Plan, Profile, Scenario, Stage
 from loadtest.planning.quantities import format_duration, slugify
+from loadtest.planning.references import ConnectionLookup, provide
 from loadtest.planning.request import Request
 from loadtest.planning.slowdown import parse_slowdown
 from loadtest.planning.variables import values_of
 from loadtest.settings import Settings
 
-ConnectionLookup = Callable[[str], str | None]
 ShapeLookup = Callable[[Scenario, float], tuple[Stage, ...]]  # of the scenario's own shape, at most so many seconds of it
+
+
+def no_connections(_connection: str, _field: str) -> str | None:
+    """Without Airflow there are none."""
+    return None
 
 
 def _no_shapes(scenario: Scenario, at_most_s: float) -> tuple[Stage, ...]:
@@ -40,16 +46,17 @@ def resolve(
     request: Request,
     settings: Settings,
     *,
-    url_of_connection: ConnectionLookup = lambda _: None,
+    connections: ConnectionLookup = no_connections,
     stages_of_shape: ShapeLookup = _no_shapes,
 ) -> Plan:
     """The validated plan of a request; raises ConfigurationError with one sentence. Sends and writes nothing.
 
-    `url_of_connection` looks up the base URL that an Airflow connection names; without Airflow there is none.
     `stages_of_shape` asks the scenario's own load shape, where the profile obeys it.
     """
     scenario, profile, environment = check_together(request, settings, stages_of_shape)
-    base_url = None if environment.starts_backend else _base_url(environment, url_of_connection)
+    provide(environment.texts_with_references, connections)
+    check_references(environment)
+    base_url = None if environment.starts_backend else _base_url(environment, connections)
     if environment.starts_backend and environment.base_url:
         checked_url(environment.base_url.replace("{port}", "1"), f"environment {environment.name!r}")
     _check_host(request.host, base_url, environment)
@@ -203,13 +210,20 @@ def _check_abort_criteria(profile: Profile) -> None:
             )
 
 
-def _base_url(environment: Environment, url_of_connection: ConnectionLookup) -> str:
+def check_references(environment: Environment) -> None:
+    """All that headers need is there; raises ConfigurationError. What a backend needs is asked for when it starts."""
+    filled_headers(environment.headers, f"Environment {environment.name!r}")
+    if environment.health:
+        filled_headers(environment.health.headers, f"The health check of environment {environment.name!r}")
+
+
+def _base_url(environment: Environment, connections: ConnectionLookup) -> str:
     connection, variable = environment.base_url_connection, environment.base_url_variable
     url = environment.base_url
     if not url and variable:
         url = os.environ.get(variable)
     if not url and connection:
-        url = url_of_connection(connection)
+        url = connections(connection, "url")
     if not url:
         ways = [f"the Airflow connection {connection!r}"] * bool(connection)
         ways += [f"the environment variable {variable}"] * bool(variable)

@@ -164,7 +164,7 @@ class Project:
         return "# Marks this folder as a project of loadtest: its commands work from here and from below.\n[tool.loadtest]\n"
 
     def _environment(self) -> str:
-        values = yaml.safe_dump({"base_url": self.base_url, "health_path": self.health_path}, sort_keys=False, width=1_000)
+        values = yaml.safe_dump({"base_url": self.base_url, "health": self.health_path}, sort_keys=False, width=1_000)
         return (
             "# Where the load goes.\n"
             f"{values}"

@@ -78,7 +78,7 @@ def plan_of(environment: Environment) -> Plan:
     return make_plan().model_copy(update={"environment": environment})
 
 
-FOREIGN = Environment(name="theirs", base_url="http://127.0.0.1:8000", health_path="/up")
+FOREIGN = Environment(name="theirs", base_url="http://127.0.0.1:8000", health="/up")
 OURS = Environment(name="ours", backend=BackendCommand(command=("serve", "{port}")))
 
 
@@ -248,7 +248,7 @@ def test_a_health_check_that_is_answered_404_means_a_wrong_path() -> None:
         "load_missing", "the load never ran: The backend did not become healthy within 30 s: answered 404 (Not Found)"
     )
     (only,) = advice(answered, plan=plan_of(FOREIGN))
-    assert only.title == "Correct health_path"
+    assert only.title == "Correct the path of the health check"
     assert "does not answer /up with 2xx" in only.next_step
 
 

@@ -8,6 +8,7 @@ from loadtest.gate.advice.recommendation_facts import Facts
 from loadtest.gate.records.findings import Finding, Recommendation
 from loadtest.gate.rules.build import OTHER_BUILD
 from loadtest.gate.rules.service import CLIENT_ERROR
+from loadtest.planning.access import HealthCheck
 from loadtest.planning.models import Plan
 from loadtest.vocabulary import Outcome
 from loadtest.wording import listing
@@ -21,6 +22,14 @@ def _read_task_log(plan: Plan) -> str:
     """Without load there are no logs in the run folder."""
     where = "; the log of the failed task in Airflow says more" if plan.trigger.airflow_url else ""
     return f"no load was sent; remove the cause, then run again{where}"
+
+
+def _correct_health_path(plan: Plan) -> str:
+    check = plan.environment.health or HealthCheck()
+    return (
+        f"the service is up but does not answer {check.path} with {check.expected}: give `health:` (or `health_path`) of "
+        f"environment {plan.environment.name!r} a path that does, or its `headers`, or write `health: none`"
+    )
 
 
 OVERLOAD_RULES = ("generator_saturated", "loop_overshoot")
@@ -56,11 +65,8 @@ _REPAIRS: dict[tuple[str, ...], tuple[str, str | Callable[[Plan], str]]] = {
         "run it where /proc/self/schedstat exists (Linux), for at least a few seconds of steady load",
     ),
     ("wrong_health_path",): (
-        "Correct health_path",
-        lambda plan: (
-            f"the service is up but does not answer {plan.environment.health_path} with 2xx: set health_path of environment "
-            f"{plan.environment.name!r} to a path that does"
-        ),
+        "Correct the path of the health check",
+        _correct_health_path,
     ),
     ("health_unobserved",): (
         "Find out why health checks stopped",

@@ -79,7 +79,7 @@ def _death(facts: Facts, death: ServiceDeath) -> Finding:
 
 
 def _health(facts: Facts, health: HealthFacts) -> Iterator[Finding]:
-    if not facts.plan.environment.health_path:
+    if facts.plan.environment.health is None:
         return
     if health.checks == 0:
         if facts.ran_s >= LEAST_OBSERVED_S:

@@ -41,6 +41,8 @@ from loadtest.load.streams import VARIABLES_VARIABLE
 from loadtest.masking import SECRETS_VARIABLE, is_secret_variable
 from loadtest.planning.fleet import master_bind
 from loadtest.planning.models import Plan
+from loadtest.planning.references import references
+from loadtest.planning.resolve import check_references
 from loadtest.planning.variables import secret_names, values_of
 from loadtest.processes import ProcessIdentity, stop_group
 from loadtest.run_folder import Attempt, RunFolder
@@ -106,6 +108,7 @@ def start_load(
     if not base_url.startswith(("http://", "https://")):
         raise ConfigurationError(f"The base URL {base_url!r} is not a URL; it must begin with http:// or https://.")
     check_endpoints(plan)
+    check_references(plan.environment)
     variables = _variables(plan)
     if plan.profile.remote_workers:
         master_port()
@@ -134,7 +137,7 @@ def _start(job: LoadJob, folder: RunFolder, variables: dict[str, str], turn: Hos
     scratch.path.mkdir(parents=True, exist_ok=True)
     job.write(scratch.job)
     attempt = folder.attempt(job.attempt)
-    process = _spawn_supervisor(scratch, variables, turn)
+    process = _spawn_supervisor(scratch, _environment(job.plan) | variables, turn)
     try:
         identity = ProcessIdentity.of(process.pid)
         now_s = time.time()
@@ -161,7 +164,7 @@ def _variables(plan: Plan) -> dict[str, str]:
     return values | {VARIABLES_VARIABLE: ",".join(values), SECRETS_VARIABLE: ",".join(secrets)}
 
 
-def _spawn_supervisor(scratch: Scratch, variables: dict[str, str], turn: HostTurn) -> subprocess.Popen[bytes]:
+def _spawn_supervisor(scratch: Scratch, environment: dict[str, str], turn: HostTurn) -> subprocess.Popen[bytes]:
     """It sends no load before `_confirm_start`, and holds the host's turn as long as it lives. SIGTERM stays blocked in it until
     it can handle it, so that a stop in its first moments is not its death."""
     before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})
@@ -169,7 +172,7 @@ def _spawn_supervisor(scratch: Scratch, variables: dict[str, str], turn: HostTur
         with scratch.supervisor_log.open("ab") as log:
             return subprocess.Popen(
                 [sys.executable, "-m", "loadtest.load.supervision.supervisor", str(scratch.path)],
-                env=_environment() | variables,
+                env=environment,
                 stdin=subprocess.PIPE,
                 stdout=subprocess.DEVNULL,
                 stderr=log,
@@ -180,14 +183,15 @@ def _spawn_supervisor(scratch: Scratch, variables: dict[str, str], turn: HostTur
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
-def _environment() -> dict[str, str]:
-    """What the supervisor needs, the way to the storage and to scratch included, as it works in a folder of its own. Not the
-    keys of Airflow: a scenario's Locust file is code that the supervisor starts, and may read the environment of the processes
-    above it."""
+def _environment(plan: Plan) -> dict[str, str]:
+    """What the supervisor needs, the way to the storage and to scratch included, as it works in a folder of its own, and what
+    headers refer to. Not the keys of Airflow: a scenario's Locust file is code that the supervisor starts, and may read the
+    environment of the processes above it."""
+    named = {reference.variable for reference in references(plan.environment.texts_of_headers)}
     needed = {
         name: value
         for name, value in os.environ.items()
-        if not name.startswith("AIRFLOW") and (not is_secret_variable(name) or name.startswith(FOR_SUPERVISOR))
+        if name in named or (not name.startswith("AIRFLOW") and (not is_secret_variable(name) or name.startswith(FOR_SUPERVISOR)))
     }
     return needed | {"LOADTEST_SCRATCH": str(settings().scratch.resolve())}
 

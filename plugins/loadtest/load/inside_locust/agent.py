@@ -25,6 +25,7 @@ from locust.runners import MasterRunner, WorkerRunner
 
 from loadtest.load import streams
 from loadtest.load.agent_config import AgentConfig
+from loadtest.load.inside_locust.access import give_access
 from loadtest.load.inside_locust.caught_responses import report_every_response, settle_all
 from loadtest.load.inside_locust.fleet_door import lock_the_door
 from loadtest.load.inside_locust.open_loop import ArrivalCounts, use_open_loop
@@ -32,11 +33,20 @@ from loadtest.load.inside_locust.pytest_users import make_plain_users
 from loadtest.load.inside_locust.recorder import Recorder
 from loadtest.load.inside_locust.request_hook import listen_first, make_recorded
 from loadtest.load.inside_locust.self_observation import NAP_S, SelfObservation
-from loadtest.load.inside_locust.shipping import CONFIG_OPTION, SLOTS_OPTION, STOP, Receiver, Shipper, stream_folder
+from loadtest.load.inside_locust.shipping import (
+    CONFIG_OPTION,
+    HEADERS_OPTION,
+    SLOTS_OPTION,
+    STOP,
+    Receiver,
+    Shipper,
+    stream_folder,
+)
 from loadtest.load.inside_locust.taking_turns import TurnTaker
 from loadtest.load.inside_locust.task_errors import TaskErrors
 from loadtest.load.inside_locust.tracing import trace_requests
 from loadtest.load.inside_locust.user_patches import apply_tags, desynchronize_users, stop_waiting_users_safely
+from loadtest.load.request_headers import RequestHeaders
 from loadtest.load.turns import READY_WITHIN_S
 
 logger = logging.getLogger(__name__)
@@ -115,6 +125,7 @@ class Agent:
         self.turns: TurnTaker | None = None
         self.started_at: float | None = None  # monotonic
         self.task_errors = TaskErrors()
+        self.headers = RequestHeaders.taken_from_environment()
         self._started = Event()
         self._parent = os.getppid()
 
@@ -138,6 +149,7 @@ class Agent:
             logger.warning("the master sends no load test configuration: nothing is recorded here")
             return
         self._config = AgentConfig.from_json(text)
+        self.headers = RequestHeaders.from_json(getattr(self.environment.parsed_options, HEADERS_OPTION))
         self.worker = remote_worker_name(self.runner.worker_index)
         self.shipper = Shipper(self.runner, self.worker)
         self.runner.register_message(STOP, self.on_remote_stop, concurrent=True)
@@ -190,9 +202,11 @@ class Agent:
             if config.remote_workers:
                 self.receiver = receiver = Receiver(runner, Path(config.streams))
                 vars(environment.parsed_options)[CONFIG_OPTION] = config.to_json()
+                vars(environment.parsed_options)[HEADERS_OPTION] = self.headers.to_json()
                 environment.events.quitting.add_listener(lambda **_: receiver.gather(GATHER_ON_QUIT_S))
         else:
             trace_requests(self.recorder, config.base_url)
+            give_access(self.headers.values, config.tls, config.tls_context())
             make_recorded(environment.events.request).record = self.recorder.on_request
             report_every_response()
         listen_first(environment.events.user_error, self.on_task_error)

@@ -19,6 +19,7 @@ from loadtest.load import streams
 CHUNK, STOP, LAST = "loadtest_chunk", "loadtest_stop", "loadtest_last"
 # These ride on Locust's spawn message, so that a worker has them before it sends a request.
 CONFIG_OPTION = "loadtest_config"
+HEADERS_OPTION = "loadtest_headers"
 SLOTS_OPTION = "loadtest_slots"  # {client id: number of the worker among those that start}; Locust's own numbers have gaps
 
 

@@ -26,6 +26,7 @@ from loadtest.load.supervision.neighbors import NeighborWatch
 from loadtest.planning.models import LoadModel
 from loadtest.wording import plural
 
+COUNTED_WITHIN_S = 1.5
 NO_STREAM = WorkerStream(folder=Path(), label="", names={}, samples=0, torn=0, raw_names=0)
 
 
@@ -84,11 +85,23 @@ def load_result(job: LoadJob, observed: Observed, processes: Sequence[ProcessFac
         grouping_warning=grouping_warning(conversion.endpoints, job.plan.scenario.max_endpoints),
         arrivals=_arrivals(job, senders),
         abort=observed.abort,
-        health=observed.health,
-        death=observed.death,
+        health=_health(observed.health, senders),
+        death=observed.death and observed.death.model_copy(update={"users": users_at(senders, observed.death.at)}),
         host_probe=observed.host_probe,
         neighbors=observed.neighbors.facts(steady) if observed.neighbors and steady else None,
     )
+
+
+def users_at(senders: Sequence[ProcessFacts], at: datetime) -> int:
+    """How many ran at that moment. Each process counts once a second: the larger of the counts around it."""
+    moment = at.timestamp()
+    around = ([fact["users"] for fact in process.seconds if abs(fact["t"] - moment) <= COUNTED_WITHIN_S] for process in senders)
+    return sum(max(counts, default=0) for counts in around)
+
+
+def _health(health: HealthFacts, senders: Sequence[ProcessFacts]) -> HealthFacts:
+    outages = [outage.model_copy(update={"users": users_at(senders, outage.started_at)}) for outage in health.outages]
+    return health.model_copy(update={"outages": tuple(outages)})
 
 
 def _worker(process: ProcessFacts, conversion: Conversion, observed: Observed, steady: tuple[float, float] | None) -> WorkerFacts:

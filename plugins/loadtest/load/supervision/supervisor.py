@@ -25,7 +25,7 @@ from typing import TYPE_CHECKING
 
 from loadtest.errors import LoadTestError
 from loadtest.load import locust_command
-from loadtest.load.job import STARTED, LoadJob, Scratch, agent_config, files_trouble
+from loadtest.load.job import STARTED, LoadJob, Scratch, agent_config, files_trouble, request_headers
 from loadtest.load.supervision import host_probe
 from loadtest.load.supervision.log_capture import LogCapture
 from loadtest.load.working_folder import lay_out
@@ -77,7 +77,8 @@ def supervise(scratch: Scratch) -> None:
     try:
         if not stop_request.came:
             lay_out(Path(job.plan.scenario.folder), scratch.work)
-            processes = locust_command.start_all(config, scratch, job.plan.scenario, job.plan.profile.remote_wait_s)
+            remote_wait_s = job.plan.profile.remote_wait_s
+            processes = locust_command.start_all(config, scratch, job.plan.scenario, remote_wait_s, request_headers(job))
     except OSError as problem:
         error = f"Locust could not be started: {problem}."
     except LoadTestError as problem:

@@ -8,7 +8,8 @@ import time
 from collections.abc import Sequence
 from typing import Protocol
 
-from loadtest.backend.health import HealthWatcher
+from loadtest.backend.health_client import HealthClient
+from loadtest.backend.health_watch import HealthWatcher
 from loadtest.backend.process_watch import BackendWatch
 from loadtest.load import locust_command, streams
 from loadtest.load.abort import AbortWatch, criteria_of
@@ -57,7 +58,7 @@ class LoadWatch:
         self._progress = ProgressWriter(job, scratch)
         self._abort = AbortWatch(criteria_of(job.plan))
         self._planned_end = math.inf  # by our monotonic clock
-        self._health = HealthWatcher(job.base_url, job.plan.environment.health_path, users_now=self._users)
+        self._health = HealthWatcher(HealthClient.of(job.base_url, job.plan.environment))
         self._backend = BackendWatch(run_folder_of(job), [process.process.pid for process in processes])
         self._neighbors = NeighborWatch(job.base_url, self._backend.state)
         observed.neighbors = self._neighbors
@@ -121,7 +122,7 @@ class LoadWatch:
         self._collect()
         counts = self._stats.second()
         self._find_lost_workers()
-        self._backend.look(self._users())
+        self._backend.look()
         self._neighbors.look()
         is_sending = self._stop_sent_at is None and time.monotonic() < self._planned_end
         if is_sending and (abort := self._abort.second(counts, self._waiting())):
