@@ -19,7 +19,7 @@ from loadtest.backend.models import BackendState
 from loadtest.load.control import elsewhere
 from loadtest.load.control.run import find_live_load, load_result, start_load
 from loadtest.load.models import LoadResult, StopReason
-from loadtest.operators.backend import StopBackendOperator
+from loadtest.operators.backend import StartBackendOperator, StopBackendOperator
 from loadtest.operators.load import RunLoadOperator
 from loadtest.operators.stage import StageFailures
 from loadtest.planning.models import BackendCommand, Environment, Plan
@@ -137,6 +137,51 @@ def test_a_machine_that_is_replaced_in_mid_load_is_followed_by_an_attempt_with_a
     assert state.machine.is_here and state.identity.is_alive
     StopBackendOperator(task_id="stop_backend", run_folder=str(folder.path)).execute({})
     assert not state.identity.is_alive
+
+
+def test_a_backend_that_ended_with_the_first_attempt_is_started_anew_for_the_second(tmp_path: Path, server) -> None:
+    operator, folder = planned(tmp_path, server, duration_s=3)
+    plan = Plan.read(folder.plan)
+    environment = Environment(name="test", backend=BackendCommand(command=(sys.executable, str(TOY), "{port}")))
+    plan.model_copy(update={"environment": environment, "base_url": None}).write(folder.plan)
+    StartBackendOperator(task_id="start_backend", run_folder=str(folder.path)).execute({})
+    first = BackendState.read(folder.backend_state)
+
+    def kill() -> None:
+        until(lambda: find_live_load(folder) is not None, "the load runs", timeout_s=60)
+        kill_all(find_live_load(folder).identity.pid, first.identity.pid)
+
+    killer = threading.Thread(target=kill)
+    killer.start()
+    with pytest.raises(AirflowException):
+        operator.execute({})
+    killer.join()
+    assert operator.execute({})["attempt"] == 2
+    second, result = BackendState.read(folder.backend_state), LoadResult.read(folder.load)
+    assert second.identity != first.identity and second.identity.is_alive
+    assert result.stop_reason is StopReason.COMPLETED and result.health.failures == 0 and result.samples > 0
+    assert Plan.read(folder.plan).build is not None, "which build it is was looked at again"
+    StopBackendOperator(task_id="stop_backend", run_folder=str(folder.path)).execute({})
+
+
+def test_another_attempt_does_not_go_out_to_a_service_that_is_not_there_any_more(tmp_path: Path) -> None:
+    with counting_server() as gone:
+        operator, folder = planned(tmp_path, gone, duration_s=600)
+        killer = threading.Thread(target=lambda: (until(lambda: gone.total, "it sends", timeout_s=60), kill_supervisor(folder)))
+        killer.start()
+        with pytest.raises(AirflowException, match="supervisor of attempt 1 was killed"):
+            operator.execute({})
+        killer.join()
+    plan = Plan.read(folder.plan)
+    environment = plan.environment.model_copy(update={"health_timeout_s": 1.0})
+    plan.model_copy(update={"environment": environment}).write(folder.plan)
+    with pytest.raises(AirflowException, match="connection refused"):
+        operator.execute({})
+    assert [attempt.number for attempt in folder.attempts()] == [1]
+
+
+def kill_supervisor(folder: RunFolder) -> None:
+    os.kill(find_live_load(folder).identity.pid, signal.SIGKILL)
 
 
 def kill_all(*pids: int) -> None:

@@ -65,13 +65,13 @@ class RunLoadOperator(ResumableJobMixin, StageOperator):
 
     def submit_job(self, context: Context) -> dict[str, Any]:
         from loadtest.load.control.run import find_live_load, start_load
-        from loadtest.pipeline.own_backend import backend_on_this_machine, base_url_of
+        from loadtest.pipeline.own_backend import backend_for_another_attempt, base_url_of
 
         plan = Plan.read(self._folder.plan)
         bring_connections(plan)
         live = find_live_load(self._folder)
-        if live is None and self._folder.attempts():  # check_health was asked by a machine that may be gone
-            backend_on_this_machine(plan, self._folder)
+        if live is None and self._folder.attempts():
+            backend_for_another_attempt(plan, self._folder, self.log.info)
         handle = live or start_load(plan, self._folder, base_url_of(plan, self._folder), say=self.log.info)
         self.log.info("Attempt %s %s", handle.attempt.number, "is running already" if live else "started")
         return {"attempt": handle.attempt.number, "identity": handle.identity.model_dump()}

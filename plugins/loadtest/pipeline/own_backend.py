@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from loadtest.backend.health import check_health
 from loadtest.backend.models import BackendState, HealthReport
 from loadtest.backend.start import start_backend
 from loadtest.backend.state import read_state
+from loadtest.backend.stop import stop_backend
+from loadtest.builds.measured import with_build_known
 from loadtest.planning.models import Plan
 from loadtest.run_folder import RunFolder
 
@@ -23,3 +27,16 @@ def backend_on_this_machine(plan: Plan, folder: RunFolder) -> HealthReport:
     if state is not None and not state.machine.is_here:
         start_backend(plan, folder)
     return check_health(plan, folder)
+
+
+def backend_for_another_attempt(plan: Plan, folder: RunFolder, say: Callable[[str], None]) -> None:
+    """What the health check found before the last attempt may be gone: ours is started anew, so that each attempt finds the same
+    fresh one; somebody else's must be healthy, and which build it is now is looked at again. Errors as `check_health` and
+    `with_build_known`."""
+    state = read_state(folder) if plan.environment.starts_backend else None
+    if state is not None:
+        if state.machine.is_here:
+            stop_backend(folder)
+        start_backend(plan, folder)
+    check_health(plan, folder)
+    with_build_known(plan, folder, base_url_of(plan, folder), say)
