@@ -13,6 +13,7 @@ from loadtest.gate.records.verdicts import Verdict
 from loadtest.history.models import Acknowledgement, AcknowledgementKind
 from loadtest.notifications.policy.decisions import Decision, decide
 from loadtest.notifications.policy.models import ActionKind, AlertState, IncidentKind, NotificationConfig
+from loadtest.notifications.policy.symptoms import symptoms_of
 from loadtest.vocabulary import Criterion, Evidence, Outcome, RunStatus, worst
 
 NOW = datetime(2026, 11, 23, 3, tzinfo=UTC)
@@ -70,6 +71,13 @@ def test_partly_well_is_told_and_keeps_the_incident_open() -> None:
     )
     assert told == [["alert", "issue"], ["follow_up", "issue"], ["recovered", "issue_close"]]
     assert state.open == ()
+
+
+def test_a_service_that_was_away_is_told_before_what_follows_from_it() -> None:
+    away = Finding(criterion=Criterion.SERVICE, outcome=Outcome.FAIL, sentence="the service refused connections for 22 s")
+    slower = verdict(1, {ENDPOINTS[0]: Outcome.FAIL}, effect=9.0)
+    first, second = symptoms_of(slower.model_copy(update={"findings": (*slower.findings, away)}))
+    assert first.criterion is Criterion.SERVICE and second.endpoint == ENDPOINTS[0]
 
 
 def test_another_endpoint_is_another_incident() -> None:

@@ -99,6 +99,7 @@ def test_a_service_without_a_health_check_is_measured_and_not_asked(project: Pat
         done = run(project, service, health="none")
     assert done.verdict.outcome is Outcome.PASS, done.verdict.reasons
     assert service.of("/health") == {}
+    assert "nobody asked the service for its health" in Path(str(done.folder.report)).read_text()
 
 
 def test_without_a_health_check_a_service_that_is_not_there_is_still_down(project: Path) -> None:

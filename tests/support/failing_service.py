@@ -1,9 +1,9 @@
 """A service that fails in mid-load as asked, by itself and repeatably: `python failing_service.py PORT MODE [AFTER]`.
 
-Counts requests other than the health check; after AFTER of them (150) it does what MODE says: `sigkill` kills itself, `exit`
+Counts requests other than the health check; after AFTER of them (600) it does what MODE says: `sigkill` kills itself, `exit`
 ends with exit code 1 after a last word, `stop3` and `stop30` stop all of it for so many seconds, `refuse` closes its socket and
-serves nobody any more, `hang` answers nothing any more, `back` closes its socket for 4 s. `slow`: two workers and 150 ms of work
-a request, from the start. `none`: it is healthy.
+serves nobody any more, `hang` answers nothing any more, `back` closes its socket for 4 s. `none`: it is healthy. `saturated`: two
+synchronous worker processes, as those of gunicorn, that share a socket, with 150 ms of work a request.
 """
 
 from __future__ import annotations
@@ -14,11 +14,10 @@ import subprocess
 import sys
 import threading
 import time
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler, HTTPServer, ThreadingHTTPServer
 
 PORT, MODE = int(sys.argv[1]), sys.argv[2]
-AFTER = int(sys.argv[3]) if len(sys.argv) > 3 else 150
-WORKERS = threading.Semaphore(2)
+AFTER = int(sys.argv[3]) if len(sys.argv) > 3 else 600
 served = 0
 hanging = threading.Event()
 
@@ -31,9 +30,8 @@ class Server(ThreadingHTTPServer):
 class Handler(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         global served
-        if MODE == "slow":
-            with WORKERS:
-                time.sleep(0.15)
+        if MODE == "saturated":
+            time.sleep(0.15)
         if hanging.is_set():
             time.sleep(600)
         if self.path != "/health":
@@ -66,7 +64,15 @@ def fail(server: Server) -> None:
         server.server_close()
 
 
+class SynchronousServer(HTTPServer):
+    request_queue_size = 128
+
+
 def main() -> None:
+    if MODE == "saturated":
+        with SynchronousServer(("127.0.0.1", PORT), Handler) as server:
+            os.fork()
+            server.serve_forever()
     while True:
         with Server(("127.0.0.1", PORT), Handler) as server:
             server.serve_forever(poll_interval=0.05)

@@ -75,6 +75,8 @@ def _generator(load: LoadResult) -> list[tuple[str, str]]:
 
 
 def _health(health: HealthFacts) -> str:
+    if not health.checks:
+        return "none: nobody asked the service for its health"
     took = f", p95 {wording.ms(health.p95_ms)}" if health.p95_ms is not None else ""
     if not health.failures:
         return f"{health.checks}, none failed{took}"

@@ -16,7 +16,8 @@ NOT_OF_AN_ENDPOINT = (Criterion.VALIDITY, Criterion.CONTRACT)
 
 
 def symptoms_of(verdict: Verdict) -> tuple[Symptom, ...]:
-    """The worst counted finding per endpoint and criterion that warns or fails, worst first."""
+    """The worst counted finding per endpoint and criterion that warns or fails, worst first; a service that was away before
+    what follows from it."""
     found: dict[tuple[str, Criterion], Finding] = {}
     for finding in verdict.findings:
         bad = finding.outcome in (Outcome.FAIL, Outcome.WARN) and finding.counts
@@ -46,7 +47,16 @@ def symptoms_of(verdict: Verdict) -> tuple[Symptom, ...]:
                 sentence=verdict.sentence,
             )
         ]
-    return tuple(sorted(symptoms, key=lambda one: (one.level is not Outcome.FAIL, -(one.effect or 0), one.endpoint)))
+    return tuple(sorted(symptoms, key=_place))
+
+
+def _place(symptom: Symptom) -> tuple[bool, bool, float, str]:
+    return (
+        symptom.level is not Outcome.FAIL,
+        symptom.criterion is not Criterion.SERVICE,
+        -(symptom.effect or 0),
+        symptom.endpoint,
+    )
 
 
 def invalid_symptoms(verdict: Verdict) -> tuple[Symptom, ...]:
