@@ -120,3 +120,27 @@ def test_object_storage_is_told_to_both_sides_once(tmp_path: Path) -> None:
     assert (server["LOADTEST_RUNS_ROOT"], server["COMPOSE_PROFILES"]) == ("s3://loadtest/runs", "s3")
     assert tasks["AWS_ACCESS_KEY_ID"] == server["S3_ACCESS_KEY"] != server["S3_SECRET_KEY"] == tasks["AWS_SECRET_ACCESS_KEY"]
     assert (tmp_path / ".env").read_text().count("S3_SECRET_KEY=") == 1
+
+
+@pytest.mark.parametrize(
+    ("asked", "profiles", "workers"),
+    [((), "s3,fleet", 0), (("FLEET=4",), "s3,fleet", 4), (("MONITORING=1",), "s3,fleet,monitoring", 0)],
+)
+def test_compose_up_turns_on_the_profiles_of_all_that_it_starts(
+    tmp_path: Path, asked: tuple[str, ...], profiles: str, workers: int
+) -> None:
+    """Compose refuses to scale a service of a profile that is off. The profile in .env stays on."""
+    script = tmp_path / "deployment" / "compose" / "init.sh"
+    script.parent.mkdir(parents=True)
+    script.write_bytes((ROOT / "deployment" / "compose" / "init.sh").read_bytes())
+    script.chmod(0o755)
+    (tmp_path / "include").mkdir(mode=0o755)
+    (tmp_path / ".env").write_text("COMPOSE_PROFILES=s3\n")
+    docker = tmp_path / "bin" / "docker"
+    docker.parent.mkdir()
+    docker.write_text(f'#!/bin/sh\necho "$COMPOSE_PROFILES: $*" >> {tmp_path}/called\n')
+    docker.chmod(0o755)
+    environment = {"PATH": f"{docker.parent}:/usr/bin:/bin", "HOME": str(tmp_path)}
+    subprocess.run(["make", "-f", ROOT / "Makefile", "compose-up", *asked], cwd=tmp_path, env=environment, check=True)
+    called = (tmp_path / "called").read_text()
+    assert f"{profiles}: compose up -d --wait --remove-orphans --scale locust-worker={workers}\n" in called
