@@ -17,8 +17,8 @@ import numpy as np
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from benchmarks.figures import figure
+from loadtest.gate.statistics.slope import theil_sen
 from loadtest.trends.change_points import find_jumps
-from loadtest.trends.slope import theil_sen
 
 NOISE = 0.05
 

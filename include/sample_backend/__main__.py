@@ -41,7 +41,7 @@ def main() -> int:
 
         try:
             database = Database(database_url)
-            app = create_app(database, rules)
+            app = create_app(database, rules, options.leak_mb_per_minute)
             seed_if_empty(database, SchoolSize(students=options.students, courses=options.courses), options.seed)
         except DatabaseUnavailable as error:
             return _refuse(str(error), EXIT_FAILED)
@@ -82,6 +82,12 @@ def _arguments() -> argparse.Namespace:
         default=os.environ.get("SAMPLE_BACKEND_SLOWDOWN", ""),
         help="slow some endpoints, such as 'GET /api/v1/courses=+400ms; PUT /api/v1/students/{id}=x1.5@5%%'; "
         "default: SAMPLE_BACKEND_SLOWDOWN",
+    )
+    parser.add_argument(
+        "--leak-mb-per-minute",
+        type=float,
+        default=float(os.environ.get("SAMPLE_BACKEND_LEAK_MB_PER_MINUTE") or 0),
+        help="hold so much more memory each minute, to watch a leak being found; default: SAMPLE_BACKEND_LEAK_MB_PER_MINUTE",
     )
     parser.add_argument("--students", type=int, default=1_000)
     parser.add_argument("--courses", type=int, default=50)

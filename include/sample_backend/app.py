@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
@@ -14,6 +15,7 @@ from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 
 from sample_backend.auth import TokenSigner
 from sample_backend.database import WORKER_THREADS, Database
+from sample_backend.leak import leak
 from sample_backend.routers import analytics, attendance, courses, enrollments, grades, health, login, students
 from sample_backend.server_timing import ServerTimingMiddleware
 from sample_backend.slowdown import Slowdown, SlowdownMiddleware, check_endpoints
@@ -21,10 +23,11 @@ from sample_backend.slowdown import Slowdown, SlowdownMiddleware, check_endpoint
 _log = logging.getLogger("sample_backend")
 
 
-def create_app(database: Database, slowdown: Iterable[Slowdown] = ()) -> FastAPI:
+def create_app(database: Database, slowdown: Iterable[Slowdown] = (), leak_mb_per_minute: float = 0.0) -> FastAPI:
     """ValueError when a slow-down names an endpoint that does not exist."""
-    app = FastAPI(title="Sample school backend", version="1.0.0", lifespan=_limit_threads)
+    app = FastAPI(title="Sample school backend", version="1.0.0", lifespan=_lifespan)
     app.state.database = database
+    app.state.leak_mb_per_minute = leak_mb_per_minute
     app.state.signer = TokenSigner()
 
     api = APIRouter(prefix="/api/v1")
@@ -46,9 +49,12 @@ def create_app(database: Database, slowdown: Iterable[Slowdown] = ()) -> FastAPI
 
 
 @asynccontextmanager
-async def _limit_threads(_app: FastAPI) -> AsyncIterator[None]:
+async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     anyio.to_thread.current_default_thread_limiter().total_tokens = WORKER_THREADS
+    leaking = asyncio.create_task(leak(app.state.leak_mb_per_minute)) if app.state.leak_mb_per_minute else None
     yield
+    if leaking:
+        leaking.cancel()
 
 
 async def _conflict(_request: Request, _error: Exception) -> JSONResponse:

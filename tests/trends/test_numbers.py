@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from scipy import stats
 
+from loadtest.gate.statistics.slope import benjamini_hochberg, theil_sen
 from loadtest.trends.change_points import find_jumps
-from loadtest.trends.slope import benjamini_hochberg, theil_sen
 
 ONE = np.zeros(26, dtype=int)
 WEEKS = np.arange(26.0)

@@ -14,12 +14,13 @@ from loadtest.backend.logs import last_lines
 from loadtest.backend.models import BackendState
 from loadtest.backend.state import read_state
 from loadtest.errors import ConfigurationError
-from loadtest.load.models import ServiceDeath
+from loadtest.load.models import BackendUse, ServiceDeath
 from loadtest.processes import ProcessIdentity
 from loadtest.run_folder import RunFolder
 from loadtest.storage import StorageError
 
 LINES_KEPT = 5
+MOST_LOOKS_KEPT = 1_200  # then every second one goes, and looks are kept half as often
 _VMSTAT = Path("/proc/vmstat")
 _EXIT_CODE_FIELD = 49  # of /proc/PID/stat after the command's name: the wait status of a process that nobody waited for yet
 
@@ -35,6 +36,8 @@ class BackendWatch:
         self._oom_kills = _oom_kills()
         self._memory = (0, 0)  # bytes: the load generator's, the backend's
         self._death: ServiceDeath | None = None
+        self._use: list[BackendUse] = []
+        self._looks, self._kept_each = 0, 1
 
     def look(self) -> None:
         identity = self.state.identity if self.state else None
@@ -42,6 +45,7 @@ class BackendWatch:
             return
         if identity.is_alive:
             self._memory = (_memory_of(self._generator_pids), _memory_of([identity.pid]))
+            self._keep_use(identity.pid)
             return
         status = _wait_status(identity)
         died_by = None if status is None else status & 0x7F
@@ -55,6 +59,18 @@ class BackendWatch:
             generator_memory_bytes=generator,
             backend_memory_bytes=backend,
         )
+
+    def use(self) -> tuple[BackendUse, ...]:
+        """What the backend held over time, evenly apart and bounded however long the load is."""
+        return tuple(self._use)
+
+    def _keep_use(self, pid: int) -> None:
+        self._looks += 1
+        if self._looks % self._kept_each:
+            return
+        self._use.append(BackendUse(at=datetime.now(UTC), memory_bytes=self._memory[1], open_files=_open_files_of(pid)))
+        if len(self._use) >= MOST_LOOKS_KEPT:
+            self._use, self._kept_each = self._use[1::2], self._kept_each * 2
 
     def death(self) -> ServiceDeath | None:
         """The death, and whether we are its cause: looked up as late as possible, for a stop takes its time."""
@@ -92,6 +108,17 @@ def _memory_of(pids: Iterable[int]) -> int:
             for process in (parent, *parent.children(recursive=True)):
                 with contextlib.suppress(psutil.Error):
                     total += process.memory_info().rss
+    return total
+
+
+def _open_files_of(pid: int) -> int:
+    """File descriptors of the process and its children."""
+    total = 0
+    with contextlib.suppress(psutil.Error):
+        parent = psutil.Process(pid)
+        for process in (parent, *parent.children(recursive=True)):
+            with contextlib.suppress(psutil.Error):
+                total += process.num_fds()
     return total
 
 

@@ -124,6 +124,14 @@ class ServiceDeath(Record):
     backend_memory_bytes: int = 0
 
 
+class BackendUse(Record):
+    """What a backend that we started, with its children, held at a moment of the load."""
+
+    at: datetime
+    memory_bytes: int
+    open_files: int
+
+
 class HostProbe(Record):
     """Seconds for a fixed amount of CPU and loopback work, before and after the load (median of several)."""
 
@@ -181,6 +189,7 @@ class LoadResult(FileModel):
     abort: AbortFacts | None = None
     health: HealthFacts = HealthFacts()
     death: ServiceDeath | None = None
+    backend_use: tuple[BackendUse, ...] = ()  # in time; empty where it is not ours
     host_probe: HostProbe | None = None
     neighbors: NeighborFacts | None = None  # in the steady phase; None where they were not observed
 

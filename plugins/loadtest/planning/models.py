@@ -101,6 +101,9 @@ class Profile(Record):
     evidence: Evidence = Evidence.CONCLUSIVE
     tolerance: ShareOrPercent = Field(default=0.20, gt=0, le=1, description="what a pass must exclude, relative")
     abort_when: tuple[AbortCriterion, ...] = ()
+    leaks: Literal["warn", "fail"] = Field(
+        default="warn", description="what memory or open files that grow mean, of a backend that we started, in 8 minutes or more"
+    )
     host_probe: bool = True
 
     model_config = BY_NAME_TOO

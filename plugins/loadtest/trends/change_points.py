@@ -15,7 +15,7 @@ from itertools import pairwise
 import numpy as np
 from scipy import stats
 
-from loadtest.trends.noise import inflation, lasting_share_despite_jumps
+from loadtest.gate.statistics.noise import inflation, lasting_share_despite_jumps
 
 LEAST_SIDE = 4  # runs on each side of a jump
 LEAST_EFFECT = float(np.log(1.05))

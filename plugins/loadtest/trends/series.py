@@ -7,10 +7,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from loadtest.gate.statistics.slope import LEAST_RUNS, LEAST_WEEKS, SlopeEstimate, benjamini_hochberg, theil_sen
 from loadtest.history.models import TOTAL, SeriesPoint
 from loadtest.trends.change_points import LEAST_SIDE, find_jumps
 from loadtest.trends.models import ChangePoint, Direction, MetricTrend, Slope, TrendPoint
-from loadtest.trends.slope import LEAST_RUNS, LEAST_WEEKS, SlopeEstimate, benjamini_hochberg, theil_sen
 from loadtest.trends.words import jump_sentence
 
 METRICS = ("p95_ms", "p50_ms")

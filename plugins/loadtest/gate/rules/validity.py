@@ -10,6 +10,7 @@ from collections.abc import Iterator, Sequence
 
 from loadtest.analysis.models import RunMetrics
 from loadtest.gate.records.findings import Finding
+from loadtest.gate.rules.leaks import judge_leaks
 from loadtest.gate.rules.service import judge_service, with_consequences
 from loadtest.gate.rules.untimed import judge_untimed
 from loadtest.gate.rules.validity_facts import Facts, Usual, invalid
@@ -51,7 +52,7 @@ def judge_validity(
     service = list(judge_service(facts))
     if load.stop_reason is StopReason.NOT_STARTED or load.samples == 0:
         return with_consequences([each for each in service if each.outcome is Outcome.FAIL], list(_nothing_measured(facts)))
-    return with_consequences(service, [finding for rule in _RULES for finding in rule(facts)])
+    return [*with_consequences(service, [finding for rule in _RULES for finding in rule(facts)]), *judge_leaks(facts)]
 
 
 def judge_missing_load(reason: str) -> Finding:

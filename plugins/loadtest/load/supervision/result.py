@@ -13,6 +13,7 @@ from loadtest.load.job import LoadJob, planned_users, resolve_workers, schedule_
 from loadtest.load.models import (
     AbortFacts,
     ArrivalFacts,
+    BackendUse,
     HealthFacts,
     HostProbe,
     LoadResult,
@@ -42,6 +43,7 @@ class Observed:
     lost: set[str] = field(default_factory=set)
     health: HealthFacts = field(default_factory=HealthFacts)
     death: ServiceDeath | None = None
+    backend_use: tuple[BackendUse, ...] = ()
     host_probe: HostProbe | None = None
     neighbors: NeighborWatch | None = None
 
@@ -87,6 +89,9 @@ def load_result(job: LoadJob, observed: Observed, processes: Sequence[ProcessFac
         abort=observed.abort,
         health=_health(observed.health, senders),
         death=observed.death and observed.death.model_copy(update={"users": users_at(senders, observed.death.at)}),
+        health=observed.health,
+        death=observed.death,
+        backend_use=observed.backend_use,
         host_probe=observed.host_probe,
         neighbors=observed.neighbors.facts(steady) if observed.neighbors and steady else None,
     )

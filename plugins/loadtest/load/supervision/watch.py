@@ -101,6 +101,7 @@ class LoadWatch:
         if self.processes:
             self.observed.health = self._health.stop()
         self.observed.death = self._backend.death()
+        self.observed.backend_use = self._backend.use()
         self._collect()
         self._write_progress("converting")
         if not self.processes:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.stats import norm
 
-from loadtest.trends.noise import inflation, lasting_share
+from loadtest.gate.statistics.noise import inflation, lasting_share
 
 LEAST_RUNS = 8
 LEAST_WEEKS = 3.0
