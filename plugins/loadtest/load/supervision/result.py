@@ -89,8 +89,6 @@ def load_result(job: LoadJob, observed: Observed, processes: Sequence[ProcessFac
         abort=observed.abort,
         health=_health(observed.health, senders),
         death=observed.death and observed.death.model_copy(update={"users": users_at(senders, observed.death.at)}),
-        health=observed.health,
-        death=observed.death,
         backend_use=observed.backend_use,
         host_probe=observed.host_probe,
         neighbors=observed.neighbors.facts(steady) if observed.neighbors and steady else None,
