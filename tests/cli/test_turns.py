@@ -88,7 +88,8 @@ def test_a_run_waits_for_the_load_of_another_checkout(tmp_path: Path, start: Sta
     assert earlier.ended_at < later.started_at
 
 
-def test_what_a_killed_run_left_is_stopped_by_the_next(tmp_path: Path, start: Start) -> None:
+def test_what_a_killed_run_left_is_stopped_by_the_next(tmp_path: Path, start: Start, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LOADTEST_HOME", str(tmp_path))  # a machine is known by its scratch folder too
     killed = start("5m")
     folder = until_load_of_first(tmp_path)
     backend = BackendState.read(folder / "backend.json").identity
