@@ -100,6 +100,7 @@ README = """\
 | `include/scenarios/{scenario}/locustfile.py` | what users do; plain Locust |
 | `include/scenarios/{scenario}/targets.yaml` | what is fast enough |
 | `include/environments/{environment}.yaml` | where the load goes |
+| `include/schedules/{scenario}.yaml` | when it runs by itself on Airflow: Mondays at two |
 | `include/profiles/` | how much load; empty: the built-in ones (`loadtest profiles`) |
 | `include/baselines/` | accepted reference runs (`loadtest baseline collect`) |
 | `dags/` | what Airflow reads; upgrading the package upgrades it |
@@ -138,6 +139,7 @@ class Project:
             f"include/environments/{self.environment}.yaml": self._environment(),
             f"include/scenarios/{self.name}/scenario.yaml": self._scenario(),
             f"include/scenarios/{self.name}/locustfile.py": write_locustfile(self.service),
+            f"include/schedules/{self.name}.yaml": self._schedule(),
             "include/profiles/.gitkeep": "",
             "include/baselines/.gitkeep": "",
         }
@@ -170,6 +172,13 @@ class Project:
             f"{values}"
             "# Before each run this path must answer 2xx; for a service of many parts, choose one that asks all of them.\n"
             "max_users: 50\n"
+        )
+
+    def _schedule(self) -> str:
+        values = {"scenario": self.name, "environment": self.environment, "profile": "light", "cron": "0 2 * * MON"}
+        return (
+            f"# On Airflow: the DAG load_test__{self.name}. Times are UTC unless a timezone says otherwise.\n"
+            + yaml.safe_dump(values, sort_keys=False)
         )
 
     def _scenario(self) -> str:
