@@ -42,8 +42,9 @@ def test_every_command_of_the_tutorial_does_what_the_text_says(tmp_path: Path) -
         stop_group(identity)
     assert shell.returncode == 0, output[-5_000:]
     verdicts = re.findall(r"^. (PASS|FAIL|WARNING|INCONCLUSIVE|INVALID)\b.*$", output, re.MULTILINE)
-    assert verdicts[:3] == ["PASS", "PASS", "FAIL"], output[-8_000:]
-    assert verdicts[3:] in (["PASS"], ["INCONCLUSIVE"], ["WARNING"]), output[-8_000:]  # a busy host may raise doubts
+    # On a busy host the first runs may warn that a target was exceeded, and the last one be in doubt.
+    assert set(verdicts[:2]) <= {"PASS", "WARNING"}, output[-8_000:]
+    assert verdicts[2] == "FAIL" and verdicts[3:] in (["PASS"], ["INCONCLUSIVE"], ["WARNING"]), output[-8_000:]
     assert "exit code 1" in output
     failed = re.search(r"^. FAIL .*$", output, re.MULTILINE)
     assert failed and "GET /items/{item_id}" in failed[0]
