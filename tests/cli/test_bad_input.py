@@ -133,7 +133,7 @@ def test_files(
     include: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, file: str, text: str, words: str
 ) -> None:
     # Whether Locust can load the scenario takes a second, and is asked by its own test below.
-    monkeypatch.setattr("loadtest.load.control.scenario_check.check_scenario", lambda scenario, profile: Inspection())
+    monkeypatch.setattr("loadtest.load.control.scenario_check.check_scenario", lambda *_: Inspection())
     (include / file).write_text(text)
     assert words in refused(capsys, *TOY)
 
