@@ -129,7 +129,8 @@ test-airflow: install-dev system-packages ## DAG runs and the end-to-end tests a
 test-browser: install-dev system-packages
 	$(PYTHON) -m pytest -m browser tests/browser
 test-slow: install-dev system-packages ## what takes minutes
-	$(PYTHON) -m pytest -m "slow and not browser"
+	$(PYTHON) -m pytest -m "slow and not browser and not airflow"
+	$(PYTHON) -m pytest -m "airflow and slow" -p no:xdist tests/dags tests/end_to_end
 system-packages: ## PostgreSQL, Chromium and npm for the tests, from Debian
 	@tests/install_system_packages.sh
 

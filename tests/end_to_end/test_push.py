@@ -17,7 +17,7 @@ from tests.end_to_end.test_trigger import trigger
 from tests.notifications.github.github_stub import REPOSITORY, GitHubStub
 from tests.support.small_include import TOY
 
-pytestmark = [pytest.mark.airflow, pytest.mark.timeout(400)]
+pytestmark = [pytest.mark.airflow, pytest.mark.slow, pytest.mark.timeout(400)]
 
 PULL_REQUEST = 7
 
