@@ -24,6 +24,8 @@ from tests.builds.repositories import commit, git, new_repository
 from tests.support.small_include import TOY, build_include, write
 from tests.support.waiting import until
 
+pytestmark = pytest.mark.timeout(400)  # two builds take turns for the better part of a minute
+
 SLOW = TOY.read_text().replace("time.sleep((", 'time.sleep((40 * (self.path == "/items") + ')
 
 
