@@ -36,7 +36,7 @@ def main() -> None:
         shown = [LOADTEST, "show", "latest"]
         colored = os.environ | places | {"FORCE_COLOR": "1", "TERM": "xterm-256color"}
         printed = subprocess.run(shown, env=colored, cwd=ROOT, capture_output=True, text=True, check=False).stdout
-        write_terminal(printed.replace(str(runs), "runs"))
+        write_terminal(printed.replace(str(runs), "runs").replace(str(LOADTEST), "loadtest"))
         write_report(next(runs.rglob("report.html")))
 
 
