@@ -4,7 +4,8 @@
 
 Each run starts a fresh backend and sends a short closed-loop load with real Locust; a suspicion is confirmed by two more
 runs, as the product does. Beside ours: the usual rule, p95 of any endpoint more than 20 % above the run before.
-Everything is measured within an hour on one build, so ours may warn but never fail (docs/gate.md); flagged = warn or fail.
+Everything is measured within an hour on one build, so the gate assumes what other hours and builds usually bring
+(docs/gate.md); flagged = warn or fail.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 SCENARIO = "brisk_reader"
 ENDPOINT = "GET /api/v1/courses"
-SLOWDOWNS = {"+20 %": "x1.2", "+50 %": "x1.5"}
+SLOWDOWNS = {"+50 %": "x1.5", "+20 %": "x1.2"}
 
 
 def main() -> None:
