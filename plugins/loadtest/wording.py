@@ -119,6 +119,11 @@ def quantity(metric: str | None, value: float | None) -> str:
     return percent(value) if metric == "error_rate" else f"{value:,.4g} per second"
 
 
+def has_unit(metric: str | None) -> bool:
+    """Whether `quantity` can say a value of the metric: a ratio such as `tail_ratio` has no unit."""
+    return metric is not None and (metric.endswith("_ms") or metric in ("error_rate", "rps"))
+
+
 def metric_label(metric: str | None) -> str:
     """What people call a metric: `p95` for `p95_ms`, `error rate` for `error_rate`; empty for None."""
     named = {

@@ -10,7 +10,7 @@ from loadtest.gate.records.findings import Finding
 from loadtest.gate.records.verdicts import RegressionReport, Verdict
 from loadtest.run_folder import RunFolder
 from loadtest.vocabulary import SEVERITY, Criterion, RunStatus
-from loadtest.wording import change, metric_label, ms, percent, quantity, subject
+from loadtest.wording import change, has_unit, metric_label, ms, percent, quantity, subject
 
 _RULES = {
     Criterion.VALIDITY: "Can the measurement be believed?",
@@ -89,9 +89,9 @@ def _numbers(finding: Finding) -> list[tuple[str, str]]:
     rows = []
     unit = finding.metric or ""
     relative = finding.criterion in (Criterion.REGRESSION, Criterion.GLOBAL, Criterion.DRIFT)
-    if finding.observed is not None and _has_unit(unit):
+    if finding.observed is not None and has_unit(unit):
         rows.append(("observed", quantity(unit, finding.observed)))
-    if finding.reference is not None and _has_unit(unit):
+    if finding.reference is not None and has_unit(unit):
         rows.append(("target" if finding.criterion is Criterion.TARGET else "baseline", quantity(unit, finding.reference)))
     if finding.effect is not None:
         rows.append(("difference", change(finding.effect)))
@@ -107,10 +107,6 @@ def _numbers(finding: Finding) -> list[tuple[str, str]]:
             shown = quantity(unit, float(value)) if name in ("lower_95", "upper_95") else _fact(name, value)
             rows.append((name.replace("_", " "), shown))
     return rows
-
-
-def _has_unit(metric: str) -> bool:
-    return metric.endswith("_ms") or metric in ("error_rate", "rps")
 
 
 def _fact(name: str, value: float | int | str) -> str:

@@ -87,13 +87,9 @@ def finding_numbers(finding: Finding) -> str:
     """Effect and interval of a comparison: `+31 % (+14 to +50 %)`; value and limit of a target: `93 ms of 250 ms`; else empty."""
     if finding.criterion in COMPARISONS and finding.effect is not None:
         return wording.change(finding.effect) + (f" ({wording.change_interval(finding.interval)})" if finding.interval else "")
-    if finding.observed is not None and finding.reference is not None and _has_unit(finding.metric):
+    if finding.observed is not None and finding.reference is not None and wording.has_unit(finding.metric):
         return f"{wording.quantity(finding.metric, finding.observed)} of {wording.quantity(finding.metric, finding.reference)}"
     return ""
-
-
-def _has_unit(metric: str | None) -> bool:
-    return metric is not None and (metric.endswith("_ms") or metric in ("error_rate", "rps"))
 
 
 def target(metric_name: str, limit: float, value: float | None = None) -> str:
