@@ -105,7 +105,7 @@ compose-test: install-dev ## build it and try it as a whole; needs a Docker engi
 
 # --- test
 
-# A real scheduler on a shared machine: what fails gets one more try on a new Airflow, and that is said aloud.
+# Real processes and a real scheduler on a shared machine: what fails gets one more try, and that is said aloud.
 AIRFLOW_PYTEST = $(PYTHON) -m pytest -m "airflow and not slow" -p no:xdist tests/dags tests/end_to_end
 
 .PHONY: test test-unit test-quick test-airflow test-browser test-slow lint docs system-packages
@@ -114,7 +114,7 @@ lint: install-dev
 	$(VENV)/bin/ruff check dags plugins include tests benchmarks docs
 	$(VENV)/bin/mypy plugins/loadtest
 test-unit: install-dev
-	$(PYTHON) -m pytest -n 2 --dist loadfile
+	$(PYTHON) -m pytest -n 2 --dist loadfile || { echo "Once more, only what failed, one at a time:"; $(PYTHON) -m pytest -p no:xdist --last-failed; }
 # What starts no server and no process. Minutes become seconds, at the price of what only real processes show.
 QUICK = tests/analysis tests/baselines tests/gate tests/load/inside_locust $(wildcard tests/load/test_*.py) tests/notifications \
 	tests/planning tests/reporting tests/project/test_architecture.py
