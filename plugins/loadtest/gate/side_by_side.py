@@ -29,7 +29,7 @@ def side_by_side_findings(plan: Plan, folder: RunFolder) -> tuple[Comparison, li
     turns = Turns.read(Path(str(folder.turns)))
     if turns is None:
         raise ConfigurationError(f"{folder.turns} does not exist: the sides never took turns; run the load again.")
-    base, candidate = (_counted(path, turns) for path in (folder.base.samples, folder.samples))
+    base, candidate = (_counted(path, turns, side) for side, path in enumerate((folder.base.samples, folder.samples)))
     pairs = len(turns.order) // 2
     endpoints = sorted(base.samples.keys() & candidate.samples.keys())
     tolerance = plan.scenario.criteria.tolerance or plan.profile.tolerance
@@ -64,19 +64,21 @@ class _Counted:
         self.errors: dict[str, int] = {}
 
 
-def paired(start_us: np.ndarray, turns: Turns) -> np.ndarray:
-    """The pair of slices in which each request started; -1 for those before, after, and in the first moments of a slice."""
+def paired(start_us: np.ndarray, turns: Turns, side: int) -> np.ndarray:
+    """The pair of slices in which each request of a side started; -1 for those before, after, in the first moments of a slice,
+    and in a slice of the other side: sent by a process that the machine let wait."""
     since_s = start_us / 1e6 - turns.starts_at
     number = np.floor(since_s / turns.slice_s).astype(np.int64)
     inside = (number >= 0) & (number < len(turns.order) // 2 * 2) & (since_s - number * turns.slice_s >= SETTLE_S)
-    return np.where(inside, number // 2, -1)
+    own = np.asarray(turns.order)[np.clip(number, 0, len(turns.order) - 1)] == side
+    return np.where(inside & own, number // 2, -1)
 
 
-def _counted(path: AnyPath, turns: Turns) -> _Counted:
+def _counted(path: AnyPath, turns: Turns, side: int) -> _Counted:
     file = SampleFile(path)
     parts: dict[int, list[tuple[np.ndarray, np.ndarray, np.ndarray]]] = {}
     for chunk in file.chunks(("start_us", "latency_us", "endpoint", "error")):
-        pair = paired(chunk.start_us, turns)
+        pair = paired(chunk.start_us, turns, side)
         for code in np.unique(chunk.endpoint):
             mine = (chunk.endpoint == code) & (pair >= 0)
             parts.setdefault(int(code), []).append((pair[mine], chunk.latency_us[mine], chunk.failed[mine]))

@@ -129,8 +129,8 @@ def _enough(turns: Turns, slices: int, arrays: tuple[SideArrays, SideArrays], pa
     from loadtest.gate.side_by_side import enough_evidence, paired
 
     sides: list[dict[str, SideSamples]] = []
-    for side in arrays:
-        pair = paired(side.start_us.astype(np.int64), turns)
+    for number, side in enumerate(arrays):
+        pair = paired(side.start_us.astype(np.int64), turns, number)
         inside = (pair >= 0) & (pair < slices // 2)
         names = {str(name) for name in np.unique(side.endpoint.astype(str))}
         chosen = {name: inside & (side.endpoint == name) for name in names}

@@ -40,6 +40,10 @@ def test_each_side_sends_in_its_own_slices_and_both_end_early_together(tmp_path:
         assert result.stop_reason is StopReason.COMPLETED, result.error
         frame = pd.read_parquet(str(side.folder.samples))
         assert len(frame) == totals[number] > 50
-        slices = np.floor((frame.start_us / 1e6 - turns.starts_at) / turns.slice_s).astype(int)
-        assert {turns.order[one] for one in slices if one < len(turns.order)} == {number}
-        assert (paired(frame.start_us.to_numpy(), turns) >= 0).mean() > 0.4
+        start_us = frame.start_us.to_numpy()
+        slices = np.floor((start_us / 1e6 - turns.starts_at) / turns.slice_s).astype(int)
+        foreign = [one for one in slices if one < len(turns.order) and turns.order[one] != number]
+        assert len(foreign) <= 0.01 * len(slices)  # those between "it is our turn" and the send when a slice ended, if any
+        pairs = paired(start_us, turns, number)
+        assert (pairs >= 0).mean() > 0.4
+        assert {turns.order[one] for one in slices[pairs >= 0]} == {number}
