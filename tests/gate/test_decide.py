@@ -79,6 +79,17 @@ def test_without_a_baseline_nothing_is_compared_and_the_next_command_is_told(tmp
     assert report.recommendations[0].command == (f"loadtest baseline collect {where} --runs 8 --promote --by NAME --reason TEXT")
 
 
+def test_collected_runs_that_nobody_accepted_are_to_be_accepted_not_collected_again(tmp_path: Path) -> None:
+    for number in range(3):
+        folder = run(tmp_path / "runs", number)
+        check(folder)
+        conclude(folder)
+        add_run(folder)
+    report = check(run(tmp_path / "runs", 20))
+    assert report.comparison.awaiting_acceptance == 3
+    assert report.recommendations[0].command.startswith("loadtest baseline promote --scenario shop --environment staging ")
+
+
 @pytest.mark.usefixtures("baseline")
 def test_an_unchanged_run_passes_without_confirmation(tmp_path: Path) -> None:
     folder = run(tmp_path / "runs", 20)

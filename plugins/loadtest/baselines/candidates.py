@@ -31,6 +31,16 @@ def read_candidate(scenario: str, environment: str, profile: str) -> Candidate:
     return Candidate.read(path)
 
 
+def awaiting_acceptance(plan: Plan) -> int:
+    """How many runs of this plan on this host class have been collected and wait for somebody to accept them; 0 where their
+    file is damaged, which whoever accepts them is told."""
+    try:
+        runs = read_candidate(plan.scenario.name, plan.environment.name, plan.profile.name).runs
+    except ConfigurationError:
+        return 0
+    return sum((run.digest, run.host_class) == (plan.digest, plan.host_class) for run in runs)
+
+
 def discard_candidate(scenario: str, environment: str, profile: str) -> None:
     """Forget what was collected; the run folders stay."""
     path = candidate_path(scenario, environment, profile)

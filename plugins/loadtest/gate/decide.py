@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from statistics import median
 
 from loadtest.analysis.models import Analysis, EndpointMetrics, FailureGroup, RunMetrics
+from loadtest.baselines.candidates import awaiting_acceptance
 from loadtest.baselines.models import LEAST_RUNS, Baseline
 from loadtest.baselines.store import baseline_path, matching_baseline, refreshing_runs
 from loadtest.errors import ConfigurationError
@@ -64,7 +65,8 @@ def check(
     baseline, reason, itself = (None, "", "") if run.plan.against else _baseline_without(run.plan, confirmations)
     history = baseline.runs if baseline else ()
     findings = judge_validity(run.plan, run.load, run.metrics, _usual(run, history), run.sendings)
-    comparison = Comparison(compared=False, reason=reason)
+    waiting = awaiting_acceptance(run.plan) if baseline is None and not run.plan.against else 0
+    comparison = Comparison(compared=False, reason=reason, awaiting_acceptance=waiting)
     detectable: tuple[Detectable, ...] = ()
     if any(finding.outcome is Outcome.INVALID for finding in findings):
         comparison = Comparison(compared=False, reason="the measurement is not valid, so nothing was compared")

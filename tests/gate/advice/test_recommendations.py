@@ -219,6 +219,9 @@ def test_only_a_healthy_conclusive_run_is_told_to_collect_a_baseline() -> None:
     assert only.title == "Collect a baseline, so that regressions can be judged"
     assert only.command.endswith("--runs 8 --promote --by NAME --reason TEXT")
     assert advice(comparison=NOT_COMPARED, plan=make_plan(evidence=Evidence.INDICATIVE)) == ()
+    (accept,) = advice(comparison=NOT_COMPARED.model_copy(update={"awaiting_acceptance": 6}))
+    assert accept.evidence == "6 collected runs of this plan wait for somebody to accept them"
+    assert accept.command.startswith("loadtest baseline promote --scenario ")
     errors = Finding(criterion=Criterion.ERRORS, outcome=Outcome.WARN, sentence="errors 2 %", metric="error_rate")
     assert not any("baseline" in each.title for each in advice(errors, comparison=NOT_COMPARED))
 

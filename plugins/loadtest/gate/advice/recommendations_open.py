@@ -6,6 +6,7 @@ import math
 import re
 from collections.abc import Iterator
 
+from loadtest.baselines.models import FULL_RUNS, LEAST_RUNS
 from loadtest.baselines.store import collect_command
 from loadtest.gate.advice.recommendation_facts import Facts
 from loadtest.gate.records.findings import Recommendation
@@ -14,7 +15,6 @@ from loadtest.planning.quantities import format_duration
 from loadtest.vocabulary import Criterion, Evidence, Outcome
 from loadtest.wording import listing, percent, plural, subject
 
-FULL_RUNS = 8
 MOST_TIMES_LONGER = 10
 LEAST_N_FOR_UPPER = {0.50: 5, 0.90: 29, 0.95: 59, 0.99: 299}  # least n with 1 - q^n >= 0.95
 
@@ -78,7 +78,16 @@ def settle_coverage(facts: Facts) -> Iterator[Recommendation]:
 def baseline_next(facts: Facts) -> Iterator[Recommendation]:
     plan, comparison = facts.plan, facts.comparison
     command = collect_command(plan.scenario.name, plan.environment.name, plan.profile.name) + facts.overrides
-    if not comparison.compared:
+    if comparison.awaiting_acceptance >= LEAST_RUNS:
+        runs = plural(comparison.awaiting_acceptance, "collected run")
+        yield Recommendation(
+            title="Accept the collected baseline, so that regressions can be judged",
+            evidence=f"{runs} of this plan wait for somebody to accept them",
+            next_step="look at them with `baseline show`, then promote them",
+            command=f"loadtest baseline promote --scenario {plan.scenario.name} --environment {plan.environment.name} "
+            f"--profile {plan.profile.name} --by NAME --reason TEXT",
+        )
+    elif not comparison.compared:
         if "stopped early" in comparison.reason or not _is_a_reference(facts):
             return
         yield Recommendation(

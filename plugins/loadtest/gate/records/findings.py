@@ -53,6 +53,7 @@ class Comparison(Record):
     candidate_runs: int = 1  # 3 after confirmation
     against: str | None = None  # side by side with this commit, instead of a baseline
     pairs: int = 0  # of slices, side by side
+    awaiting_acceptance: int = 0  # runs of this plan that were collected and that nobody has accepted yet
 
 
 class Detectable(Record):
