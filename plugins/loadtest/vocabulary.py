@@ -39,6 +39,7 @@ class Criterion(StrEnum):
     THROUGHPUT = "throughput"
     REQUIRED = "required"
     DRIFT = "drift"
+    CAPACITY = "capacity"
 
 
 class Evidence(StrEnum):
@@ -49,7 +50,18 @@ class Evidence(StrEnum):
 
 
 # What a finding can be about, so what can be muted: metrics of targets and of comparisons.
-FINDING_METRICS = ("typical_ms", "p50_ms", "p90_ms", "p95_ms", "p99_ms", "mean_ms", "tail_ratio", "error_rate", "rps")
+FINDING_METRICS = (
+    "typical_ms",
+    "p50_ms",
+    "p90_ms",
+    "p95_ms",
+    "p99_ms",
+    "mean_ms",
+    "tail_ratio",
+    "error_rate",
+    "rps",
+    "capacity_users",
+)
 
 EXIT_CODES = {Outcome.PASS: 0, Outcome.FAIL: 1, Outcome.INVALID: 3, Outcome.INCONCLUSIVE: 4, Outcome.WARN: 5}
 LENIENT = (Outcome.INCONCLUSIVE, Outcome.WARN)  # exit 0 unless --strict

@@ -116,12 +116,14 @@ def quantity(metric: str | None, value: float | None) -> str:
         return NONE
     if metric.endswith("_ms"):
         return ms(value)
+    if metric == "capacity_users":
+        return f"{value:,.0f} users"
     return percent(value) if metric == "error_rate" else f"{value:,.4g} per second"
 
 
 def has_unit(metric: str | None) -> bool:
     """Whether `quantity` can say a value of the metric: a ratio such as `tail_ratio` has no unit."""
-    return metric is not None and (metric.endswith("_ms") or metric in ("error_rate", "rps"))
+    return metric is not None and (metric.endswith("_ms") or metric in ("error_rate", "rps", "capacity_users"))
 
 
 def metric_label(metric: str | None) -> str:
@@ -129,6 +131,7 @@ def metric_label(metric: str | None) -> str:
     named = {
         "error_rate": "error rate",
         "rps": "throughput",
+        "capacity_users": "capacity",
         "mean_ms": "mean latency",
         "typical_ms": "typical latency",
         "middle_half_ms": "middle half",

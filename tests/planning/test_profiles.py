@@ -67,3 +67,31 @@ def test_the_built_in_profiles_have_the_load_and_evidence_that_the_docs_promise(
         assert (profile.users, profile.spawn_rate, profile.duration_s) == figures
         assert profile.evidence == ("indicative" if name == "smoke" else "conclusive")
     assert load_profile(settings(), "open_100").arrivals_per_s == 100
+
+
+SEARCH = "users: 100\nduration: 20m\nsearch: {start: 4}\n"
+
+
+def test_a_search_has_levels_from_its_start_to_the_most_users(config: Settings, include: Path) -> None:
+    profile = profile_of(config, include, SEARCH)
+    assert profile.search is not None
+    levels = profile.search.levels(profile.users)
+    assert (levels[0], levels[-1]) == (4, 100)
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("users: 2\nduration: 20m\nsearch: {start: 4}\n", "starts with 4 users (search.start), more than the 2 that it may use"),
+        ("users: 100\nduration: 2m\nsearch: {step: 20s}\n", "a search needs at least 3m (6 steps of 20s, and 1m at the load"),
+        ("users: 100\nduration: 20m\nsearch: {step: 20s, settle: 15s}\n", "search.settle must be at most half of search.step"),
+        (SEARCH + "remote_workers: 2\n", "remove load_model, stages, shape and remote_workers"),
+        ("load_model: open\narrivals_per_s: 9\nduration: 20m\nsearch: {}\n", "remove load_model, stages, shape and remote_wor"),
+        ("users: 100\nduration: 20m\nsearch: {stop: 4}\n", "search.stop: unknown key (got 4)"),
+    ],
+)
+def test_a_search_that_cannot_be_done_is_refused(config: Settings, include: Path, text: str, words: str) -> None:
+    with pytest.raises(ConfigurationError) as refused:
+        profile_of(config, include, text)
+    assert words in str(refused.value)
+    assert "\n" not in str(refused.value)

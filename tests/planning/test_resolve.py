@@ -204,3 +204,15 @@ def test_any_foreign_run_id_becomes_a_safe_path(tmp_path: Path, name: str) -> No
     assert folder.path.parent.name == "p"
     refused_folder = RunFolder.refused(tmp_path, name)
     assert refused_folder.path.parent.name == "_refused"
+
+
+def test_a_search_for_the_capacity_needs_targets_and_no_baseline(config: Settings, include: Path) -> None:
+    shown = refused(config, profile="capacity", users=50, trigger=Trigger(kind=TriggerKind.BASELINE))
+    assert "compared with earlier searches and needs no baseline" in shown
+    plan = resolve(request(profile="capacity", users=50), config)
+    assert plan.profile.search is not None
+    assert plan.profile.users == 50
+    assert resolve(request(profile="capacity", users=60), config).digest != plan.digest
+    assert "a search needs at least 3m" in refused(config, profile="capacity", users=50, duration_s="1m")
+    (include / "scenarios/shop/targets.yaml").write_text("total: {rps: 5}\n")
+    assert "has no target on a latency or an error rate" in refused(config, profile="capacity", users=50)

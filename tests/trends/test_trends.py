@@ -10,6 +10,9 @@ import pytest
 
 from loadtest.errors import ConfigurationError
 from loadtest.history.acknowledgements import false_alarm
+from loadtest.history.database import writing
+from loadtest.history.models import HistoryStatus, MetricRow, RunEntry, RunRow, Source
+from loadtest.history.store import upsert
 from loadtest.planning.models import Target
 from loadtest.trends.compute import compute_trends
 from loadtest.trends.models import Direction, TrendsReport
@@ -207,3 +210,33 @@ def test_series_are_told_apart_and_can_be_chosen(past):
     past(10, profile="smoke")
     assert [series.profile for series in trends().series] == ["medium", "smoke"]
     assert [series.profile for series in trends(profile="smoke").series] == ["smoke"]
+
+
+def test_a_capacity_has_a_series_of_its_own(installation) -> None:
+    """310 users each week, then 240: named against the runs before. Its latencies are of another load each time: no trend."""
+    with writing() as session:
+        for week, users in enumerate([310, 305, 312, 240]):
+            run = RunRow(
+                run_id=f"search-{week}",
+                scenario="example",
+                environment="staging",
+                profile="capacity",
+                status=HistoryStatus.JUDGED,
+                outcome=Outcome.PASS,
+                digest="d1",
+                host_class="h1",
+                source=Source.RUN_FOLDER,
+                started_at=UNTIL - timedelta(weeks=4 - week),
+            )
+            metrics = (
+                MetricRow(endpoint="Total", metric="capacity_users", value=users, variance=0.03**2),
+                MetricRow(endpoint="GET /a", metric="p95_ms", value=200),
+            )
+            upsert(session, RunEntry(run=run, metrics=metrics))
+    report = compute_trends(until=UNTIL)
+    (series,) = report.series
+    assert [round(point.users) for point in series.capacity] == [310, 305, 312, 240]
+    assert 225 < series.capacity[-1].low < 240 < series.capacity[-1].high < 256
+    assert series.metrics == ()
+    assert series.sentence == "The service holds 240 users (the last of 4 runs), -23 % against the 3 runs before it (310)."
+    assert "Capacity over time" in render_trends(report)

@@ -99,6 +99,8 @@ def profiles(output: FormatOption = Format.TEXT) -> None:
         load = f"{profile.arrivals_per_s:g} arrivals/s" if profile.arrivals_per_s else f"{profile.users} users"
         if profile.shape == "scenario":
             load = "the scenario's shape"
+        elif profile.search:
+            load = f"{profile.search.start} to {profile.users} users"
         elif profile.stages:
             load = f"{len(profile.stages)} stages"
         lasts = format_duration(profile.duration_s) if profile.duration_s else "-"

@@ -15,10 +15,13 @@ from loadtest.errors import ConfigurationError
 from loadtest.gate.advice.commands import overrides_of
 from loadtest.gate.advice.recommendations import recommend
 from loadtest.gate.advice.regression_context import with_context
+from loadtest.gate.capacity import capacity_of
+from loadtest.gate.records.capacity import Capacity, CapacityKind
 from loadtest.gate.records.findings import Comparison, Detectable, Finding
 from loadtest.gate.records.regressions import FirstSightings
-from loadtest.gate.records.summaries import EndpointSummary, RunSummary
+from loadtest.gate.records.summaries import CapacitySummary, EndpointSummary, RunSummary
 from loadtest.gate.records.verdicts import RegressionReport
+from loadtest.gate.rules.capacity import judge_capacity
 from loadtest.gate.rules.criteria import apply_mutes, judge_required
 from loadtest.gate.rules.failures import judge_failures
 from loadtest.gate.rules.latency_bounds import latency_bounds
@@ -62,6 +65,8 @@ def check(
     ConfigurationError with one sentence when plan, load, metrics, samples or the baseline file are missing or damaged.
     """
     run = _read(folder)
+    if run.plan.profile.search:
+        return _check_capacity(folder, run, mutes, earlier)
     baseline, reason, itself = (None, "", "") if run.plan.against else _baseline_without(run.plan, confirmations)
     history = baseline.runs if baseline else ()
     findings = judge_validity(run.plan, run.load, run.metrics, _usual(run, history), run.sendings)
@@ -100,6 +105,38 @@ def check(
     )
     report.write(folder.regression_report)
     return report
+
+
+def _check_capacity(folder: RunFolder, run: _Run, mutes: Sequence[Mute], earlier: Sequence[RunSummary]) -> RegressionReport:
+    """Of a run that looked for the capacity: that alone is judged. Targets were missed on purpose in it, and its latencies are of
+    whatever load was found; what it is compared with are earlier searches."""
+    plan, load = run.plan, run.load
+    findings = judge_validity(plan, load, run.metrics, sendings=run.sendings)
+    capacity: Capacity | None = None
+    comparison = Comparison(compared=False, reason="searches for the capacity are compared with earlier searches, not with a baseline")
+    if any(finding.outcome is Outcome.INVALID for finding in findings):
+        comparison = Comparison(compared=False, reason="the measurement is not valid, so no capacity was concluded")
+    elif load.steps:
+        capacity = capacity_of(plan, load, folder.samples)
+    if capacity is not None:
+        findings += judge_neighbors(judge_capacity(capacity, plan.scenario.criteria, earlier), [load.neighbors], paired=False)
+    muted = apply_mutes(findings, (*plan.scenario.criteria.muted, *mutes))
+    report = RegressionReport(
+        run_id=plan.run_id,
+        summary=_with_capacity(run.summary, capacity),
+        comparison=comparison,
+        findings=muted,
+        recommendations=recommend(plan, muted, comparison, run.metrics, (), overrides_of(plan), _failures(folder)),
+        capacity=capacity,
+    )
+    report.write(folder.regression_report)
+    return report
+
+
+def _with_capacity(summary: RunSummary | None, capacity: Capacity | None) -> RunSummary | None:
+    if summary is None or capacity is None or capacity.kind is not CapacityKind.FOUND:
+        return summary
+    return summary.model_copy(update={"capacity": CapacitySummary(users=capacity.users, log_sd=capacity.log_sd)})
 
 
 def _baseline_without(plan: Plan, confirmations: Sequence[RunFolder]) -> tuple[Baseline | None, str, str]:

@@ -22,6 +22,7 @@ _RULES = {
     Criterion.REGRESSION: "Is an endpoint slower than the baseline? (a suspicion is confirmed by two more runs)",
     Criterion.GLOBAL: "Are all endpoints together slower, and is it the host?",
     Criterion.THROUGHPUT: "Throughput",
+    Criterion.CAPACITY: "How many users does the service hold?",
     Criterion.DRIFT: "Has an endpoint drifted away from the anchor?",
 }
 _INDENT = "    "
@@ -88,7 +89,7 @@ def _numbers(finding: Finding) -> list[tuple[str, str]]:
     """Every number of a finding with its name and unit."""
     rows = []
     unit = finding.metric or ""
-    relative = finding.criterion in (Criterion.REGRESSION, Criterion.GLOBAL, Criterion.DRIFT)
+    relative = finding.criterion in (Criterion.REGRESSION, Criterion.GLOBAL, Criterion.DRIFT, Criterion.CAPACITY)
     if finding.observed is not None and has_unit(unit):
         rows.append(("observed", quantity(unit, finding.observed)))
     if finding.reference is not None and has_unit(unit):

@@ -19,7 +19,7 @@ Name = Annotated[str, Field(min_length=1, max_length=128)]
 TOTAL = "Total"  # the endpoint name under which the whole run's metrics are kept
 
 # Findings that say "slower or worse than before"; the others speak of validity or of absolute limits.
-REGRESSION_CRITERIA = (Criterion.REGRESSION, Criterion.GLOBAL, Criterion.ERRORS, Criterion.DRIFT)
+REGRESSION_CRITERIA = (Criterion.REGRESSION, Criterion.GLOBAL, Criterion.ERRORS, Criterion.DRIFT, Criterion.CAPACITY)
 
 
 class HistoryStatus(StrEnum):

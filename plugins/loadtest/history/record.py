@@ -14,7 +14,7 @@ from loadtest.files import AnyPath, FileModel
 from loadtest.gate.records.summaries import EndpointSummary, RunSummary
 from loadtest.gate.records.verdicts import RegressionReport, Verdict
 from loadtest.history.database import writing
-from loadtest.history.models import HistoryStatus, MetricRow, RunEntry, RunRow, Source
+from loadtest.history.models import TOTAL, HistoryStatus, MetricRow, RunEntry, RunRow, Source
 from loadtest.history.store import upsert
 from loadtest.history.text import clean_name
 from loadtest.planning.models import Plan
@@ -110,6 +110,8 @@ def _metric_rows(metrics: RunMetrics | None, summary: RunSummary | None) -> Iter
     if summary:
         for endpoint_summary in summary.endpoints:
             yield from _log_metrics(endpoint_summary)
+        if found := summary.capacity:
+            yield MetricRow(endpoint=TOTAL, metric="capacity_users", value=found.users, variance=found.log_sd**2)
 
 
 def _plain_metrics(endpoint: EndpointMetrics) -> Iterable[MetricRow]:

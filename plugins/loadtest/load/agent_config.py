@@ -19,6 +19,7 @@ class AgentConfig:
     `streams`: local folder of the streams (a remote worker ignores it); `locustfiles`: to see that there are users.
     `set_aside`: what the files say and the plan decides, for the log.
     `tls`: what `tls_context` takes; None: as the scenario's clients do by themselves.
+    `levels`: file by which a search for the capacity says how many users it wants (empty: no search).
     `turns`: file of a comparison side by side (empty: none), and which `side` this load is.
     """
 
@@ -42,6 +43,7 @@ class AgentConfig:
     tls: dict[str, Any] | None = None
     turns: str = ""
     side: int = 0
+    levels: str = ""
 
     def schedule(self) -> Schedule:
         """The stages, or the constant rate of arrivals."""

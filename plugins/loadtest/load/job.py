@@ -98,6 +98,11 @@ class Scratch:
         return self.path / "work"
 
     @property
+    def levels(self) -> Path:
+        """How many users a search for the capacity wants now."""
+        return self.path / "levels.json"
+
+    @property
     def locust_log(self) -> Path:
         return self.path / "locust.log"
 
@@ -213,4 +218,5 @@ def agent_config(job: LoadJob, scratch: Scratch) -> AgentConfig:
         tls=job.plan.environment.tls.model_dump() if job.plan.environment.tls else None,
         turns=job.turns,
         side=job.side,
+        levels=str(scratch.levels) if profile.search else "",
     )

@@ -36,6 +36,15 @@ class Counts:
     def error_rate(self) -> float:
         return self.failures / self.requests if self.requests else 0.0
 
+    @property
+    def mean_ms(self) -> float | None:
+        """Of the latencies that are known, by the middles of their buckets."""
+        known = self.histogram.sum()
+        if not known:
+            return None
+        middles_ms = 2 ** ((np.arange(BUCKETS) + 0.5) / BUCKETS_PER_OCTAVE) / 1000
+        return float(self.histogram @ middles_ms / known)
+
     def quantile_ms(self, q: float) -> float | None:
         known = np.cumsum(self.histogram)
         if not known[-1]:

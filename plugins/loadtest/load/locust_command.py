@@ -103,7 +103,7 @@ def users_arguments(config: AgentConfig) -> list[str]:
     if config.open_loop:
         drivers = max(1, config.expected_workers + config.remote_workers)
         return ["--users", str(drivers), "--spawn-rate", str(drivers)]
-    if config.stages:
+    if config.stages or config.levels:
         return ["--users", "1", "--spawn-rate", "1"]
     return ["--users", str(config.users), "--spawn-rate", f"{config.spawn_rate:g}"]
 

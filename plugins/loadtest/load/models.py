@@ -155,6 +155,18 @@ class NeighborFacts(Record):
     processes: tuple[NeighborProcess, ...] = ()
 
 
+class LoadStep(Record):
+    """One step of a search for the capacity: `users` from `started_at` on, judged from `judged_from` to `ended_at`. `limited`:
+    the load generator itself was the bottleneck; `is_hold`: the last one, at the load that was found."""
+
+    users: int
+    started_at: datetime
+    judged_from: datetime
+    ended_at: datetime
+    limited: bool = False
+    is_hold: bool = False
+
+
 class LoadResult(FileModel):
     """`load.json`: one attempt to send the planned load, with everything validity needs."""
 
@@ -186,6 +198,7 @@ class LoadResult(FileModel):
     endpoints_seen: int = 0
     grouping_warning: str = ""
     arrivals: ArrivalFacts | None = None
+    steps: tuple[LoadStep, ...] = ()  # of a search for the capacity, in time
     abort: AbortFacts | None = None
     health: HealthFacts = HealthFacts()
     death: ServiceDeath | None = None

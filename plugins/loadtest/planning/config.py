@@ -33,6 +33,8 @@ from loadtest.settings import BUILTIN_PROFILES, Settings
 
 Model = TypeVar("Model", bound=Record)
 
+LEAST_STEPS = 6  # of a search for the capacity
+
 # Files of a scenario's folder that do not change the load, and so not the plan digest.
 NOT_LOAD = {"targets.yaml", "criteria.yaml", "scenario.yaml", "README.md"}
 
@@ -107,6 +109,8 @@ def load_profile(settings: Settings, name: str) -> Profile:
     path = profile_file(settings, name)
     profile = validated(Profile, {"name": name} | read_yaml(path), path)
     _check_load_model(profile, path)
+    if profile.search:
+        _check_search(profile, path)
     return _with_duration_of_stages(profile, path) if profile.stages else profile
 
 
@@ -132,6 +136,39 @@ def _check_load_model(profile: Profile, path: Path) -> None:
         raise ConfigurationError(f"{path}: users must be at least 1 (got {profile.users}).")
     elif profile.load_model is LoadModel.OPEN and profile.arrivals_per_s is None:
         raise ConfigurationError(f"{path}: an open-loop profile needs arrivals_per_s or stages.")
+
+
+def _check_search(profile: Profile, path: Path) -> None:
+    """A search has its own levels: up to `users`, for `duration` at most."""
+    search = profile.search
+    assert search is not None
+    if profile.load_model is LoadModel.OPEN or profile.stages or profile.shape == "scenario" or profile.remote_workers:
+        raise ConfigurationError(
+            f"{path}: a search for the capacity chooses its numbers of users itself, on this machine; remove load_model, stages, "
+            "shape and remote_workers."
+        )
+    check_search_bounds(profile, str(path))
+    if search.settle_s > search.step_s / 2:
+        raise ConfigurationError(f"{path}: search.settle must be at most half of search.step; shorten it or lengthen the step.")
+
+
+def check_search_bounds(profile: Profile, where: str) -> None:
+    """Users and duration leave room for a search; raises ConfigurationError."""
+    search = profile.search
+    if search is None:
+        return
+    if profile.users < search.start:
+        raise ConfigurationError(
+            f"{where}: the search starts with {search.start} users (search.start), more than the {profile.users} that it may use "
+            "(users); raise users or lower search.start."
+        )
+    least_s = LEAST_STEPS * search.step_s + search.hold_s
+    if profile.duration_s < least_s:
+        raise ConfigurationError(
+            f"{where}: a search needs at least {format_duration(least_s)} ({LEAST_STEPS} steps of "
+            f"{format_duration(search.step_s)}, and {format_duration(search.hold_s)} at the load that was found), but the "
+            f"duration is {format_duration(profile.duration_s)}; lengthen it, or shorten search.step."
+        )
 
 
 def _check_stages(profile: Profile, path: Path) -> None:

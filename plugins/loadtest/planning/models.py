@@ -23,6 +23,7 @@ from loadtest.planning.access import Headers, HealthCheck, Tls
 from loadtest.planning.arguments import ArgumentValue, name_pattern
 from loadtest.planning.build import Build, BuildSource, build_note
 from loadtest.planning.quantities import DurationS, ShareOrPercent, parse_ms, parse_share, slug_pattern
+from loadtest.planning.search import CapacitySearch
 from loadtest.planning.variables import Declared
 from loadtest.vocabulary import Evidence
 
@@ -90,6 +91,9 @@ class Profile(Record):
     arrivals_per_s: float | None = Field(default=None, gt=0, le=50_000)
     max_concurrency: int = Field(default=1_000, ge=1, le=20_000, description="open model: requests in flight at most")
     stages: tuple[Stage, ...] = ()
+    search: CapacitySearch | None = Field(
+        default=None, description="look for the highest load at which all targets hold; users and duration are its bounds"
+    )
     shape: Literal["profile", "scenario"] = Field(
         default="profile", description="scenario: users over time as the Locust file's own LoadTestShape asks for them"
     )
@@ -275,6 +279,7 @@ class Criteria(Record):
         default=0.05, gt=0, lt=1, description="error rate surely above this fails, where no target on the error rate judges it"
     )
     baseline_required: bool = False
+    least_capacity: int | None = Field(default=None, ge=1, description="users that a search for the capacity must find held")
     endpoints: dict[str, EndpointCriteria] = {}
     muted: tuple[Mute, ...] = ()
 

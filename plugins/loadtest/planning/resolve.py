@@ -16,10 +16,10 @@ from loadtest.errors import ConfigurationError
 from loadtest.files import first_problem
 from loadtest.planning.access import filled_headers
 from loadtest.planning.arguments import canonical, check_arguments, joined
-from loadtest.planning.config import load_environment, load_profile, load_scenario
+from loadtest.planning.config import check_search_bounds, load_environment, load_profile, load_scenario
 from loadtest.planning.fleet import check_fleet
 from loadtest.planning.host_class import host_class, versions
-from loadtest.planning.models import MAX_DURATION_S, Environment, LoadModel, Plan, Profile, Scenario, Stage
+from loadtest.planning.models import MAX_DURATION_S, Environment, LoadModel, Plan, Profile, Scenario, Stage, TriggerKind
 from loadtest.planning.quantities import format_duration, slugify
 from loadtest.planning.references import ConnectionLookup, provide
 from loadtest.planning.request import Request
@@ -96,6 +96,7 @@ def check_together(
         profile = _with_shape(profile, stages_of_shape(scenario, profile.duration_s or MAX_DURATION_S))
     _check_allowed(profile, environment)
     _check_abort_criteria(profile)
+    _check_search(profile, scenario, request)
     _check_slowdown(request.slowdown, environment)
     return scenario, profile, environment
 
@@ -137,6 +138,7 @@ def plan_digest(scenario: Scenario, profile: Profile, environment: Environment, 
         ("tags", scenario.tags),
         ("exclude_tags", scenario.exclude_tags),
         ("env", env),
+        ("search", profile.search.model_dump(mode="json") if profile.search else None),
     )
     covered |= {name: value for name, value in chosen if value}
     return hashlib.sha256(json.dumps(covered, sort_keys=True).encode()).hexdigest()[:16]
@@ -210,6 +212,24 @@ def _check_abort_criteria(profile: Profile) -> None:
             )
 
 
+def _check_search(profile: Profile, scenario: Scenario, request: Request) -> None:
+    """A search needs to know what must hold."""
+    if profile.search is None:
+        return
+    if request.trigger.kind is TriggerKind.BASELINE:
+        raise ConfigurationError(
+            f"Profile {profile.name!r} looks for the capacity, which is compared with earlier searches and needs no baseline; "
+            "collect one with another profile."
+        )
+    check_search_bounds(profile, f"Profile {profile.name!r}")
+    if not any(target.metric != "rps" for target in scenario.targets):
+        raise ConfigurationError(
+            f"Profile {profile.name!r} looks for the highest load at which all targets hold, but scenario {scenario.name!r} has "
+            "no target on a latency or an error rate; add one to its targets.yaml, or take those of a run from: loadtest targets "
+            "suggest RUN"
+        )
+
+
 def check_references(environment: Environment) -> None:
     """All that headers need is there; raises ConfigurationError. What a backend needs is asked for when it starts."""
     filled_headers(environment.headers, f"Environment {environment.name!r}")
@@ -272,7 +292,7 @@ def _check_against(request: Request, environment: Environment, profile: Profile)
             f"Environment {environment.name!r} cannot make builds to compare with; give it a backend and a `builds:` section, or "
             "leave out what to compare with."
         )
-    if profile.load_model is LoadModel.OPEN or profile.stages or profile.remote_workers or profile.workers != 1:
+    if profile.load_model is LoadModel.OPEN or profile.stages or profile.search or profile.remote_workers or profile.workers != 1:
         raise ConfigurationError(
             f"Profile {profile.name!r} cannot be sent side by side: it takes a constant number of users and one local worker; "
             "use the profile side_by_side."

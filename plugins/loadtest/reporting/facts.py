@@ -117,6 +117,8 @@ def comparison_sentence(files: RunFiles) -> str:
 
 
 def detectable_sentence(files: RunFiles) -> str:
+    if files.plan and files.plan.profile.search:
+        return "A search sees a change of the capacity, not of single latencies; earlier searches say how small a change."
     if not files.detectable:
         return "What this run could have detected is unknown: there is nothing to compare with."
     effects = sorted(item.effect for item in files.detectable)
@@ -180,7 +182,7 @@ def _load_sentence(plan: Plan) -> str:
     profile = plan.profile
     workers = f"{profile.workers} workers" if profile.workers == "auto" else wording.plural(int(profile.workers), "worker")
     how_much, how_long = _load_parts(plan)
-    is_closed = not profile.stages and profile.load_model is LoadModel.CLOSED
+    is_closed = not profile.stages and not profile.search and profile.load_model is LoadModel.CLOSED
     spawn_rate = f"{profile.spawn_rate:g} started per second" if is_closed else ""
     return ", ".join(part for part in (how_much, spawn_rate, how_long, workers) if part)
 
@@ -190,6 +192,11 @@ def _load_parts(plan: Plan) -> tuple[str, str]:
     profile = plan.profile
     if profile.stages:
         return wording.plural(len(profile.stages), "stage"), wording.duration(sum(stage.duration_s for stage in profile.stages))
+    if profile.search:
+        return (
+            f"steps of {profile.search.start} to {wording.plural(profile.users, 'user')}",
+            f"at most {wording.duration(profile.duration_s)}",
+        )
     if profile.load_model is LoadModel.OPEN:
         return f"{profile.arrivals_per_s or 0:g} requests per second", wording.duration(profile.duration_s)
     return wording.plural(profile.users, "user"), wording.duration(profile.duration_s)

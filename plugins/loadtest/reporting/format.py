@@ -37,6 +37,7 @@ CRITERION_LABELS = {
     Criterion.THROUGHPUT: "Throughput",
     Criterion.REQUIRED: "Required endpoint",
     Criterion.DRIFT: "Drift",
+    Criterion.CAPACITY: "Capacity",
 }
 
 

@@ -50,6 +50,8 @@ def render_report(view: ReportView, files: RunFiles) -> str:
 
 def _lead_chart(view: ReportView) -> str:
     """The chart of the first screen, by name: how what got slower compares, or how a run went that ended badly."""
+    if view.capacity:
+        return "capacity"
     if view.slower:
         return "effects"
     return "latency" if view.outcome in (Outcome.FAIL, Outcome.WARN, Outcome.INVALID) else ""

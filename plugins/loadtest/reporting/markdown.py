@@ -17,7 +17,8 @@ MOST_FAILURES = 10
 
 def render_summary(view: ReportView) -> str:
     """The whole summary; ends with a line feed. Nothing from outside is markup, a link, a mention or a reference."""
-    parts = [_head(view), _slower(view), _steps(view), _findings(view), _endpoints(view), _failures(view), _foot(view)]
+    makers = (_head, _slower, _steps, _findings, _capacity, _endpoints, _failures, _foot)
+    parts = [make(view) for make in makers]
     return "\n\n".join(part for part in parts if part) + "\n"
 
 
@@ -84,6 +85,17 @@ def _finding(item: FindingView) -> str:
     muted = f" _(muted, not counted: {markdown(item.mute_reason) or 'no reason given'})_" if item.muted else ""
     outcome = f"{format.outcome_sign(item.outcome)} **{format.outcome_label(item.outcome)}**"
     return f"- {outcome}, {item.criterion}: {markdown(item.sentence)}{muted}"
+
+
+def _capacity(view: ReportView) -> str:
+    if view.capacity is None:
+        return ""
+    lines = ["### Steps of the search", "", f"Deciding: {markdown(view.capacity.deciding)}.", ""]
+    lines += ["| Users | Held | Deciding | p95 ms | Errors | Per second |", "| ---: | --- | ---: | ---: | ---: | ---: |"]
+    for row in view.capacity.rows:
+        numbers = [row.deciding, wording.ms_number(row.p95_ms), wording.percent(row.error_rate), wording.rate(row.rps)]
+        lines.append(_line([wording.number(row.users), row.held, *numbers]))
+    return "\n".join(lines)
 
 
 def _endpoints(view: ReportView) -> str:

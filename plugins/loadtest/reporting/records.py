@@ -144,6 +144,27 @@ class Step:
 
 
 @dataclass(frozen=True)
+class CapacityRow:
+    """All steps of one load in a search for the capacity; medians where there were several."""
+
+    users: int
+    held: str  # `3 of 4`
+    all_held: bool
+    rps: float
+    p95_ms: float | None
+    error_rate: float
+    deciding: str  # the metric of the target that decides, with its unit
+
+
+@dataclass(frozen=True)
+class CapacityView:
+    """`deciding`: the target that was missed most, in words."""
+
+    rows: tuple[CapacityRow, ...]
+    deciding: str
+
+
+@dataclass(frozen=True)
 class ReportView:
     """Everything a report of one run shows, in the order of importance."""
 
@@ -182,6 +203,7 @@ class ReportView:
     logs: tuple[LogView, ...] = ()
     links: tuple[tuple[str, str], ...] = ()
     missing: tuple[str, ...] = field(default=())
+    capacity: CapacityView | None = None
 
     @property
     def compared(self) -> bool:

@@ -10,11 +10,12 @@ from typing import Any
 
 import altair as alt
 
+from loadtest.reporting import capacity_data, server_time
 from loadtest.reporting import chart_data as data
 from loadtest.reporting import comparison_data as comparison
-from loadtest.reporting import server_time
 from loadtest.reporting.charts import (
     BLUE,
+    GRAY,
     ORANGE,
     RED,
     TEAL,
@@ -34,6 +35,7 @@ from loadtest.reporting.inputs import RunFiles
 def run_charts(files: RunFiles) -> list[Chart]:
     """All charts that the files of this run have data for, in reading order."""
     makers: tuple[Callable[[RunFiles], Chart | None], ...] = (
+        _capacity,
         _latency,
         _effects,
         _baseline,
@@ -44,6 +46,41 @@ def run_charts(files: RunFiles) -> list[Chart]:
         _trend,
     )
     return [chart for maker in makers if (chart := maker(files)) is not None]
+
+
+def _capacity(files: RunFiles) -> Chart | None:
+    rows, target, band, of = capacity_data.chart_rows(files)
+    if not rows:
+        return None
+    x = alt.X("users:Q", title="users", scale=alt.Scale(type="log", nice=False, padding=12))
+    y = alt.Y("value:Q", title=of.split(", target")[0], scale=alt.Scale(zero=True))
+    results = alt.Scale(domain=["held", "missed", "generator too busy"], range=[TEAL, RED, GRAY])
+    shapes = alt.Scale(domain=["held", "missed", "generator too busy"], range=["circle", "diamond", "cross"])
+    tooltip = [
+        alt.Tooltip("users:Q", title="Users"),
+        alt.Tooltip("value:Q", title="Value", format=",.4~r"),
+        alt.Tooltip("result:N", title="Targets"),
+        alt.Tooltip("rps:Q", title="Requests per second", format=",.1f"),
+        alt.Tooltip("errors:Q", title="Errors", format=".2%"),
+        alt.Tooltip("n:Q", title="Requests"),
+    ]
+    found = source("band")
+    chart = alt.layer(
+        found.mark_rect(color=BLUE, opacity=0.15).encode(x=alt.X("low:Q"), x2="high:Q"),
+        found.mark_rule(color=BLUE, strokeWidth=2).encode(x="at:Q", tooltip=[alt.Tooltip("at:Q", title="Capacity, users")]),
+        source("target").mark_rule(color=RED, strokeDash=[4, 3], opacity=0.8).encode(y="at:Q"),
+        source("rows")
+        .mark_point(filled=True, size=70, opacity=0.85)
+        .encode(
+            x=x,
+            y=y,
+            color=alt.Color("result:N", scale=results),
+            shape=alt.Shape("result:N", scale=shapes),
+            tooltip=tooltip,
+        ),
+    )
+    text = capacity_data.chart_text(files)
+    return finish(chart, 260, "capacity", "Load against the target", text, rows=rows, target=target, band=band)
 
 
 def _phases() -> alt.Chart:

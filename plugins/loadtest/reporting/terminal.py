@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from loadtest import wording
 from loadtest.reporting import format
 from loadtest.reporting.escape import shorten_endpoints
-from loadtest.reporting.records import EndpointRow, ReportView
+from loadtest.reporting.records import CapacityView, EndpointRow, ReportView
 from loadtest.run_folder import RunFolder
 from loadtest.vocabulary import Outcome
 
@@ -68,6 +68,9 @@ def _console() -> Console:
 def print_view(view: ReportView, console: Console, *, folder: RunFolder | None = None) -> None:
     from rich.text import Text
 
+    if view.capacity:
+        console.print(_capacity_table(view.capacity))
+        console.print()
     if view.endpoints:
         console.print(endpoint_table(view, console.width))
         hidden = len(view.endpoints) - MOST_ENDPOINTS
@@ -139,6 +142,23 @@ def endpoint_table(view: ReportView, width: int) -> Table:
         if row is view.total and number:
             table.add_section()
         table.add_row(Text(name), *texts, style="bold" if row is view.total else None)
+    return table
+
+
+def _capacity_table(capacity: CapacityView) -> Table:
+    """The loads that a search tried, in how many steps each held, and medians over them."""
+    from rich import box
+    from rich.table import Table
+    from rich.text import Text
+
+    caption = f"deciding: {capacity.deciding}; p95 of all requests, ms"
+    table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, caption=caption, caption_justify="left")
+    for heading in ("Users", "held", "deciding", "p95", "errors", "rps"):
+        table.add_column(heading, justify="right", no_wrap=True)
+    for row in capacity.rows:
+        numbers = (wording.ms_number(row.p95_ms), wording.percent(row.error_rate), wording.rate(row.rps))
+        texts = [wording.number(row.users), row.held, row.deciding, *numbers]
+        table.add_row(*(Text(text) for text in texts), style=None if row.all_held else "yellow")
     return table
 
 

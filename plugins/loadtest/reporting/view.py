@@ -11,6 +11,7 @@ from loadtest.gate.records.regressions import COMPARISONS, in_plain_words, is_sl
 from loadtest.load.models import Exemplar
 from loadtest.planning.models import Target
 from loadtest.reporting import facts, format
+from loadtest.reporting.capacity_data import capacity_view
 from loadtest.reporting.escape import LINE_LIMIT, NAME_LIMIT, plain
 from loadtest.reporting.inputs import RunFiles
 from loadtest.reporting.load_facts import validity_facts
@@ -75,6 +76,7 @@ def build_view(files: RunFiles) -> ReportView:
         logs=_logs(files),
         links=facts.links(files),
         missing=facts.missing(files),
+        capacity=capacity_view(files),
     )
 
 

@@ -29,7 +29,8 @@ def trend_charts(series: Sequence[SeriesTrends]) -> list[Chart]:
     charts = []
     for number, item in enumerate(series[:MOST_SERIES]):
         shown = shown_trends(item)
-        charts += [chart for chart in (_over_time(number, item, shown), _slopes(number, item, shown)) if chart is not None]
+        made = (_capacity(number, item), _over_time(number, item, shown), _slopes(number, item, shown))
+        charts += [chart for chart in made if chart is not None]
     return charts
 
 
@@ -37,6 +38,42 @@ def shown_trends(series: SeriesTrends) -> list[MetricTrend]:
     """p95 of all together and of the endpoints that change most, at most 60 of them."""
     p95 = [trend for trend in series.metrics if trend.metric == "p95_ms"]
     return sorted(p95, key=lambda trend: (trend.endpoint is not None, -abs(trend.slope.over_window or 0)))[:MOST_ENDPOINTS]
+
+
+def _capacity(number: int, series: SeriesTrends) -> Chart | None:
+    if not series.capacity:
+        return None
+    rows: list[dict[str, Any]] = [
+        {
+            "when": point.started_at.isoformat(),
+            "users": round(point.users, 1),
+            "low": round(point.low, 1),
+            "high": round(point.high, 1),
+            "run": point.run_id,
+            "commit": wording.commit(point.commit),
+            "segment": point.segment,
+        }
+        for point in series.capacity
+    ]
+    tooltip = [
+        alt.Tooltip("run:N", title="Run"),
+        alt.Tooltip("when:T", title="Started", format="%Y-%m-%d %H:%M", formatType="utc"),
+        alt.Tooltip("users:Q", title="Users", format=",.0f"),
+        alt.Tooltip("low:Q", title="from", format=",.0f"),
+        alt.Tooltip("high:Q", title="to", format=",.0f"),
+        alt.Tooltip("commit:N", title="Commit"),
+    ]
+    y = alt.Y("users:Q", title="users", scale=alt.Scale(zero=True))
+    base = source("rows").encode(x=alt.X("when:T", title=None, scale=alt.Scale(type="utc")), detail="segment:N")
+    chart = alt.layer(
+        base.mark_rule(color=BLUE, opacity=0.5, strokeWidth=2).encode(y=alt.Y("low:Q"), y2="high:Q"),
+        base.mark_line(color=BLUE, opacity=0.7).encode(y=y),
+        base.mark_point(filled=True, size=45, opacity=1, color=BLUE).encode(y=y, tooltip=tooltip),
+    )
+    text = (
+        "How many users each run found the service to hold, with its 95 % interval; the line breaks where plan or host changed."
+    )
+    return finish(chart, 220, f"capacity-{number}", "Capacity over time", text, rows=rows)
 
 
 def _over_time(number: int, series: SeriesTrends, trends: Sequence[MetricTrend]) -> Chart | None:

@@ -14,6 +14,7 @@ from loadtest.planning.config import load_scenario
 from loadtest.planning.models import Target
 from loadtest.settings import settings
 from loadtest.trends.availability import availability
+from loadtest.trends.capacity import METRIC, capacity_points, capacity_sentence
 from loadtest.trends.models import SeriesTrends, TrendsReport
 from loadtest.trends.proposals import propose_targets
 from loadtest.trends.series import metric_trends, recent_values
@@ -22,7 +23,7 @@ from loadtest.trends.words import series_sentence
 WEEKS = 26
 MOST_RUNS = 300  # of one series, the newest: a slope looks at every pair of runs
 _EVERY = 1_000_000
-_METRICS = ("mean_ms", "p50_ms", "p90_ms", "p95_ms", "p99_ms")
+_METRICS = ("mean_ms", "p50_ms", "p90_ms", "p95_ms", "p99_ms", METRIC)
 
 
 def compute_trends(
@@ -73,7 +74,8 @@ def _series(
         since = max(since, runs[MOST_RUNS - 1].started_at)  # runs come newest first
         notes.append(f"There are {len(runs):,} runs; the trends are of the newest {MOST_RUNS}, since {since:%Y-%m-%d}.")
     table = metric_table(*name, _METRICS, since=since, until=until, database_url=database_url)
-    metrics, changes = metric_trends(table)
+    capacity = capacity_points(table)
+    metrics, changes = ([], []) if capacity else metric_trends(table)
     if any(len({point.segment for point in trend.points}) > 1 for trend in metrics):
         notes.append(
             "The load plan or the host changed in this time; runs are compared only with runs of the same plan and host."
@@ -88,10 +90,11 @@ def _series(
         metrics=tuple(metrics),
         changes=tuple(changes),
         availability=availability(runs, marks, until=until, weekly=False),
-        proposals=tuple(propose_targets(targets, recent_values(table, changes), directions)),
+        proposals=() if capacity else tuple(propose_targets(targets, recent_values(table, changes), directions)),
         open_regressions=tuple(item.sentence for item in open_regressions(*name, database_url=database_url)),
         notes=tuple(notes),
-        sentence=series_sentence(metrics, changes),
+        sentence=capacity_sentence(capacity) if capacity else series_sentence(metrics, changes),
+        capacity=capacity,
     )
 
 

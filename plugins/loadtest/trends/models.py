@@ -63,6 +63,18 @@ class MetricTrend(Record):
     latest_ms: float | None = None  # median of the last five comparable runs
 
 
+class CapacityPoint(Record):
+    """How many users one run found the service to hold, with its 95 % interval."""
+
+    run_id: str
+    started_at: datetime
+    users: float
+    low: float
+    high: float
+    commit: str | None = None
+    segment: int
+
+
 class Availability(Record):
     """How well the pipeline itself worked. `expected`: weekly runs that were due; None where none was ever scheduled."""
 
@@ -99,6 +111,7 @@ class SeriesTrends(Record):
     open_regressions: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
     sentence: str
+    capacity: tuple[CapacityPoint, ...] = ()  # of a profile that looks for it, oldest run first
 
     @property
     def title(self) -> str:
@@ -108,7 +121,7 @@ class SeriesTrends(Record):
     def tells_nothing(self) -> bool:
         """Whether it has too few runs for a trend of any endpoint, and nothing else to tell."""
         judged = any(trend.slope.direction is not Direction.TOO_FEW for trend in self.metrics)
-        return not (judged or self.changes or self.proposals or self.open_regressions)
+        return not (judged or self.capacity or self.changes or self.proposals or self.open_regressions)
 
 
 class TrendsReport(FileModel):

@@ -91,7 +91,7 @@ def recent_values(table: Table, changes: Sequence[ChangePoint]) -> dict[tuple[st
 def _lines(table: Table, metric: str, apart: Collection[str] = ()) -> list[_Line]:
     """One line per endpoint and, first, one of all together. `apart`: endpoints that say nothing about what is common."""
     endpoints = sorted(endpoint for endpoint, name in table if name == metric and endpoint != TOTAL)
-    segments = _segments([point for endpoint in endpoints for point in table[endpoint, metric]])
+    segments = segments_of([point for endpoint in endpoints for point in table[endpoint, metric]])
     logs = {
         endpoint: {point.run_id: float(np.log(point.value)) for point in table[endpoint, metric] if point.value > 0}
         for endpoint in endpoints
@@ -141,7 +141,7 @@ def _key(point: SeriesPoint) -> tuple[str | None, str | None]:
     return point.digest, point.host_class
 
 
-def _segments(points: Sequence[SeriesPoint]) -> dict[tuple[str | None, str | None], int]:
+def segments_of(points: Sequence[SeriesPoint]) -> dict[tuple[str | None, str | None], int]:
     """Runs of the same plan and host class may be compared; they are numbered in order of appearance."""
     keys = dict.fromkeys(_key(point) for point in sorted(points, key=lambda point: (point.started_at, point.run_id)))
     return {key: number for number, key in enumerate(keys)}

@@ -46,7 +46,8 @@ def recommend(
     facts = Facts(plan, tuple(f for f in findings if f.counts), comparison, metrics, baseline, overrides, tuple(failures))
     if any(f.outcome is Outcome.INVALID for f in facts.counted):
         return tuple(repair_measurement(facts))[:MOST]
-    return tuple(recommendation for rule in _RULES for recommendation in rule(facts))[:MOST]
+    rules = _AFTER_A_SEARCH if plan.profile.search else _RULES
+    return tuple(recommendation for rule in rules for recommendation in rule(facts))[:MOST]
 
 
 def _busy_host(facts: Facts) -> Iterator[Recommendation]:
@@ -172,6 +173,17 @@ def _unanswered(facts: Facts) -> Iterator[Recommendation]:
             yield Recommendation(title="Find out why requests hang", evidence=finding.sentence, next_step=step)
 
 
+def _holds_less(facts: Facts) -> Iterator[Recommendation]:
+    for finding in facts.having(Criterion.CAPACITY, Outcome.FAIL, Outcome.WARN)[:1]:
+        yield Recommendation(
+            title="Look for what costs more per request than before",
+            evidence=finding.sentence,
+            next_step="fewer users fill the service now: check its CPU, connection pools and workers under the load that was "
+            "found, and the commits since the last search",
+            command=facts.commits_command,
+        )
+
+
 _RULES = (
     service_first,
     _busy_host,
@@ -190,3 +202,5 @@ _RULES = (
     settle_targets,
     settle_coverage,
 )
+
+_AFTER_A_SEARCH = (service_first, _busy_host, _not_authorized, _holds_less)

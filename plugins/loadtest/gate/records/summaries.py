@@ -37,6 +37,13 @@ class EndpointSummary(Record):
     server_mean_ms: dict[str, float] = Field(default={}, description="mean over all successes, unreported counting as 0")
 
 
+class CapacitySummary(Record):
+    """How many users the service held, and the standard deviation of the logarithm of that, within the run."""
+
+    users: float = Field(gt=0)
+    log_sd: float = Field(ge=0)
+
+
 class RunSummary(Record):
     """One run as a baseline stores it and the judge compares it: about 400 bytes an endpoint."""
 
@@ -51,3 +58,4 @@ class RunSummary(Record):
     mean_latency_ms: float | None = None  # arithmetic, failures included; None in baselines stored without it
     host_probe: HostProbe | None = None
     endpoints: tuple[EndpointSummary, ...]
+    capacity: CapacitySummary | None = None  # of a run that looked for it and found it

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 
 from loadtest.files import FileModel
+from loadtest.gate.records.capacity import Capacity
 from loadtest.gate.records.findings import Comparison, Coverage, Detectable, Finding, Recommendation
 from loadtest.gate.records.summaries import RunSummary
 from loadtest.vocabulary import Evidence, Outcome, RunStatus
@@ -20,6 +21,7 @@ class RegressionReport(FileModel):
     findings: tuple[Finding, ...]
     detectable: tuple[Detectable, ...] = ()
     recommendations: tuple[Recommendation, ...] = ()
+    capacity: Capacity | None = None  # of a run that looked for it
 
     @property
     def suspects(self) -> tuple[Finding, ...]:

@@ -55,16 +55,17 @@ def cover(plan: Plan, findings: Sequence[Finding], comparison: Comparison | None
     regressions = _regressions(plan, [f for f in findings if f.criterion is Criterion.REGRESSION], critical_names)
     targets = _targets(plan, [f for f in findings if f.criterion is Criterion.TARGET], critical_names)
     blocking = _blocking(plan, findings, comparison, indicative=indicative)
-    judged = regressions.judged + targets.judged > 0
+    capacity = [f.sentence for f in findings if f.criterion is Criterion.CAPACITY]
+    judged = regressions.judged + targets.judged + len(capacity) > 0
     # what an indicative run passed with, it passes without: nothing of it had to be proven; a muted alarm it did not pass with
     harmless = bool(muted) and not any(finding.alarms for finding in muted)
     enough = not blocking and ((judged and regressions.enough and targets.enough) or (indicative and (judged or harmless)))
-    parts = [part.words for part in (regressions, targets) if part.judged]
+    parts = [*capacity, *(part.words for part in (regressions, targets) if part.judged)]
     if not judged and muted:
         parts.append("everything that was judged is muted")
     elif not judged:
         parts.append("nothing to judge this run against: no targets and no baseline cover these endpoints")
-    if comparison is not None and not compared:
+    if comparison is not None and not compared and not capacity:
         parts.append(comparison.reason.rstrip(".") or "not compared with a baseline")
     words = "; ".join([*blocking, *parts])
     open_critical = (*regressions.open_critical, *targets.open_critical)

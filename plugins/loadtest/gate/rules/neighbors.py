@@ -58,6 +58,8 @@ def _may_explain(finding: Finding, share: float) -> bool:
         surely = 1 + (finding.interval[0] if finding.interval else finding.effect or 0.0)
         slack = SCHEDULING_MS / finding.reference if finding.reference and (finding.metric or "").endswith("_ms") else 0.0
         return surely <= stretch + slack
+    if finding.criterion is Criterion.CAPACITY and finding.interval:
+        return 1 + finding.interval[1] >= 1 / stretch
     is_latency = (finding.metric or "").endswith("_ms")
     if finding.criterion is Criterion.TARGET and is_latency and finding.reference and finding.observed is not None:
         lower = finding.evidence.get("lower_95")

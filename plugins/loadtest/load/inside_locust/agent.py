@@ -46,6 +46,7 @@ from loadtest.load.inside_locust.taking_turns import TurnTaker
 from loadtest.load.inside_locust.task_errors import TaskErrors
 from loadtest.load.inside_locust.tracing import trace_requests
 from loadtest.load.inside_locust.user_patches import apply_tags, desynchronize_users, stop_waiting_users_safely
+from loadtest.load.levels import Level
 from loadtest.load.request_headers import RequestHeaders
 from loadtest.load.turns import READY_WITHIN_S
 
@@ -54,6 +55,7 @@ logger = logging.getLogger(__name__)
 EARLY_S = 2.0  # a worker hears of the start later than the master, on a busy machine by more than a second
 GATHER_ON_QUIT_S = 4.0
 ARRIVALS_LAG_S = 0.5
+LEVEL_POLL_S = 0.2
 LINGER_S = 5.0
 LOCUST_LISTENER = "Runner.__init__.<locals>.on_request"
 
@@ -246,7 +248,7 @@ class Agent:
         settle_all(self.recorder.in_flight)
         self.second()
         self.event("unanswered", endpoints=self.recorder.unanswered())
-        whole = self.turns.ended.is_set() if self.turns else elapsed >= self.config.duration_s - EARLY_S
+        whole = self.turns.ended.is_set() if self.turns else self.search_ended or elapsed >= self.config.duration_s - EARLY_S
         self.event("completed" if whole else "cut_short", elapsed_s=round(elapsed, 3))
 
     def on_quit(self, exit_code: int | None = None, **_: object) -> None:
@@ -298,8 +300,17 @@ class Agent:
             | (self.arrivals.facts() if self.arrivals else {})
         )
 
+    @property
+    def level(self) -> Level | None:
+        """What a search for the capacity wants now, if this load is one."""
+        return Level.read(Path(self.config.levels)) if self.config.levels else None
+
+    @property
+    def search_ended(self) -> bool:
+        return (level := self.level) is not None and level.ended
+
     def control(self) -> None:
-        """Changes the number of users by the plan's stages and ends the load at its planned time."""
+        """Changes the number of users, by the plan's stages or as a search wants, and ends the load at its planned time."""
         inspect.stack()  # Locust's stop() calls it; the first call blocks the event loop for tens of milliseconds
         self._started.wait()
         config, started_at = self.config, self.started_at or monotonic()
@@ -309,13 +320,16 @@ class Agent:
             self.turns.ended.wait(config.duration_s + READY_WITHIN_S)
             started_at = monotonic() - config.duration_s
         while (elapsed := monotonic() - started_at) < config.duration_s:
-            wake = min(elapsed + 1.0, config.duration_s)
-            if schedule:
-                users = round(schedule.level_to_reach(elapsed))
+            wake = min(elapsed + (LEVEL_POLL_S if config.levels else 1.0), config.duration_s)
+            wanted = self.level
+            if wanted and wanted.ended:
+                break
+            if schedule or wanted:
+                users = wanted.users if wanted else round(schedule.level_to_reach(elapsed)) if schedule else 0
                 if users != level:
                     self.runner.start(users, max(1, abs(users - (level or 0))))
                     level = users
-                wake = min(wake, schedule.next_edge(elapsed))
+                wake = min(wake, schedule.next_edge(elapsed) if schedule else wake)
             gevent.sleep(wake - elapsed)
         if self.arrivals:
             self.let_arrivals_end(self.arrivals)

@@ -17,6 +17,7 @@ from loadtest.load.models import (
     HealthFacts,
     HostProbe,
     LoadResult,
+    LoadStep,
     ServiceDeath,
     StopReason,
     WorkerFacts,
@@ -44,6 +45,7 @@ class Observed:
     health: HealthFacts = field(default_factory=HealthFacts)
     death: ServiceDeath | None = None
     backend_use: tuple[BackendUse, ...] = ()
+    steps: tuple[LoadStep, ...] = ()
     host_probe: HostProbe | None = None
     neighbors: NeighborWatch | None = None
 
@@ -53,7 +55,7 @@ def load_result(job: LoadJob, observed: Observed, processes: Sequence[ProcessFac
     profile = job.plan.profile
     processes = [process.on_clock(_stream(process, conversion).clock_offset_s) for process in processes]
     senders = [process for process in processes if process.worker != streams.MASTER]
-    steady = steady_phase(job, processes)
+    steady = _hold(observed.steps) if profile.search else steady_phase(job, processes)
     expected = resolve_workers(profile) + profile.remote_workers
     started = _start_of_load(processes)
     ended = max((process.last_t for process in processes), default=0.0)
@@ -69,16 +71,16 @@ def load_result(job: LoadJob, observed: Observed, processes: Sequence[ProcessFac
         ended_at=datetime.fromtimestamp(ended, UTC) if started and ended else datetime.now(UTC),
         steady_started_at=datetime.fromtimestamp(steady[0], UTC) if steady else None,
         steady_ended_at=datetime.fromtimestamp(steady[1], UTC) if steady else None,
-        planned_users=planned_users(profile),
+        planned_users=max((step.users for step in observed.steps), default=0) if profile.search else planned_users(profile),
         reached_users=reached_users(senders) if profile.load_model is LoadModel.CLOSED else 0,
-        planned_duration_s=profile.planned_duration_s,
+        planned_duration_s=_searched_s(observed.steps, started) or profile.planned_duration_s,
         expected_workers=expected,
         workers=workers,
         samples=conversion.samples,
         torn_records=conversion.torn_records,
         lost_samples=sum(max(0, process.latest("samples") - _stream(process, conversion).samples) for process in senders),
         unknown_names=conversion.unknown_names,
-        running_users_share=_running_users_share(job, senders, started, steady),
+        running_users_share=_running_users_share(job, senders, started, steady, observed.steps),
         task_errors=sum(process.latest("task_errors") for process in senders),
         task_error=next((event["error"] for process in senders if (event := process.event("task_error"))), ""),
         in_flight_at_end=sum(process.latest("in_flight") for process in senders),
@@ -86,6 +88,7 @@ def load_result(job: LoadJob, observed: Observed, processes: Sequence[ProcessFac
         endpoints_seen=len(conversion.endpoints),
         grouping_warning=grouping_warning(conversion.endpoints, job.plan.scenario.max_endpoints),
         arrivals=_arrivals(job, senders),
+        steps=observed.steps,
         abort=observed.abort,
         health=_health(observed.health, senders),
         death=observed.death and observed.death.model_copy(update={"users": users_at(senders, observed.death.at)}),
@@ -122,6 +125,17 @@ def _worker(process: ProcessFacts, conversion: Conversion, observed: Observed, s
 def _stream(process: ProcessFacts, conversion: Conversion) -> WorkerStream:
     """The converted stream of a process; an empty one for a master, or where it never wrote."""
     return conversion.by_worker.get(process.worker, NO_STREAM)
+
+
+def _hold(steps: Sequence[LoadStep]) -> tuple[float, float] | None:
+    """When a search held the load that it had found; None where it did not come so far."""
+    last = steps[-1] if steps else None
+    return (last.judged_from.timestamp(), last.ended_at.timestamp()) if last and last.is_hold else None
+
+
+def _searched_s(steps: Sequence[LoadStep], started: float | None) -> float | None:
+    """Seconds of a search that came to its end; None for any other load."""
+    return steps[-1].ended_at.timestamp() - started if started and steps and steps[-1].is_hold else None
 
 
 def _start_of_load(processes: Sequence[ProcessFacts]) -> float | None:
@@ -169,16 +183,21 @@ def _running_users(senders: Sequence[ProcessFacts]) -> Iterator[tuple[float, int
 
 
 def _running_users_share(
-    job: LoadJob, senders: Sequence[ProcessFacts], started: float | None, steady: tuple[float, float] | None
+    job: LoadJob,
+    senders: Sequence[ProcessFacts],
+    started: float | None,
+    steady: tuple[float, float] | None,
+    steps: Sequence[LoadStep],
 ) -> float | None:
     profile = job.plan.profile
     if profile.load_model is LoadModel.OPEN or started is None or steady is None:
         return None
     schedule = schedule_of(profile)
+    constant = steps[-1].users if steps else profile.users
     running = planned = 0.0
     for t, users in _running_users(senders):
         if steady[0] < t <= steady[1]:
-            level = schedule.level_at(t - started) if schedule else profile.users
+            level = schedule.level_at(t - started) if schedule else constant
             running += min(users, level)
             planned += level
     return round(running / planned, 4) if planned else None

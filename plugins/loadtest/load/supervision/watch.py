@@ -18,10 +18,11 @@ from loadtest.load.failures import start_failure
 from loadtest.load.job import OVERTIME_S, STOP_AFTER_S, LoadJob, Scratch, run_folder_of, start_wait_s
 from loadtest.load.live import LiveStats
 from loadtest.load.supervision.doubts import doubts_so_far
-from loadtest.load.supervision.facts import ProcessFacts
+from loadtest.load.supervision.facts import SATURATED_BUSY_SHARE, ProcessFacts
 from loadtest.load.supervision.neighbors import NeighborWatch
 from loadtest.load.supervision.progress import ProgressWriter
 from loadtest.load.supervision.result import Observed
+from loadtest.load.supervision.search import SearchControl
 from loadtest.load.supervision.tail import WorkerTail
 from loadtest.load.turns import READY_WITHIN_S
 
@@ -57,6 +58,7 @@ class LoadWatch:
         self._stop_sent_at: float | None = None
         self._progress = ProgressWriter(job, scratch)
         self._abort = AbortWatch(criteria_of(job.plan))
+        self._search = SearchControl(job.plan, scratch.levels) if self.profile.search else None
         self._planned_end = math.inf  # by our monotonic clock
         self._health = HealthWatcher(HealthClient.of(job.base_url, job.plan.environment))
         self._backend = BackendWatch(run_folder_of(job), [process.process.pid for process in processes])
@@ -92,6 +94,8 @@ class LoadWatch:
                 self._second()
                 if not load_began and self._started_at() is not None:
                     load_began = True
+                    if self._search:
+                        self._search.started()
                     self._planned_end = now + self.profile.planned_duration_s
                     deadline = self._planned_end + OVERTIME_S + (READY_WITHIN_S if self.config.turns else 0)
             time.sleep(0.05)
@@ -125,11 +129,14 @@ class LoadWatch:
         self._find_lost_workers()
         self._backend.look()
         self._neighbors.look()
-        is_sending = self._stop_sent_at is None and time.monotonic() < self._planned_end
+        is_sending = self._stop_sent_at is None and time.monotonic() < self._planned_end and not self._is_searched
         if is_sending and (abort := self._abort.second(counts, self._waiting())):
             log.warning("abort criterion met: %s", abort.criterion)
             self.observed.abort = abort
             self._stop()
+        if self._search and self._started_at() is not None:
+            self._search.second(counts, waiting=self._waiting(), saturated=self._is_saturated())
+            self.observed.steps = tuple(self._search.steps)
         self._write_progress("load")
 
     def _stop(self) -> None:
@@ -156,7 +163,7 @@ class LoadWatch:
 
     def _find_lost_workers(self) -> None:
         """Workers that ended, or were silent, without their marker while the load should run."""
-        time_is_up = any(facts.event("time_up") for facts in self.facts.values())
+        time_is_up = self._is_searched or any(facts.event("time_up") for facts in self.facts.values())
         if self._stop_sent_at is not None or time_is_up or self._started_at() is None:
             return
         completed = {facts.worker for facts in self._senders() if facts.completed}
@@ -186,6 +193,15 @@ class LoadWatch:
         """Requests that wait for an answer; a process that is held up itself tells nothing about answers."""
         heard = self._heard_within(FRESH_S)
         return sum(facts.latest("in_flight") for facts in self._senders() if facts.worker in heard)
+
+    @property
+    def _is_searched(self) -> bool:
+        """Whether a search for the capacity came to its end."""
+        return self._search is not None and self._search.ended
+
+    def _is_saturated(self) -> bool:
+        """Whether a process that sends load had no time to spare in its last second."""
+        return any(facts.seconds[-1]["busy"] >= SATURATED_BUSY_SHARE for facts in self._senders() if facts.seconds)
 
     def _senders(self) -> list[ProcessFacts]:
         return [facts for facts in list(self.facts.values()) if facts.worker != streams.MASTER]
