@@ -113,7 +113,7 @@ def _check_capacity(folder: RunFolder, run: _Run, mutes: Sequence[Mute], earlier
     plan, load = run.plan, run.load
     findings = judge_validity(plan, load, run.metrics, sendings=run.sendings)
     capacity: Capacity | None = None
-    comparison = Comparison(compared=False, reason="searches for the capacity are compared with earlier searches, not with a baseline")
+    comparison = Comparison(compared=False, reason="a search is compared with earlier searches, not with a baseline")
     if any(finding.outcome is Outcome.INVALID for finding in findings):
         comparison = Comparison(compared=False, reason="the measurement is not valid, so no capacity was concluded")
     elif load.steps:
