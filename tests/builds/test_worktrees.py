@@ -11,7 +11,7 @@ from pydantic import ValidationError
 
 from loadtest.builds.worktrees import KEPT, base_of, commit_of, is_repository, known_commit, prepared
 from loadtest.errors import ConfigurationError, NotRunError
-from loadtest.planning.models import Builds
+from loadtest.planning.build import Builds
 from tests.builds.repositories import commit, git, new_repository
 
 

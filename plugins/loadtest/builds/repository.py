@@ -11,7 +11,7 @@ from pathlib import Path
 
 from loadtest.errors import ConfigurationError, NotRunError
 from loadtest.masking import mask_secrets
-from loadtest.planning.models import Builds
+from loadtest.planning.build import Builds
 from loadtest.settings import settings
 
 TIMEOUT_S = 900

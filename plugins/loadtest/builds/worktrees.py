@@ -18,7 +18,8 @@ import psutil
 from loadtest.builds.repository import copy_of, fetch, folder_of, git_in
 from loadtest.errors import ConfigurationError, NotRunError
 from loadtest.masking import mask_secrets
-from loadtest.planning.models import BackendCommand, Builds, Environment
+from loadtest.planning.build import Builds
+from loadtest.planning.models import BackendCommand, Environment
 from loadtest.settings import settings
 
 KEPT = 8  # prepared commits of one repository

@@ -13,8 +13,9 @@ from loadtest.builds.worktrees import CommitInfo, commit_info, commit_of, commit
 from loadtest.errors import ConfigurationError, InfrastructureError, NotRunError
 from loadtest.gate.records.verdicts import Verdict
 from loadtest.pipeline.stages import Watcher, run_once
+from loadtest.planning.build import Builds
 from loadtest.planning.config import load_environment, load_profile
-from loadtest.planning.models import Builds, Trigger
+from loadtest.planning.models import Trigger
 from loadtest.planning.request import Request
 from loadtest.settings import Settings
 from loadtest.vocabulary import Criterion, Outcome

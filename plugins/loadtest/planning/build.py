@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from loadtest.files import Record
 
@@ -70,3 +70,27 @@ def build_note(asked: str | None, build: Build | None) -> str:
     if not same_build(asked, build.version):
         return f"commit {asked[:40]} was asked for, but build {build.version[:40]} ran: this verdict belongs to that build"
     return ""
+
+
+class Builds(Record):
+    """How a commit becomes a backend that can be started. `repository`: a folder with a git repository, relative to the project,
+    or its URL, with a token in the environment variable `token_variable`; `main`: the branch that others are compared with;
+    `prepare`: commands that run in a worktree of the commit, once for each. `{commit}` in them, and in the backend's command and
+    variables, is the commit's full hash."""
+
+    repository: str = "."
+    token_variable: str | None = Field(default=None, pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")
+    main: str = "main"
+    prepare: tuple[tuple[str, ...], ...] = ()
+
+    @property
+    def is_remote(self) -> bool:
+        """Whether the repository is elsewhere, so that a copy of it is kept here."""
+        return re.match(r"[a-z+]+://|[\w.-]+@[\w.-]+:", self.repository) is not None
+
+    @field_validator("repository")
+    @classmethod
+    def _holds_no_password(cls, value: str) -> str:
+        if re.match(r"[a-z+]+://[^/@]*:[^/@]*@", value):
+            raise ValueError("a URL here must hold no password; put a token into a variable and name it as token_variable")
+        return value

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from datetime import datetime
 from enum import StrEnum
 from pathlib import Path
@@ -21,7 +20,7 @@ from pydantic import (
 from loadtest.files import BY_NAME_TOO, FileModel, Record
 from loadtest.planning.access import Headers, HealthCheck, Tls
 from loadtest.planning.arguments import ArgumentValue, name_pattern
-from loadtest.planning.build import Build, BuildSource, build_note
+from loadtest.planning.build import Build, Builds, BuildSource, build_note
 from loadtest.planning.quantities import DurationS, ShareOrPercent, parse_ms, parse_share, slug_pattern
 from loadtest.planning.search import CapacitySearch
 from loadtest.planning.variables import Declared
@@ -91,9 +90,7 @@ class Profile(Record):
     arrivals_per_s: float | None = Field(default=None, gt=0, le=50_000)
     max_concurrency: int = Field(default=1_000, ge=1, le=20_000, description="open model: requests in flight at most")
     stages: tuple[Stage, ...] = ()
-    search: CapacitySearch | None = Field(
-        default=None, description="look for the highest load at which all targets hold; users and duration are its bounds"
-    )
+    search: CapacitySearch | None = Field(default=None, description="look for the highest load at which all targets hold")
     shape: Literal["profile", "scenario"] = Field(
         default="profile", description="scenario: users over time as the Locust file's own LoadTestShape asks for them"
     )
@@ -140,30 +137,6 @@ class BackendCommand(Record):
     )
 
     model_config = BY_NAME_TOO
-
-
-class Builds(Record):
-    """How a commit becomes a backend that can be started. `repository`: a folder with a git repository, relative to the project,
-    or its URL, with a token in the environment variable `token_variable`; `main`: the branch that others are compared with;
-    `prepare`: commands that run in a worktree of the commit, once for each. `{commit}` in them, and in the backend's command and
-    variables, is the commit's full hash."""
-
-    repository: str = "."
-    token_variable: str | None = Field(default=None, pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")
-    main: str = "main"
-    prepare: tuple[tuple[str, ...], ...] = ()
-
-    @property
-    def is_remote(self) -> bool:
-        """Whether the repository is elsewhere, so that a copy of it is kept here."""
-        return re.match(r"[a-z+]+://|[\w.-]+@[\w.-]+:", self.repository) is not None
-
-    @field_validator("repository")
-    @classmethod
-    def _holds_no_password(cls, value: str) -> str:
-        if re.match(r"[a-z+]+://[^/@]*:[^/@]*@", value):
-            raise ValueError("a URL here must hold no password; put a token into a variable and name it as token_variable")
-        return value
 
 
 class Environment(Declared):
