@@ -121,6 +121,13 @@ def quantity(metric: str | None, value: float | None) -> str:
     return percent(value) if metric == "error_rate" else f"{value:,.4g} per second"
 
 
+def threshold(metric: str | None, value: float | None) -> str:
+    """As `quantity`, for a number that somebody set: `50 ms`, `99.5 ms`, with no digit that nobody wrote."""
+    if value is None or metric is None or not metric.endswith("_ms"):
+        return quantity(metric, value)
+    return f"{value:,.10g} ms"
+
+
 def has_unit(metric: str | None) -> bool:
     """Whether `quantity` can say a value of the metric: a ratio such as `tail_ratio` has no unit."""
     return metric is not None and (metric.endswith("_ms") or metric in ("error_rate", "rps", "capacity_users"))

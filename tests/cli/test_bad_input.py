@@ -52,7 +52,7 @@ def command_lines_of_children() -> list[str]:
 @pytest.mark.parametrize(
     ("options", "words"),
     [
-        (["--profile", "huge"], "Unknown profile 'huge'; known are: heavy, light"),
+        (["--profile", "huge"], "Unknown profile 'huge'; known are: capacity, heavy, light"),
         (["--profile", "../smoke"], "Unknown profile"),
         (["--profile", ""], "Unknown profile"),
         (["--environment", "mars"], "Unknown environment 'mars'"),

@@ -23,7 +23,7 @@ def test_table_verdict_reasons_steps_and_paths(tmp_path):
     folder = build_run_folder(tmp_path, outcome="fail")
     text = printed(folder)
     row = next(line for line in text.splitlines() if "GET /api/v1/students/{id}" in line)
-    assert row.split()[2:] == ["5,400", "30.0", "11.8", "31.6", "47.6", "0.74", "%", "p95", "≤", "72.0", "✗", "Fail"]
+    assert row.split()[2:] == ["5,400", "30.0", "11.8", "31.6", "47.6", "0.74", "%", "p95", "≤", "72", "✗", "Fail"]
     assert "✗ FAIL" in text
     assert "loadtest explain" in text
     assert f"Run folder  {folder.path}" in text

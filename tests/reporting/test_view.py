@@ -29,7 +29,7 @@ def test_the_worst_endpoint_comes_first_then_names(view_of):
     assert rows[0].endpoint == "GET /api/v1/students/{id}"
     assert rows[0].outcome is Outcome.FAIL
     assert (rows[0].change_text, rows[0].change_interval) == ("p95 +31 %", "+14 to +50 %")
-    assert rows[0].targets == "p95 ≤ 72.0 ms"
+    assert rows[0].targets == "p95 ≤ 72 ms"
     assert [row.endpoint for row in rows[1:]] == sorted(row.endpoint for row in rows[1:])
 
 

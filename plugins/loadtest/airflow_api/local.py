@@ -68,7 +68,7 @@ class LocalAirflow:
 
         Raises InfrastructureError with the last words of the component that failed; nothing is left running then.
         """
-        refusal = "Another command is starting Airflow here; wait for it or use `make up`."
+        refusal = "Another command is starting Airflow here; wait for it, or keep one running with `loadtest airflow up`."
         private_folder(self.home)
         with locked_file(self.home / "start.lock", wait_s=0, refusal=refusal):
             if running := self.running():

@@ -21,7 +21,7 @@ SIGNS = {"ok": "✓", "note": "!", "wrong": "✗"}
 
 def doctor(
     airflow_url: Annotated[
-        str | None, typer.Option(envvar="AIRFLOW_URL", help="Airflow to look at; else the one of make up.")
+        str | None, typer.Option(envvar="AIRFLOW_URL", help="Airflow to look at; else that of `loadtest airflow up`.")
     ] = None,
     username: Annotated[str | None, typer.Option(envvar="AIRFLOW_USERNAME", help="Its user.")] = None,
     password: Annotated[str | None, typer.Option(envvar="AIRFLOW_PASSWORD", help="Its password; better as a variable.")] = None,

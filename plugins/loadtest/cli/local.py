@@ -10,14 +10,14 @@ from rich.console import Console
 
 from loadtest.airflow_api.client import DagRun
 from loadtest.airflow_api.local import USERNAME, LocalAirflow, RunningAirflow
+from loadtest.cli import load_options
 from loadtest.cli.interrupts import Interrupts
 from loadtest.errors import EXIT_INTERRUPTED, InfrastructureError, LoadTestError
 from loadtest.settings import settings
+from loadtest.wording import as_called
 
 app = typer.Typer(help="The project's own Airflow.", no_args_is_help=True)
 console = Console(stderr=True, highlight=False)
-
-Text = Annotated[str | None, typer.Option(show_default=False)]
 
 
 @app.command()
@@ -26,7 +26,8 @@ def up() -> None:
     airflow = LocalAirflow(settings())
     running = _start(airflow)
     airflow.keep(running)
-    print(f"Airflow is up: {running.url}\n  user {USERNAME}, password {airflow.password()}\n  stop it with: make down")
+    print(f"Airflow is up: {running.url}\n  user {USERNAME}, password {airflow.password()}")
+    print(as_called("  stop it with: loadtest airflow down"))
 
 
 @app.command()
@@ -41,26 +42,26 @@ def down() -> None:
 
 @app.command()
 def run(
-    profile: Text = None,
-    environment: Text = None,
-    scenario: Text = None,
-    users: Text = None,
-    spawn_rate: Text = None,
-    duration: Text = None,
-    host: Text = None,
-    slowdown: Text = None,
-    arguments: Annotated[str | None, typer.Option(help="name=value, several joined by ;", show_default=False)] = None,
-    tags: Annotated[str | None, typer.Option(help="Joined by commas.", show_default=False)] = None,
-    exclude_tags: Annotated[str | None, typer.Option(help="Joined by commas.", show_default=False)] = None,
-    blocking: Text = None,
-    reason: Text = None,
-    commit: Text = None,
-    branch: Text = None,
-    repository: Text = None,
-    pull_request: Text = None,
-    against: Text = None,
-    any_build: Text = None,
-    strict: Annotated[bool, typer.Option("--strict", help="Exit 4 for inconclusive and 5 for warn instead of 0.")] = False,
+    profile: load_options.Profile = None,
+    environment: load_options.Environment = None,
+    scenario: load_options.Scenario = None,
+    users: load_options.Users = None,
+    spawn_rate: load_options.SpawnRate = None,
+    duration: load_options.Duration = None,
+    host: load_options.Host = None,
+    slowdown: load_options.Slowdown = None,
+    arguments: Annotated[str | None, typer.Option(help="name=value of the Locust file's parser, joined by semicolons.")] = None,
+    tags: Annotated[str | None, typer.Option(help="Only tasks with these tags, joined by commas.")] = None,
+    exclude_tags: Annotated[str | None, typer.Option(help="No tasks with these tags, joined by commas.")] = None,
+    blocking: Annotated[str | None, typer.Option(help="true: the DAG run turns red when the verdict is fail.")] = None,
+    reason: Annotated[str | None, typer.Option(help="Why this run; stands in the report.")] = None,
+    commit: load_options.Commit = None,
+    branch: load_options.Branch = None,
+    repository: Annotated[str | None, typer.Option(help="owner/name on GitHub, for the commit status.")] = None,
+    pull_request: Annotated[str | None, typer.Option(help="Its number on GitHub; it gets a comment.")] = None,
+    against: load_options.Against = None,
+    any_build: Annotated[str | None, typer.Option(help="true: measure what runs, also if another commit was asked for.")] = None,
+    strict: load_options.Strict = False,
 ) -> None:
     """One load test through Airflow, which is started for it and stopped after it unless it runs already."""
     from loadtest.cli.dag_run import conf_of, follow, start_run

@@ -10,6 +10,7 @@ import psutil
 import typer
 from rich.console import Console
 
+from loadtest.cli import load_options
 from loadtest.cli.interrupts import Interrupts
 from loadtest.cli.printing import Format
 from loadtest.errors import NotRunError
@@ -18,32 +19,28 @@ from loadtest.settings import settings
 
 
 def run(
-    profile: Annotated[
-        str | None, typer.Option(help="How much load; see: loadtest profiles. Default: smoke, with --against side_by_side.")
-    ] = None,
-    environment: Annotated[str | None, typer.Option(help="Where the load goes; needed if there are several.")] = None,
-    scenario: Annotated[str | None, typer.Option(help="What users do; needed if there are several.")] = None,
-    users: Annotated[str | None, typer.Option(help="Instead of the profile's number.")] = None,
-    spawn_rate: Annotated[str | None, typer.Option(help="Users started per second, instead of the profile's.")] = None,
-    duration: Annotated[str | None, typer.Option(help="Instead of the profile's: 30s, 5m, 1h30m.")] = None,
-    host: Annotated[str | None, typer.Option(help="A double-check: refused unless it is the environment's host.")] = None,
-    slowdown: Annotated[str | None, typer.Option(help="Slow endpoints down: 'GET /api/v1/courses=+400ms'.")] = None,
+    profile: load_options.Profile = None,
+    environment: load_options.Environment = None,
+    scenario: load_options.Scenario = None,
+    users: load_options.Users = None,
+    spawn_rate: load_options.SpawnRate = None,
+    duration: load_options.Duration = None,
+    host: load_options.Host = None,
+    slowdown: load_options.Slowdown = None,
     argument: Annotated[
         list[str] | None,
         typer.Option(help="name=value, of the Locust file's own parser; may be repeated."),
     ] = None,
     tag: Annotated[list[str] | None, typer.Option(help="Only tasks with this tag; may be repeated.")] = None,
     exclude_tag: Annotated[list[str] | None, typer.Option(help="No tasks with this tag; may be repeated.")] = None,
-    commit: Annotated[str | None, typer.Option(help="The code under test: it is built, or must be what runs.")] = None,
+    commit: load_options.Commit = None,
     any_build: Annotated[
         bool, typer.Option("--any-build", help="Measure what runs, also where another commit was asked for.")
     ] = False,
-    branch: Annotated[str | None, typer.Option(help="Its branch.")] = None,
-    against: Annotated[
-        str | None, typer.Option(help="Compare side by side with the build of this branch, tag or commit, or merge-base.")
-    ] = None,
+    branch: load_options.Branch = None,
+    against: load_options.Against = None,
     reason: Annotated[str, typer.Option(help="Why this run; stands in the report.")] = "",
-    strict: Annotated[bool, typer.Option("--strict", help="Exit 4 for inconclusive and 5 for warn instead of 0.")] = False,
+    strict: load_options.Strict = False,
     output: Annotated[Format, typer.Option("--format", help="json: the verdict on standard output, nothing else.")] = Format.TEXT,
 ) -> None:
     """Run a load test: plan, backend, load, analysis, gate, verdict, report.

@@ -37,7 +37,8 @@ def examine(settings: Settings, client: AirflowClient | None, *, with_calibratio
 
 def _airflow(client: AirflowClient | None, settings: Settings) -> Iterator[Check]:
     if client is None:
-        yield note("Airflow", "none runs here, and none was named", "start one with make up, or name one with --airflow-url")
+        remedy = "start one with `loadtest airflow up`, or name one with --airflow-url"
+        yield note("Airflow", "none runs here, and none was named", remedy)
         return
     yield from scheduler.airflow(client, settings)
     answer = httpx.get(f"{client.url}/api/v2/version", timeout=10)

@@ -10,7 +10,7 @@ from loadtest.gate.records.findings import Finding
 from loadtest.gate.records.verdicts import RegressionReport, Verdict
 from loadtest.run_folder import RunFolder
 from loadtest.vocabulary import SEVERITY, Criterion, RunStatus
-from loadtest.wording import change, has_unit, metric_label, ms, percent, quantity, subject
+from loadtest.wording import change, has_unit, metric_label, ms, percent, quantity, subject, threshold
 
 _RULES = {
     Criterion.VALIDITY: "Can the measurement be believed?",
@@ -93,7 +93,8 @@ def _numbers(finding: Finding) -> list[tuple[str, str]]:
     if finding.observed is not None and has_unit(unit):
         rows.append(("observed", quantity(unit, finding.observed)))
     if finding.reference is not None and has_unit(unit):
-        rows.append(("target" if finding.criterion is Criterion.TARGET else "baseline", quantity(unit, finding.reference)))
+        target = finding.criterion is Criterion.TARGET
+        rows.append(("target", threshold(unit, finding.reference)) if target else ("baseline", quantity(unit, finding.reference)))
     if finding.effect is not None:
         rows.append(("difference", change(finding.effect)))
     if finding.interval is not None:

@@ -10,7 +10,7 @@ from loadtest.gate.records.capacity import Capacity, CapacityKind, CapacityStep
 from loadtest.reporting.escape import NAME_LIMIT, plain
 from loadtest.reporting.inputs import RunFiles
 from loadtest.reporting.records import CapacityRow, CapacityView
-from loadtest.wording import metric_label, quantity, subject
+from loadtest.wording import metric_label, quantity, subject, threshold
 
 
 def capacity_view(files: RunFiles) -> CapacityView | None:
@@ -58,7 +58,7 @@ def _deciding(found: Capacity) -> str:
     if found.deciding is None:
         return "all requests p95"
     target = found.targets[found.deciding]
-    return f"{subject(target.endpoint)} {metric_label(target.metric)}, target {quantity(target.metric, target.limit)}"
+    return f"{subject(target.endpoint)} {metric_label(target.metric)}, target {threshold(target.metric, target.limit)}"
 
 
 def chart_rows(files: RunFiles) -> tuple[list[dict[str, Any]], list[dict[str, Any]], list[dict[str, Any]], str]:

@@ -89,7 +89,7 @@ def finding_numbers(finding: Finding) -> str:
     if finding.criterion in COMPARISONS and finding.effect is not None:
         return wording.change(finding.effect) + (f" ({wording.change_interval(finding.interval)})" if finding.interval else "")
     if finding.observed is not None and finding.reference is not None and wording.has_unit(finding.metric):
-        return f"{wording.quantity(finding.metric, finding.observed)} of {wording.quantity(finding.metric, finding.reference)}"
+        return f"{wording.quantity(finding.metric, finding.observed)} of {wording.threshold(finding.metric, finding.reference)}"
     return ""
 
 
@@ -98,4 +98,4 @@ def target(metric_name: str, limit: float, value: float | None = None) -> str:
     least = metric_name == "rps"
     beyond = value is not None and (value < limit if least else value > limit)
     note = f" ({'missed' if least else 'exceeded'})" if beyond else ""
-    return f"{wording.metric_label(metric_name)} {'≥' if least else '≤'} {wording.quantity(metric_name, limit)}{note}"
+    return f"{wording.metric_label(metric_name)} {'≥' if least else '≤'} {wording.threshold(metric_name, limit)}{note}"

@@ -55,7 +55,7 @@ def _tighter(target: Target, runs: np.ndarray) -> Proposal | None:
     name, metric = wording.subject(target.endpoint), wording.metric_label(target.metric)
     reason = (
         f"{name} {metric}: in the last {len(runs)} runs at most {wording.ms(float(runs.max()))}, and 99 % of runs stay below "
-        f"{wording.ms(bound)}. The target of {wording.ms(target.limit)} would notice only a slow-down of x"
+        f"{wording.ms(bound)}. The target of {wording.threshold(target.metric, target.limit)} would notice only a slowdown of x"
         f"{target.limit / float(np.median(runs)):.1f}; {wording.ms(proposed)} would notice x"
         f"{proposed / float(np.median(runs)):.1f}."
     )
@@ -71,8 +71,9 @@ def _looser(target: Target, runs: np.ndarray) -> Proposal | None:
     proposed = round_up(upper_bound(runs))
     name, metric = wording.subject(target.endpoint), wording.metric_label(target.metric)
     reason = (
-        f"{name} {metric}: {missed} of the last {len(runs)} runs exceed the target of {wording.ms(target.limit)} and it is not "
-        f"getting worse, so the alarm says nothing new. Make it faster, or promise what it does: {wording.ms(proposed)}."
+        f"{name} {metric}: {missed} of the last {len(runs)} runs exceed the target of "
+        f"{wording.threshold(target.metric, target.limit)} and it is not getting worse, so the "
+        f"alarm says nothing new. Make it faster, or promise what it does: {wording.ms(proposed)}."
     )
     return Proposal(
         endpoint=target.endpoint, metric=target.metric, kind="looser", current=target.limit, proposed=proposed, reason=reason

@@ -16,7 +16,7 @@ from loadtest.gate.records.findings import Finding
 from loadtest.gate.records.summaries import CapacitySummary, RunSummary
 from loadtest.planning.models import Criteria, Target
 from loadtest.vocabulary import Criterion, Outcome
-from loadtest.wording import change, change_interval, listing, metric_label, p_value, plural, quantity, rate, subject
+from loadtest.wording import change, change_interval, listing, metric_label, p_value, plural, rate, subject, threshold
 
 USUAL_SD, USUAL_RUNS = 0.05, 8
 FALSE_ALARM_LEVEL = 0.01
@@ -63,7 +63,7 @@ def _missed(capacity: Capacity) -> str:
     if capacity.deciding is None:
         return ", nobody is answered"
     target: Target = capacity.targets[capacity.deciding]
-    limit = quantity(target.metric, target.limit)
+    limit = threshold(target.metric, target.limit)
     return f", the {metric_label(target.metric)} of {subject(target.endpoint)} is beyond {limit}"
 
 

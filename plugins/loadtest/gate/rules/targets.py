@@ -11,7 +11,7 @@ from loadtest.gate.rules.failures import LEAST_ERRORS
 from loadtest.gate.statistics.bounds import Bounds, RunSpread, error_rate_bounds, rate_bounds, run_spread, widen
 from loadtest.planning.models import Plan, Target
 from loadtest.vocabulary import Criterion, Evidence, Outcome
-from loadtest.wording import metric_label, plural, quantity, subject
+from loadtest.wording import metric_label, plural, quantity, subject, threshold
 
 QUANTILE_OF = {"p50_ms": 0.50, "p90_ms": 0.90, "p95_ms": 0.95, "p99_ms": 0.99}
 _LOG_FIELD_OF = {"p50_ms": "log_p50", "p95_ms": "log_p95", "p99_ms": "log_p99", "mean_ms": "lm"}
@@ -128,7 +128,7 @@ def _sentence(target: Target, observed: float, n: int, bounds: Bounds, certainty
 
 
 def _missing(target: Target, *, indicative: bool) -> Finding:
-    limit = quantity(target.metric, target.limit)
+    limit = threshold(target.metric, target.limit)
     return Finding(
         criterion=Criterion.TARGET,
         outcome=Outcome.PASS if indicative else Outcome.INCONCLUSIVE,
@@ -148,7 +148,7 @@ def _no_success(target: Target, measured: EndpointMetrics) -> Finding:
         criterion=Criterion.TARGET,
         outcome=Outcome.FAIL if measured.n >= LEAST_ERRORS else Outcome.WARN,
         sentence=f"{subject(target.endpoint)} never succeeded ({plural(measured.n, 'request')}, all failed), so its target "
-        f"({metric_label(target.metric)} {quantity(target.metric, target.limit)}) is not met",
+        f"({metric_label(target.metric)} {threshold(target.metric, target.limit)}) is not met",
         endpoint=target.endpoint,
         metric=target.metric,
         reference=target.limit,

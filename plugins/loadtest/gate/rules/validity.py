@@ -29,7 +29,7 @@ from loadtest.load.models import LoadResult, StopReason
 from loadtest.planning.models import Plan
 from loadtest.planning.quantities import format_duration
 from loadtest.vocabulary import Criterion, Outcome
-from loadtest.wording import metric_label, quantity
+from loadtest.wording import metric_label, quantity, threshold
 
 LEAST_DURATION_SHARE = 0.95
 
@@ -97,7 +97,7 @@ def _abort(facts: Facts) -> Finding:
     value, errors = quantity(metric, abort.value), metric == "error_rate"
     wording = abort.criterion
     if criterion:
-        limit, lasting = quantity(metric, criterion.above), format_duration(criterion.for_s)
+        limit, lasting = threshold(metric, criterion.above), format_duration(criterion.for_s)
         wording = f"{f'{endpoint} ' if endpoint else ''}{metric_label(metric)} > {limit} for {lasting}"
     after = max(0.0, (abort.at - facts.load.started_at).total_seconds())
     return Finding(
