@@ -11,6 +11,8 @@ from loadtest.errors import ConfigurationError
 from loadtest.planning.quantities import slug_pattern, slugify
 
 CONFIRMATIONS = 2  # how often a suspicious run is measured again
+# Only at the end: a branch named fix-confirm-dialog is part of a run id too.
+_BELONGS = re.compile(r"-(?:confirm-\d+|against-base)$")
 
 
 @dataclass(frozen=True)
@@ -87,8 +89,12 @@ class RunFolder:
     @property
     def is_confirmation(self) -> bool:
         """Whether it belongs to another run: as a confirmation, or as the base of its comparison."""
-        # only at the end: a branch named fix-confirm-dialog is part of a run id too
-        return re.search(r"-(?:confirm-\d+|against-base)$", self.run_id) is not None
+        return _BELONGS.search(self.run_id) is not None
+
+    @property
+    def owner(self) -> RunFolder:
+        """The run that it belongs to: itself, or the one beside it that it confirms or is the base of."""
+        return RunFolder(self.path.parent / _BELONGS.sub("", self.run_id))
 
     @property
     def plan(self) -> UPath:

@@ -16,6 +16,7 @@ def test_a_branch_that_confirms_something_makes_no_confirmation(tmp_path: Path, 
     assert not run.is_confirmation
     assert run.confirmation(2).is_confirmation
     assert run.confirmation(2).path.parent == run.path.parent
+    assert run.confirmation(2).owner.path == run.base.owner.path == run.owner.path == run.path
 
 
 def test_the_runs_root_of_runs_and_of_refused_requests(tmp_path: Path) -> None:

@@ -28,9 +28,13 @@ _log = logging.getLogger(__name__)
 RUN_MARK = "LOADTEST_BACKEND_OF"
 
 
+class BackendElsewhereError(InfrastructureError):
+    """The backend was started on another machine, which may be gone."""
+
+
 def stop_backend(folder: RunFolder) -> None:
     """Stop the run's backend, keep its log as `backend.log`, drop its database. Can be called any number of times, also when
-    nothing was started or all is gone. Raises InfrastructureError, with nothing done, when it was started on another host."""
+    nothing was started or all is gone. Raises BackendElsewhereError, with nothing done, when it was started on another host."""
     if read_state(folder) is None:
         return
     with one_at_a_time(folder):
@@ -46,9 +50,9 @@ def stop_backend(folder: RunFolder) -> None:
 
 
 def require_this_machine(state: BackendState) -> None:
-    """Raises InfrastructureError when `state` is of a backend on another machine, where it can neither be seen nor stopped."""
+    """Raises BackendElsewhereError when `state` is of a backend on another machine, where it can neither be seen nor stopped."""
     if not state.machine.is_here:
-        raise InfrastructureError(
+        raise BackendElsewhereError(
             f"The backend of run {state.run_id} was started on {state.machine.host} and this is another machine "
             f"({socket.gethostname()}): it ended with that one, or must be stopped there; a run's tasks belong on one machine."
         )
@@ -58,7 +62,7 @@ def clean_up(state: BackendState, folder: RunFolder) -> None:
     """End whatever runs of this backend, keep its log, drop its database."""
     if state.identity is not None and not stop_group(state.identity):
         _reap(state.identity)
-    _stop_marked(run_mark(folder))
+    stop_marked(folder)
     _keep_log(Path(state.log_path), folder.backend_log)
     if state.database is not None:
         try:
@@ -73,9 +77,9 @@ def run_mark(folder: RunFolder) -> str:
     return f"{folder.path} {scratch_id()}"
 
 
-def _stop_marked(mark: str, *, grace_s: float = 5.0) -> None:
-    """End processes of the backend that are not in its group, or whose pid nobody wrote down."""
-    alive = _marked(mark)
+def stop_marked(folder: RunFolder, *, grace_s: float = 5.0) -> None:
+    """End processes of the run's backend on this machine that are not in its group, or whose pid nobody wrote down."""
+    alive = [process for mark, process in _marked() if mark == run_mark(folder)]
     for end in (psutil.Process.terminate, psutil.Process.kill):
         for process in alive:
             with contextlib.suppress(psutil.Error):
@@ -85,12 +89,18 @@ def _stop_marked(mark: str, *, grace_s: float = 5.0) -> None:
             time.sleep(0.02)
 
 
-def _marked(mark: str) -> list[psutil.Process]:
+def backends_here() -> dict[str, psutil.Process]:
+    """A process of each backend that runs on this machine, by the path of its run folder."""
+    here = f" {scratch_id()}"
+    return {mark.removesuffix(here): process for mark, process in _marked() if mark.endswith(here) and _runs(process)}
+
+
+def _marked() -> list[tuple[str, psutil.Process]]:
     found = []
     for process in psutil.process_iter():
         with contextlib.suppress(psutil.Error, OSError):
-            if process.environ().get(RUN_MARK) == mark:
-                found.append(process)
+            if (mark := process.environ().get(RUN_MARK)) is not None:
+                found.append((mark, process))
     return found
 
 

@@ -19,8 +19,11 @@ class StartBackendOperator(StageOperator):
     def run_stage(self, folder: RunFolder, context: Context) -> dict[str, Any]:
         from loadtest.backend.start import start_backend
         from loadtest.builds.measured import with_build_made
+        from loadtest.pipeline.leftovers import stop_backends_of_ended_runs
         from loadtest.pipeline.side_by_side import start_sides
 
+        for run_id in stop_backends_of_ended_runs():
+            self.log.warning("Stopped the backend that run %s left on this machine", run_id)
         plan = Plan.read(folder.plan)
         if plan.against:
             start_sides(plan, folder, self.log.info)
@@ -49,12 +52,22 @@ class CheckHealthOperator(StageOperator):
 
 
 class StopBackendOperator(StageOperator):
-    """Stops the backends of this run, its confirmations and repeats, and drops their databases; harmless without any."""
+    """Stops the backends of this run, its confirmations and repeats, and drops their databases; harmless without any.
 
-    def run_stage(self, folder: RunFolder, context: Context) -> None:
-        from loadtest.backend.stop import stop_backend
+    One on another machine ended with it, or is stopped by the next run there: the load was measured, so the run goes on, and the
+    log and the task's result (`not_stopped`) say which it is."""
+
+    def run_stage(self, folder: RunFolder, context: Context) -> dict[str, Any]:
+        from loadtest.backend.stop import BackendElsewhereError, stop_backend
 
         siblings = folder.path.parent.glob(f"{folder.run_id}-*")
+        not_stopped = []
         for each in (folder, *(RunFolder(path) for path in siblings)):
-            if each.backend_state.exists():
+            if not each.backend_state.exists():
+                continue
+            try:
                 stop_backend(each)
+            except BackendElsewhereError as error:
+                self.log.warning("%s", error)
+                not_stopped.append(str(error))
+        return {"not_stopped": not_stopped}

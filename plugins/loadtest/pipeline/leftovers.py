@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import psutil
 from pydantic import ValidationError
 from upath import UPath
 
-from loadtest.backend.stop import stop_backend
+from loadtest.backend.state import read_state
+from loadtest.backend.stop import backends_here, stop_backend, stop_marked
 from loadtest.errors import LoadTestError
 from loadtest.files import Record, is_local
+from loadtest.gate.records.verdicts import Verdict
 from loadtest.load.control.host_turn import host_turn
 from loadtest.load.control.run import find_live_load, stop_load
 from loadtest.locks import signed_lock
@@ -79,6 +83,29 @@ def _stop(folder: RunFolder) -> None:
         stop_load(live)
     if folder.backend_state.exists():
         stop_backend(folder)
+
+
+def stop_backends_of_ended_runs() -> list[str]:
+    """Stop backends on this machine that would disturb its next load: Airflow's last task of their run was carried out on another
+    machine, which could not stop them. Returns the names of their runs. What cannot be read is left alone."""
+    stopped = []
+    for path, process in backends_here().items():
+        folder = RunFolder(UPath(path))
+        with contextlib.suppress(LoadTestError, OSError, psutil.Error):
+            if not _ended_after(folder.owner, process.create_time()):
+                continue
+            state = read_state(folder)
+            if state is not None and state.machine.is_here:
+                stop_backend(folder)
+            stop_marked(folder)  # its state may be of another backend, started where the run went on
+            stopped.append(folder.run_id)
+    return stopped
+
+
+def _ended_after(run: RunFolder, moment_s: float) -> bool:
+    """Whether Airflow judged it after that: a person may clear a task of a run that has a verdict, and it goes on."""
+    judged = run.verdict.exists() and Verdict.read(run.verdict).created_at.timestamp() > moment_s
+    return judged and Plan.read(run.plan).trigger.airflow_run_id is not None
 
 
 def stop_leftovers(settings: Settings) -> list[str]:
