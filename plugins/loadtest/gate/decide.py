@@ -26,6 +26,7 @@ from loadtest.gate.rules.criteria import apply_mutes, judge_required
 from loadtest.gate.rules.failures import judge_failures
 from loadtest.gate.rules.latency_bounds import latency_bounds
 from loadtest.gate.rules.neighbors import judge_neighbors
+from loadtest.gate.rules.soak import judge_soak
 from loadtest.gate.rules.targets import judge_targets
 from loadtest.gate.rules.validity import judge_validity
 from loadtest.gate.rules.validity_facts import Usual
@@ -90,6 +91,7 @@ def check(
             comparison = comparison.model_copy(update={"reason": " ".join(filter(None, (comparison.reason, itself)))})
             findings += [*regressions, *(_drift(baseline, run, earlier) if comparison.compared else ())]
         findings += judge_failures(run.plan, run.metrics, _known(history) if comparison.compared else (), _failures(folder))
+        findings += judge_soak(run.plan, _analysis(folder))
         loads = [run.load, *(LoadResult.read(each.load) for each in confirmations)]
         findings = judge_neighbors(findings, [each.neighbors for each in loads], paired=bool(run.plan.against))
     told = with_context(findings, run.metrics, history, first_seen, run.load.started_at)
@@ -206,10 +208,15 @@ def _summary(plan: Plan, load: LoadResult, metrics: RunMetrics, samples: Mapping
 
 def _failures(folder: RunFolder) -> tuple[FailureGroup, ...]:
     """What failed most, for the sentences; they are complete without it."""
+    analysis = _analysis(folder)
+    return analysis.failures if analysis else ()
+
+
+def _analysis(folder: RunFolder) -> Analysis | None:
     try:
-        return Analysis.read(folder.analysis).failures
+        return Analysis.read(folder.analysis)
     except ConfigurationError:
-        return ()
+        return None
 
 
 def _known(history: Sequence[RunSummary]) -> tuple[str, ...]:

@@ -103,7 +103,8 @@ class Profile(Record):
     tolerance: ShareOrPercent = Field(default=0.20, gt=0, le=1, description="what a pass must exclude, relative")
     abort_when: tuple[AbortCriterion, ...] = ()
     leaks: Literal["warn", "fail"] = Field(
-        default="warn", description="what memory or open files that grow mean, of a backend that we started, in 8 minutes or more"
+        default="warn",
+        description="what it means when latency, errors, or memory and open files of our backend grow within 8 minutes or more",
     )
     host_probe: bool = True
 

@@ -65,5 +65,74 @@ def test_a_short_load_says_nothing() -> None:
 
 def test_what_shrinks_or_rests_does_not_grow() -> None:
     hours = SECONDS / 3600
-    assert growth(hours, 200 - hours) is None
-    assert growth(hours, np.full(len(hours), 7.0)) is None
+    assert growth(hours, 200 - hours, 1) is None
+    assert growth(hours, np.full(len(hours), 7.0), 1) is None
+
+
+# MiB of the sample backend without a leak, sixty parts of ten minutes: pools and arenas fill in steps.
+LEAK_FREE = [
+    *(
+        126,
+        147,
+        147,
+        169,
+        169,
+        169,
+        169,
+        169,
+        188,
+        188,
+        188,
+        188,
+        188,
+        188,
+        188,
+        188,
+        188,
+        188,
+        188,
+        188,
+        188,
+        188,
+        188,
+        189,
+        189,
+    ),
+    *(
+        189,
+        189,
+        189,
+        189,
+        189,
+        191,
+        191,
+        191,
+        191,
+        191,
+        191,
+        191,
+        191,
+        191,
+        191,
+        210,
+        210,
+        210,
+        210,
+        210,
+        210,
+        210,
+        210,
+        210,
+        210,
+    ),
+    *(210, 212, 212, 212, 212, 212, 212, 212, 212, 212),
+]
+
+
+def test_a_service_that_grows_in_steps_is_not_leaking() -> None:
+    assert judged(np.repeat(np.array(LEAK_FREE, float), 10)) == []
+
+
+def test_a_leak_is_found_beside_such_steps_and_its_size_is_not_theirs() -> None:
+    (finding,) = judged(np.repeat(np.array(LEAK_FREE, float), 10) + SECONDS / 60)
+    assert 45 <= finding.evidence["per_hour"] / MIB <= 90

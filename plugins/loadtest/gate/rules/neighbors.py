@@ -60,6 +60,8 @@ def _may_explain(finding: Finding, share: float) -> bool:
         return surely <= stretch + slack
     if finding.criterion is Criterion.CAPACITY and finding.interval:
         return 1 + finding.interval[1] >= 1 / stretch
+    if finding.evidence.get("rule") == "latency_trend":
+        return 1 + float(finding.evidence.get("surely_grew") or 0.0) <= stretch
     is_latency = (finding.metric or "").endswith("_ms")
     if finding.criterion is Criterion.TARGET and is_latency and finding.reference and finding.observed is not None:
         lower = finding.evidence.get("lower_95")
