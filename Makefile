@@ -75,8 +75,8 @@ endif
 endif
 endif
 run: ## one load test through Airflow: make run PROFILE=light USERS=4 DURATION=20s
-up: install ## start Airflow and leave it running
-	@$(LOADTEST) airflow up
+up: install ## start Airflow and leave it running; PORT= of its UI, default: the one of the last time
+	@$(LOADTEST) airflow up $(if $(PORT),--port $(PORT))
 down: install ## stop Airflow and everything it left
 	@$(LOADTEST) airflow down
 

@@ -7,6 +7,8 @@ from types import SimpleNamespace
 
 import pytest
 
+from loadtest.errors import ConfigurationError
+from loadtest.operators.params import run_params
 from loadtest.operators.request_of import request_of
 from loadtest.planning.request import MERGE_BASE, SIDE_BY_SIDE, Request
 from tests.builds.repositories import commit, new_repository
@@ -31,7 +33,8 @@ def asked(run_id: str, **conf: object) -> Request:
     """As the DAG run asks that carries `conf`; the form's defaults stand in its params."""
     given = {"scenario": "toy", "environment": "made", "commit": SHA} | conf
     dag_run = SimpleNamespace(dag_id="load_test", run_id=run_id, run_type="manual", conf=given)
-    return request_of({"dag_run": dag_run, "params": {"profile": "smoke"} | given})
+    dag = SimpleNamespace(params=run_params())
+    return request_of({"dag": dag, "dag_run": dag_run, "params": {"profile": "smoke"} | given})
 
 
 @pytest.mark.parametrize(
@@ -53,3 +56,17 @@ def test_a_push(project: Path, conf: dict[str, object], profile: str, against: s
 def test_whoever_asks_by_hand_gets_what_was_asked_for(project: Path) -> None:
     assert (asked("manual__1").profile, asked("manual__1").against) == ("smoke", None)
     assert asked("manual__1", against="main").profile == SIDE_BY_SIDE
+
+
+@pytest.mark.parametrize(
+    ("conf", "words"),
+    [
+        ({"user": 5}, "The DAG's conf has an unknown key 'user'; did you mean 'users'?"),
+        ({"Profile": "light"}, "did you mean 'profile'?"),
+        ({"zzz": 1}, "unknown key 'zzz'; known are: against, any_build, arguments,"),
+    ],
+)
+def test_a_key_that_nobody_knows_is_refused(project: Path, conf: dict[str, object], words: str) -> None:
+    with pytest.raises(ConfigurationError) as refused:
+        asked("manual__1", **conf)
+    assert words in str(refused.value)

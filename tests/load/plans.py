@@ -35,14 +35,19 @@ def write_scenario(folder: Path, text: str | None = None, *, wait_s: float = 0.0
 
 
 def plan_of(
-    locustfile: Path, base_url: str | None, run_id: str = "run-1", scenario: dict | None = None, **profile: object
+    locustfile: Path,
+    base_url: str | None,
+    run_id: str = "run-1",
+    scenario: dict | None = None,
+    environment: dict | None = None,
+    **profile: object,
 ) -> Plan:
     settings = {"name": "test", "purpose": "test", "users": 3, "spawn_rate": 10, "duration_s": 2, "host_probe": False} | profile
     return Plan(
         run_id=run_id,
         scenario=Scenario(name="simple", folder=str(locustfile.parent), locustfile=locustfile.name, **(scenario or {})),
         profile=Profile.model_validate(settings),
-        environment=Environment(name="local", base_url=base_url),
+        environment=Environment(name="local", base_url=base_url, **(environment or {})),
         base_url=base_url,
         trigger=Trigger(kind=TriggerKind.CLI),
         created_at=datetime.now(UTC),

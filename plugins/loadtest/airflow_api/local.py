@@ -17,10 +17,10 @@ from pathlib import Path
 import httpx
 
 from loadtest.airflow_api.client import AirflowClient
-from loadtest.errors import InfrastructureError
+from loadtest.errors import ConfigurationError, InfrastructureError
 from loadtest.files import FileModel, private_folder, write_text
 from loadtest.locks import locked_file
-from loadtest.processes import ProcessIdentity, free_port, stop_group
+from loadtest.processes import ProcessIdentity, free_port, is_free, stop_group
 from loadtest.settings import Settings
 
 USERNAME = "admin"
@@ -43,6 +43,10 @@ class RunningAirflow(FileModel):
     stays: bool = False
 
     @property
+    def port(self) -> int:
+        return int(self.url.rpartition(":")[2])
+
+    @property
     def is_alive(self) -> bool:
         return all(identity.is_alive for identity in self.processes.values())
 
@@ -63,19 +67,25 @@ class LocalAirflow:
         state = RunningAirflow.read(self._state)
         return state if state.is_alive else None
 
-    def start(self, say: Callable[[str], None]) -> RunningAirflow:
-        """Start Airflow, wait until it is healthy and the pool is there. Reuses a running one.
+    def start(self, say: Callable[[str], None], port: int | None = None) -> RunningAirflow:
+        """Start Airflow, wait until it is healthy and the pool is there. Reuses a running one. `port`: of its UI; None: the one
+        of the last time, so that bookmarks keep working.
 
-        Raises InfrastructureError with the last words of the component that failed; nothing is left running then.
+        Raises InfrastructureError with the last words of the component that failed; nothing is left running then. Raises
+        ConfigurationError where the port is taken, or Airflow runs at another one.
         """
         refusal = "Another command is starting Airflow here; wait for it, or keep one running with `loadtest airflow up`."
         private_folder(self.home)
         with locked_file(self.home / "start.lock", wait_s=0, refusal=refusal):
             if running := self.running():
+                if port is not None and running.port != port:
+                    raise ConfigurationError(
+                        f"Airflow runs at port {running.port} already; stop it first with: loadtest airflow down"
+                    )
                 return running
             self.stop()
+            port = self._port(port)
             self._prepare(say)
-            port = free_port()
             url = f"http://127.0.0.1:{port}"
             environment = self.environment(port)
             processes: dict[str, ProcessIdentity] = {}
@@ -90,6 +100,19 @@ class LocalAirflow:
                 raise
             self.started_here = True
             return RunningAirflow(url=url, processes=processes)
+
+    def _port(self, wanted: int | None) -> int:
+        """The one that is wanted, or the last one where that is free, or any."""
+        kept = self.home / "port"
+        if wanted is not None and not is_free(wanted):
+            raise ConfigurationError(f"Port {wanted} is taken on this machine; choose another with --port (make up PORT=...).")
+        try:
+            last = int(kept.read_text(encoding="utf-8"))
+        except (OSError, ValueError):
+            last = 0
+        port = wanted or (last if last and is_free(last) else free_port())
+        write_text(kept, f"{port}\n")
+        return port
 
     def keep(self, running: RunningAirflow) -> None:
         """Leave it running when the runs that use it have ended."""

@@ -21,10 +21,12 @@ console = Console(stderr=True, highlight=False)
 
 
 @app.command()
-def up() -> None:
+def up(
+    port: Annotated[int | None, typer.Option(min=1, max=65535, help="Of the UI; default: the one of the last time.")] = None,
+) -> None:
     """Start Airflow and leave it running."""
     airflow = LocalAirflow(settings())
-    running = _start(airflow)
+    running = _start(airflow, port)
     airflow.keep(running)
     print(f"Airflow is up: {running.url}\n  user {USERNAME}, password {airflow.password()}")
     print(as_called("  stop it with: loadtest airflow down"))
@@ -102,9 +104,9 @@ def run(
     sys.exit(exit_code(followed.verdict.outcome, strict=strict))
 
 
-def _start(airflow: LocalAirflow) -> RunningAirflow:
+def _start(airflow: LocalAirflow, port: int | None = None) -> RunningAirflow:
     with console.status("Airflow"):
-        return airflow.start(lambda text: console.print(text))
+        return airflow.start(lambda text: console.print(text), port)
 
 
 def _is_needed(airflow: LocalAirflow, own: DagRun | None) -> bool:

@@ -19,6 +19,7 @@ class AgentConfig:
     `streams`: local folder of the streams (a remote worker ignores it); `locustfiles`: to see that there are users.
     `set_aside`: what the files say and the plan decides, for the log.
     `tls`: what `tls_context` takes; None: as the scenario's clients do by themselves.
+    `allowed_hosts`: (scheme, host, port) of those that may be called beside `base_url`.
     `levels`: file by which a search for the capacity says how many users it wants (empty: no search).
     `turns`: file of a comparison side by side (empty: none), and which `side` this load is.
     """
@@ -44,6 +45,7 @@ class AgentConfig:
     turns: str = ""
     side: int = 0
     levels: str = ""
+    allowed_hosts: tuple[tuple[str, str, int], ...] = ()
 
     def schedule(self) -> Schedule:
         """The stages, or the constant rate of arrivals."""
@@ -62,6 +64,7 @@ class AgentConfig:
         data["stages"] = tuple((float(s), float(level), bool(ramp)) for s, level, ramp in data["stages"])
         for name in ("locustfiles", "tags", "exclude_tags", "set_aside"):
             data[name] = tuple(data[name])
+        data["allowed_hosts"] = tuple((scheme, host, int(port)) for scheme, host, port in data.get("allowed_hosts", ()))
         data["patterns"] = tuple((expression, name) for expression, name in data["patterns"])
         return cls(**data)
 

@@ -14,6 +14,7 @@ from loadtest.load.agent_config import AgentConfig
 from loadtest.load.request_headers import RequestHeaders
 from loadtest.load.schedule import Schedule
 from loadtest.planning.access import filled_headers
+from loadtest.planning.allowed_hosts import origins_of
 from loadtest.planning.models import LoadModel, Plan, Profile
 from loadtest.planning.references import references
 from loadtest.processes import ProcessIdentity
@@ -216,6 +217,7 @@ def agent_config(job: LoadJob, scratch: Scratch) -> AgentConfig:
         exclude_tags=scenario.exclude_tags,
         set_aside=job.plan.set_aside,
         tls=job.plan.environment.tls.model_dump() if job.plan.environment.tls else None,
+        allowed_hosts=origins_of(job.plan.environment.allowed_hosts),
         turns=job.turns,
         side=job.side,
         levels=str(scratch.levels) if profile.search else "",

@@ -155,6 +155,15 @@ class NeighborFacts(Record):
     processes: tuple[NeighborProcess, ...] = ()
 
 
+class OtherHost(Record):
+    """Requests to a host beside the service that the environment allows; in no number of the service."""
+
+    host: str  # with scheme and port
+    requests: int
+    failures: int
+    mean_ms: float | None = None
+
+
 class LoadStep(Record):
     """One step of a search for the capacity: `users` from `started_at` on, judged from `judged_from` to `ended_at`. `limited`:
     the load generator itself was the bottleneck; `is_hold`: the last one, at the load that was found."""
@@ -198,6 +207,7 @@ class LoadResult(FileModel):
     endpoints_seen: int = 0
     grouping_warning: str = ""
     arrivals: ArrivalFacts | None = None
+    other_hosts: tuple[OtherHost, ...] = ()
     steps: tuple[LoadStep, ...] = ()  # of a search for the capacity, in time
     abort: AbortFacts | None = None
     health: HealthFacts = HealthFacts()

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
+from loadtest.errors import ConfigurationError
 from loadtest.planning.models import Trigger, TriggerKind
 from loadtest.planning.request import MERGE_BASE, SIDE_BY_SIDE, Request
 from loadtest.planning.schedules import run_id_of, schedule_of
@@ -26,6 +29,7 @@ def trigger_kind(run_type: str, run_id: str) -> TriggerKind:
 def request_of(context: Context) -> Request:
     """The request that a DAG run carries; raises ConfigurationError with one sentence."""
     dag_run, params = context["dag_run"], dict(context["params"])
+    _refuse_unknown(getattr(dag_run, "conf", None) or {}, set(context["dag"].params))
     schedule = schedule_of(dag_run.dag_id, settings())
     kind = trigger_kind(_plain(dag_run.run_type), dag_run.run_id)
     trigger = Trigger(
@@ -56,6 +60,14 @@ def request_of(context: Context) -> Request:
         executor=_executor(),
         load_generator=schedule.load_generator if schedule else None,
     )
+
+
+def _refuse_unknown(asked: Mapping[str, Any], known: set[str]) -> None:
+    """Airflow hands on any key of a `conf`: a misspelled one would be a load that nobody asked for."""
+    for name in asked.keys() - known:
+        near = get_close_matches(str(name), known, n=1, cutoff=0.6)
+        hint = f"did you mean {near[0]!r}?" if near else f"known are: {', '.join(sorted(known))}."
+        raise ConfigurationError(f"The DAG's conf has an unknown key {str(name)[:60]!r}; {hint}")
 
 
 def _push_against(environment: str | None, trigger: Trigger) -> str | None:

@@ -19,6 +19,7 @@ from pydantic import (
 
 from loadtest.files import BY_NAME_TOO, FileModel, Record
 from loadtest.planning.access import Headers, HealthCheck, Tls
+from loadtest.planning.allowed_hosts import AllowedHost
 from loadtest.planning.arguments import ArgumentValue, name_pattern
 from loadtest.planning.build import Build, Builds, BuildSource, build_note
 from loadtest.planning.quantities import DurationS, ShareOrPercent, parse_ms, parse_share, slug_pattern
@@ -161,6 +162,9 @@ class Environment(Declared):
         default=30, alias="health_timeout", description="how long to wait before the load until the service is healthy"
     )
     headers: Headers = Field(default={}, description="added to each request; secrets as `${NAME}` or `${conn.ID.password}`")
+    allowed_hosts: tuple[AllowedHost, ...] = Field(
+        default=(), description="may be called too; counted apart, no part of the service"
+    )
     tls: Tls | None = Field(default=None, description="of an `https` service whose certificate the system does not know")
     allows_slowdown: bool = False
     needs_approval: bool = False

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from loadtest import wording
-from loadtest.load.models import ArrivalFacts, HealthFacts, HostProbe, LoadResult, NeighborFacts, OutageKind
+from loadtest.load.models import ArrivalFacts, HealthFacts, HostProbe, LoadResult, NeighborFacts, OtherHost, OutageKind
 from loadtest.planning.models import LoadModel
 from loadtest.reporting.escape import plain
 from loadtest.reporting.inputs import RunFiles
@@ -40,6 +40,7 @@ def _load_facts(load: LoadResult) -> list[tuple[str, str]]:
     if load.steady_started_at and load.steady_ended_at:
         steady_s = (load.steady_ended_at - load.steady_started_at).total_seconds()
         rows.append(("Steady phase", f"{wording.duration(steady_s)} from {wording.clock(load.steady_started_at)} UTC"))
+    rows += [(f"Beside the service, {plain(other.host, 120)}", _other(other)) for other in load.other_hosts]
     rows += _generator(load)
     rows.append(("Health checks", _health(load.health)))
     rows += _outages(load)
@@ -50,6 +51,12 @@ def _load_facts(load: LoadResult) -> list[tuple[str, str]]:
     if load.in_flight_at_end:
         rows.append(("In flight at the end", wording.number(load.in_flight_at_end)))
     return rows
+
+
+def _other(other: OtherHost) -> str:
+    """`120 requests, 2 failed, mean 40 ms`."""
+    failed = f", {wording.number(other.failures)} failed" if other.failures else ""
+    return f"{plural(other.requests, 'request')}{failed}, mean {wording.ms(other.mean_ms)}"
 
 
 def _end(load: LoadResult) -> str:

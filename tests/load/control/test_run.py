@@ -10,7 +10,7 @@ import pytest
 from loadtest.load.control import run
 from loadtest.load.models import LoadModel, LoadResult, Progress, StopReason
 from tests.load.control.loads import load, samples_of, start
-from tests.support.http_server import CountingServer
+from tests.support.http_server import CountingServer, counting_server
 from tests.support.waiting import until
 
 
@@ -99,6 +99,34 @@ def test_staged_users_rise_and_the_steady_phase_is_the_highest_hold(tmp_path: Pa
     assert result.planned_users == result.reached_users == 6
     assert (result.steady_ended_at - result.steady_started_at).total_seconds() == pytest.approx(3, abs=0.01)
     assert result.samples == server.total
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("user", ["HttpUser", "FastHttpUser"])
+def test_an_allowed_host_is_counted_apart_and_sees_no_header_of_the_service(
+    tmp_path: Path, server: CountingServer, user: str
+) -> None:
+    with counting_server() as other:
+        other.control.status = 503
+        text = f"""
+from locust import {user}, constant, task
+class U({user}):
+    wait_time = constant(0.05)
+    @task
+    def t(self):
+        self.client.get("/here")
+        self.client.get("{other.base_url}/login")
+"""
+        environment = {"allowed_hosts": [other.base_url], "headers": {"X-Tenant": "north"}}
+        result = load(tmp_path, server, text, environment=environment)
+        (apart,) = result.other_hosts
+        assert apart.host == other.base_url
+        assert apart.requests == apart.failures == other.counts["GET", "/login"] > 0
+        assert apart.mean_ms is not None
+        assert "x-tenant" not in {name.lower() for name in other.request_headers["/login"]}
+    assert "x-tenant" in {name.lower() for name in server.request_headers["/here"]}
+    assert result.samples == server.total == server.counts["GET", "/here"]
+    assert result.in_flight_at_end == 0
 
 
 @pytest.mark.slow

@@ -13,6 +13,7 @@ import logging
 import os
 import socket
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from time import monotonic, perf_counter, time
 from types import TracebackType
@@ -29,6 +30,7 @@ from loadtest.load.inside_locust.access import give_access
 from loadtest.load.inside_locust.caught_responses import report_every_response, settle_all
 from loadtest.load.inside_locust.fleet_door import lock_the_door
 from loadtest.load.inside_locust.open_loop import ArrivalCounts, use_open_loop
+from loadtest.load.inside_locust.other_hosts import OtherHosts
 from loadtest.load.inside_locust.pytest_users import make_plain_users
 from loadtest.load.inside_locust.recorder import Recorder
 from loadtest.load.inside_locust.request_hook import listen_first, make_recorded
@@ -125,6 +127,7 @@ class Agent:
         self.receiver: Receiver | None = None
         self.shipper: Shipper | None = None
         self.turns: TurnTaker | None = None
+        self.others: OtherHosts | None = None
         self.started_at: float | None = None  # monotonic
         self.task_errors = TaskErrors()
         self.headers = RequestHeaders.taken_from_environment()
@@ -207,9 +210,13 @@ class Agent:
                 vars(environment.parsed_options)[HEADERS_OPTION] = self.headers.to_json()
                 environment.events.quitting.add_listener(lambda **_: receiver.gather(GATHER_ON_QUIT_S))
         else:
-            trace_requests(self.recorder, config.base_url)
-            give_access(self.headers.values, config.tls, config.tls_context())
-            make_recorded(environment.events.request).record = self.recorder.on_request
+            trace_requests(self.recorder, config.base_url, config.allowed_hosts)
+            give_access(config.base_url, self.headers.values, config.tls, config.tls_context())
+            record: Callable[..., None] = self.recorder.on_request
+            if config.allowed_hosts:
+                self.others = OtherHosts(self.recorder, config.allowed_hosts)
+                record = self.others.on_request
+            make_recorded(environment.events.request).record = record
             report_every_response()
         listen_first(environment.events.user_error, self.on_task_error)
         listen_first(environment.events.spawning_complete, self.on_spawning_complete)
@@ -298,6 +305,7 @@ class Agent:
                 "task_errors": self.task_errors.count,
             }
             | (self.arrivals.facts() if self.arrivals else {})
+            | (self.others.facts() if self.others else {})
         )
 
     @property

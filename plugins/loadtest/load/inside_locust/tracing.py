@@ -1,4 +1,4 @@
-"""Puts a W3C `traceparent` on the requests of Locust's own HTTP clients and keeps them on the environment's host.
+"""Puts a W3C `traceparent` on the requests of Locust's own HTTP clients and keeps them on the hosts that the environment names.
 
 Hooks in below Locust, where redirects pass too. FastHttpUser's client gets the header as text into the finished request
 head: as one more entry of its header objects it would cost 2 us, of 160 us for the whole request.
@@ -21,10 +21,11 @@ class ForeignHostError(requests.exceptions.ConnectionError):
     """A request to a host that the environment does not name: not sent, and recorded as failed."""
 
 
-def trace_requests(recorder: Recorder, base_url: str) -> None:
-    """Trace every request, and refuse those that do not go to the origin of `base_url`."""
+def trace_requests(recorder: Recorder, base_url: str, others: tuple[tuple[str, str, int], ...] = ()) -> None:
+    """Trace every request, and refuse those that go neither to the origin of `base_url` nor to one of `others`."""
     next_traceparent = recorder.next_traceparent
-    allowed = origin(base_url)
+    own = origin(base_url)
+    allowed = {own, *others}
     build, init, send = HTTPClient._build_request, HTTPClient.__init__, LocustHttpAdapter.send
 
     # named parameters, because collecting and spreading *args costs a third of the whole trace
@@ -49,8 +50,11 @@ def trace_requests(recorder: Recorder, base_url: str) -> None:
         return send(adapter, request, *args, **kwargs)
 
     def refuse_foreign(target: tuple[str, str, int | None]) -> None:
-        if target != allowed:
-            raise ForeignHostError(f"not sent to {shown(target)}, because this run may only send load to {shown(allowed)}")
+        if target not in allowed:
+            raise ForeignHostError(
+                f"not sent to {shown(target)}, because this run may only send load to {shown(own)}; if it may be called, name it "
+                "under allowed_hosts in the environment's file"
+            )
 
     HTTPClient._build_request = build_traced  # type: ignore[method-assign]
     HTTPClient.__init__ = init_allowed  # type: ignore[method-assign, assignment]

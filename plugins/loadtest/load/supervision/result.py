@@ -18,6 +18,7 @@ from loadtest.load.models import (
     HostProbe,
     LoadResult,
     LoadStep,
+    OtherHost,
     ServiceDeath,
     StopReason,
     WorkerFacts,
@@ -88,6 +89,7 @@ def load_result(job: LoadJob, observed: Observed, processes: Sequence[ProcessFac
         endpoints_seen=len(conversion.endpoints),
         grouping_warning=grouping_warning(conversion.endpoints, job.plan.scenario.max_endpoints),
         arrivals=_arrivals(job, senders),
+        other_hosts=_other_hosts(senders),
         steps=observed.steps,
         abort=observed.abort,
         health=_health(observed.health, senders),
@@ -209,6 +211,21 @@ def _unanswered(senders: Sequence[ProcessFacts]) -> dict[str, int]:
     for process in senders:
         counts.update((process.event("unanswered") or {}).get("endpoints", {}))
     return dict(counts.most_common())
+
+
+def _other_hosts(senders: Sequence[ProcessFacts]) -> tuple[OtherHost, ...]:
+    """Of all processes together, by host."""
+    sums: dict[str, list[float]] = {}
+    for process in senders:
+        latest: dict[str, list[float]] = next(
+            (fact["other_hosts"] for fact in reversed(process.seconds) if "other_hosts" in fact), {}
+        )
+        for host, counts in latest.items():
+            sums[host] = [known + new for known, new in zip(sums.get(host, [0, 0, 0.0]), counts, strict=True)]
+    return tuple(
+        OtherHost(host=host, requests=int(requests), failures=int(failures), mean_ms=total_ms / requests if requests else None)
+        for host, (requests, failures, total_ms) in sorted(sums.items())
+    )
 
 
 def grouping_warning(endpoints: list[str], limit: int) -> str:
