@@ -105,6 +105,11 @@ class RunFolder:
         return self.path / "request.json"
 
     @property
+    def imported(self) -> UPath:
+        """Of a run that another tool measured: which tool, and what it left."""
+        return self.path / "import.json"
+
+    @property
     def samples(self) -> UPath:
         return self.path / "samples.parquet"
 

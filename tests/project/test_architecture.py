@@ -31,6 +31,7 @@ ORDER = [
     "gate",
     "history",
     "reporting",
+    "comparing",
     "trends",
     "retention",
     "pipeline",

@@ -31,7 +31,7 @@ def analyze(run: RunArgument, output: FormatOption = Format.TEXT) -> None:
     """Samples to metrics again: metrics.json, analysis.json and the CSV files of a run."""
     from loadtest.analysis.analyze import analyze as analyze_folder
     from loadtest.analysis.models import Analysis
-    from loadtest.cli.folders import find_run
+    from loadtest.history.folders import find_run
     from loadtest.reporting.escape import plain
 
     folder = find_run(run)
@@ -49,8 +49,8 @@ def analyze(run: RunArgument, output: FormatOption = Format.TEXT) -> None:
 @app.command()
 def check(run: RunArgument, output: FormatOption = Format.TEXT, strict: bool = False) -> None:
     """Judge a run again: findings and verdict. Exits by the verdict."""
-    from loadtest.cli.folders import find_run
     from loadtest.gate.verdict import conclude
+    from loadtest.history.folders import find_run
     from loadtest.pipeline.stages import judge
     from loadtest.vocabulary import exit_code
 
@@ -67,7 +67,7 @@ def check(run: RunArgument, output: FormatOption = Format.TEXT, strict: bool = F
 @app.command()
 def report(run: RunArgument) -> None:
     """Write report.html, summary.md and junit.xml of a run again."""
-    from loadtest.cli.folders import find_run
+    from loadtest.history.folders import find_run
     from loadtest.pipeline.publishing import write_full_report
 
     folder = find_run(run)
@@ -78,7 +78,7 @@ def report(run: RunArgument) -> None:
 @app.command()
 def show(run: RunArgument) -> None:
     """Print a run's table and verdict."""
-    from loadtest.cli.folders import find_run
+    from loadtest.history.folders import find_run
 
     _show(find_run(run))
 
@@ -184,6 +184,7 @@ def _mount() -> None:
         baseline,
         baseline_proposal,
         bisect,
+        compare,
         doctor,
         explain,
         history,
@@ -202,6 +203,7 @@ def _mount() -> None:
     app.add_typer(history.app, name="history")
     app.add_typer(local.app, name="airflow")
     app.command()(bisect.bisect)
+    app.command()(compare.compare)
     app.command()(explain.explain)
     app.command()(init.init)
     app.command()(validate.validate)

@@ -86,7 +86,7 @@ def collect(
 def add(run: Annotated[str, typer.Argument(metavar="RUN", help="A run folder or run id.")]) -> None:
     """Put an ordinary judged run into the candidate."""
     from loadtest.baselines.candidates import add_run
-    from loadtest.cli.folders import find_run
+    from loadtest.history.folders import find_run
 
     candidate = add_run(find_run(run))
     _show_candidate(candidate.scenario, candidate.environment, candidate.profile)

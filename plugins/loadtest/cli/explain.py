@@ -17,8 +17,8 @@ def explain(
     """Why the run ended as it did: each finding with its numbers, and the smallest change the run could have seen."""
     from rich.console import Console
 
-    from loadtest.cli.folders import find_run
     from loadtest.gate.explain import explain as explain_folder
+    from loadtest.history.folders import find_run
     from loadtest.reporting.escape import plain_block
 
     text = plain_block(explain_folder(find_run(run), endpoint), limit=MOST_CHARACTERS)

@@ -20,8 +20,8 @@ def _targets() -> None:
 def suggest(run: Annotated[str, typer.Argument(metavar="RUN", help="A run folder, a run id, or 'latest'.")] = "latest") -> None:
     """Print a targets.yaml from a run's own numbers: twice its p95, rounded up, at least 50 ms."""
     from loadtest.analysis.models import RunMetrics
-    from loadtest.cli.folders import find_run
     from loadtest.errors import ConfigurationError
+    from loadtest.history.folders import find_run
     from loadtest.planning.models import Plan
     from loadtest.scaffolding.proposal import propose
 

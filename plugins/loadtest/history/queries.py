@@ -96,6 +96,17 @@ def known_runs(*, database_url: str | None = None) -> set[str]:
         return set(session.scalars(select(Run.run_id)))
 
 
+def runs_of_build(version: str, *, limit: int = 50, database_url: str | None = None) -> list[str]:
+    """The ids of runs that measured this build (a version, or a commit's hash of at least 7 characters) and are no confirmation
+    and not invalid, newest first."""
+    same = Run.commit == version
+    if len(version) >= 7:
+        same = or_(same, Run.commit.startswith(version, autoescape=True))
+    statement = select(Run.run_id).where(same, *_measured_validly()).order_by(Run.started_at.desc(), Run.run_id.desc())
+    with reading(database_url) as session:
+        return list(session.scalars(statement.limit(limit)))
+
+
 def all_series(*, since: datetime | None = None, database_url: str | None = None) -> list[tuple[str, str, str]]:
     """Each (scenario, environment, profile) that has a run, in order of name."""
     statement = select(Run.scenario, Run.environment, Run.profile).distinct().order_by(Run.scenario, Run.environment, Run.profile)

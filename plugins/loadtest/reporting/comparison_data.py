@@ -126,11 +126,11 @@ def baseline_text(files: RunFiles, rows: Rows) -> str:
 def distribution_rows(files: RunFiles) -> tuple[Rows, Rows, Rows, list[str]]:
     """This run's quantiles, those of the base it took turns with, the baseline's where it has them (p50, p95, p99), and the
     names to choose from."""
-    distributions = _quantiles_ms(files.analysis)
+    distributions = quantiles_ms(files.analysis)
     chosen = [endpoint for endpoint in important_endpoints(files, MOST_PICKED) if endpoint in distributions]
     names = labels(chosen)
-    rows = _quantile_rows(distributions, names)
-    base = _quantile_rows(_quantiles_ms(files.base_analysis), names)
+    rows = quantile_rows(distributions, names)
+    base = quantile_rows(quantiles_ms(files.base_analysis), names)
     reference = [
         {"endpoint": names[endpoint], "nines": _nines(share), "share": share, **_range(past)}
         for endpoint in chosen
@@ -140,11 +140,12 @@ def distribution_rows(files: RunFiles) -> tuple[Rows, Rows, Rows, list[str]]:
     return rows, base, reference, list(names.values())
 
 
-def _quantiles_ms(analysis: Analysis | None) -> dict[str, tuple[float, ...]]:
+def quantiles_ms(analysis: Analysis | None) -> dict[str, tuple[float, ...]]:
     return {row.endpoint: row.quantiles_ms for row in analysis.distributions} if analysis else {}
 
 
-def _quantile_rows(distributions: dict[str, tuple[float, ...]], names: dict[str, str]) -> Rows:
+def quantile_rows(distributions: dict[str, tuple[float, ...]], names: dict[str, str]) -> Rows:
+    """One row per point of each endpoint's distribution; `names`: what the chart calls each endpoint."""
     return [
         {"endpoint": name, "nines": _nines(share), "share": share, "ms": rounded(value)}
         for endpoint, name in names.items()

@@ -128,7 +128,13 @@ def _effects(files: RunFiles) -> Chart | None:
     rows = comparison.effect_rows(files)
     if not rows:
         return None
-    order = [row["endpoint"] for row in rows]
+    against, text = comparison.compared_with(files), comparison.effect_text(files, rows)
+    return effects_chart(rows, against, comparison.tolerance(files), text)
+
+
+def effects_chart(rows: data.Rows, against: str, tolerance: float | None, text: str) -> Chart:
+    """Change of each endpoint with its interval, rows as `effect_rows` has them; `against`: compared with what, in words."""
+    order = list(dict.fromkeys(row["endpoint"] for row in rows))
     y = endpoint_axis(order)
     color = outcome_color()
     base = source("rows")
@@ -140,9 +146,8 @@ def _effects(files: RunFiles) -> Chart | None:
         alt.Tooltip("high:Q", title="to", format="+.1%"),
         alt.Tooltip("outcome:N", title="Outcome"),
     ]
-    x = alt.X("low:Q", title=f"change against {comparison.compared_with(files)}", axis=change_axis())
+    x = alt.X("low:Q", title=f"change against {against}", axis=change_axis())
     lines = [source("zero").mark_rule(color="currentColor", opacity=0.6).encode(x="at:Q")]
-    tolerance = comparison.tolerance(files)
     if tolerance is not None:
         lines.append(source("tolerance").encode(x="at:Q").mark_rule(color=RED, strokeDash=[4, 3], opacity=0.8))
     chart = alt.layer(
@@ -152,10 +157,8 @@ def _effects(files: RunFiles) -> Chart | None:
             y=y, x=alt.X("effect:Q"), color=color, shape=outcome_shape(), tooltip=tooltip
         ),
     )
-    text = comparison.effect_text(files, rows)
-    height, zero, limit = rows_height(len(rows), 22), [{"at": 0}], [{"at": tolerance}]
-    title = f"Change against {comparison.compared_with(files)}"
-    return finish(chart, height, "effects", title, text, rows=rows, zero=zero, tolerance=limit)
+    height, zero, limit = rows_height(len(order), 22), [{"at": 0}], [{"at": tolerance}]
+    return finish(chart, height, "effects", f"Change against {against}", text, rows=rows, zero=zero, tolerance=limit)
 
 
 def _baseline(files: RunFiles) -> Chart | None:
@@ -192,6 +195,13 @@ def _distribution(files: RunFiles) -> Chart | None:
     rows, other, reference, names = comparison.distribution_rows(files)
     if not rows:
         return None
+    text = comparison.distribution_text(bool(reference), comparison.compared_with(files) if other else "")
+    return distribution_chart(rows, other, reference, names, text)
+
+
+def distribution_chart(rows: data.Rows, other: data.Rows, reference: data.Rows, names: list[str], text: str) -> Chart:
+    """Latency at each share of the requests, of the endpoint that is chosen of `names`; `other`: another run's, dashed;
+    `reference`: ranges of earlier runs."""
     pick = picker("distribution_endpoint", "Endpoint ", names)
     x = alt.X(
         "nines:Q",
@@ -227,7 +237,6 @@ def _distribution(files: RunFiles) -> Chart | None:
             ),
         ]
     chart = alt.layer(*layers).add_params(pick)
-    text = comparison.distribution_text(bool(reference), comparison.compared_with(files) if other else "")
     return finish(chart, 230, "distribution", "Distribution of latency", text, rows=rows, other=other, reference=reference)
 
 

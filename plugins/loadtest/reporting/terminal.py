@@ -40,14 +40,14 @@ STYLES = {
 
 def print_run(folder: RunFolder, *, console: Console | None = None) -> None:
     """Print one finished run."""
-    print_view(_view_of(folder), console or _console(), folder=folder)
+    print_view(_view_of(folder), console or run_console(), folder=folder)
 
 
 def print_endpoints(folder: RunFolder, targets: dict[str, str]) -> None:
     """Only what was measured, beside targets that nobody has judged by yet (texts by endpoint)."""
     view = _view_of(folder)
     rows = tuple(replace(row, targets=targets.get(row.endpoint, "")) for row in view.endpoints)
-    console = _console()
+    console = run_console()
     console.print(endpoint_table(replace(view, endpoints=rows), console.width))
 
 
@@ -58,7 +58,7 @@ def _view_of(folder: RunFolder) -> ReportView:
     return build_view(read_run(folder))
 
 
-def _console() -> Console:
+def run_console() -> Console:
     from rich.console import Console
 
     watched = sys.stdout.isatty() or "COLUMNS" in os.environ
@@ -80,21 +80,21 @@ def print_view(view: ReportView, console: Console, *, folder: RunFolder | None =
     outcome = f"{format.outcome_sign(view.outcome)} {view.outcome_label.upper()}"
     console.print(Text.assemble((outcome, STYLES[view.outcome]), "  ", (view.sentence, "bold")))
     for row in view.slower[:MOST_LINES]:
-        console.print(_item(format.outcome_sign(row.outcome), row.short, STYLES[row.outcome]))
+        console.print(list_item(format.outcome_sign(row.outcome), row.short, STYLES[row.outcome]))
     others = [
         f"{format.outcome_label(item.outcome)}: {item.sentence}" for item in view.findings if not item.in_rows and not item.muted
     ]
     for line in (*view.reasons, *others)[:MOST_LINES]:
-        console.print(_item("-", line))
+        console.print(list_item("-", line))
     hidden = max(0, len(view.slower) - MOST_LINES) + max(0, len(view.reasons) + len(others) - MOST_LINES)
     if hidden:
-        console.print(_item("-", f"{wording.plural(hidden, 'more finding')} in the report."))
+        console.print(list_item("-", f"{wording.plural(hidden, 'more finding')} in the report."))
     if view.undecided:
-        console.print(_item("?", f"{len(view.undecided):,} undecided: too little evidence either way.", "dim"))
+        console.print(list_item("?", f"{len(view.undecided):,} undecided: too little evidence either way.", "dim"))
     for notice in view.notices + view.missing:
-        console.print(_item("!", notice, "yellow"))
+        console.print(list_item("!", notice, "yellow"))
     for step in view.steps:
-        console.print(_item(">", f"{step.title} {step.next_step}".rstrip()))
+        console.print(list_item(">", f"{step.title} {step.next_step}".rstrip()))
         if step.command:
             console.print(Text(f"    {wording.as_called(step.command)}", "cyan"), soft_wrap=True)
     if folder is not None:
@@ -104,7 +104,7 @@ def print_view(view: ReportView, console: Console, *, folder: RunFolder | None =
         console.print(Text(f"Run folder  {folder.path}"), soft_wrap=True)
 
 
-def _item(sign: str, text: str, style: str = "") -> Table:
+def list_item(sign: str, text: str, style: str = "") -> Table:
     """One line of a list, its continuation indented."""
     from rich.table import Table
     from rich.text import Text

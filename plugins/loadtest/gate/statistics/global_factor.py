@@ -58,23 +58,31 @@ def common_factor(
 ) -> GlobalFactor | None:
     """None with fewer than 3 judged endpoints. Candidate runs of one session share their host: more of them make the
     common factor better known, not the host more ordinary, so the between-run variance is not divided by their number."""
+    if fit.judged.sum() < LEAST_ENDPOINTS:
+        return None
+    plain = host_model(fit.host, basis.runs, host.concentration, basis.assumed_host_sd, probes=False)
+    return factor_of(result, plain, host, candidates, float(np.std(fit.host, ddof=1)))
+
+
+def factor_of(
+    result: Score, plain: HostModel, host: HostModel, candidates: Sequence[RunSummary], baseline_sd: float
+) -> GlobalFactor | None:
+    """The same from how hosts differ without a probe (`plain`) and with one (`host`), whoever told that."""
     seen = np.isfinite(result.raw) & np.isfinite(result.noise)
-    if fit.judged.sum() < LEAST_ENDPOINTS or seen.sum() < LEAST_ENDPOINTS:
+    if seen.sum() < LEAST_ENDPOINTS:
         return None
     change = float(huber_location(result.raw[None, seen], axis=1)[0])
     error = float(np.mean(result.noise[seen] ** 2) / seen.sum())
-    plain = host_model(fit.host, basis.runs, host.concentration, basis.assumed_host_sd, probes=False)
     raw = _shift(change, plain.variance * (1 + plain.concentration) + error, plain.df)
     probes = host.probe_changes(candidates)
     half = _slower_half(result.raw[seen], result.noise[seen])
-    sd = float(np.std(fit.host, ddof=1))
     if probes is None:
-        return GlobalFactor(raw, None, None, sd, raw.excluded + max(half - change, 0.0), 0.0)
+        return GlobalFactor(raw, None, None, baseline_sd, raw.excluded + max(half - change, 0.0), 0.0)
     expected, variance = host.expected(candidates)
     foretold = float(expected.mean())
     without = _shift(change - foretold, float(variance.mean()) + error, host.df)
     bound = without.excluded + max(half - change, 0.0)
-    return GlobalFactor(raw, without, float(probes.mean()), sd, bound, host.slope)
+    return GlobalFactor(raw, without, float(probes.mean()), baseline_sd, bound, host.slope)
 
 
 def _slower_half(raw: np.ndarray, noise: np.ndarray) -> float:
