@@ -40,7 +40,7 @@ def slower(folder: RunFolder) -> None:
     """Its slow endpoint takes three times as long: no pair of runs without a history sees much less."""
     report = RegressionReport.read(folder.regression_report)
     assert report.summary is not None
-    slow = next(finding.endpoint for finding in report.findings if finding.criterion == "regression" and finding.outcome == "fail")
+    slow = next(one.endpoint for one in report.findings if (one.criterion, one.outcome) == ("regression", "fail"))
     rows = []
     for row in report.summary.endpoints:
         if row.endpoint == slow and row.lm and row.log_p95:
