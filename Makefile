@@ -88,7 +88,7 @@ comma := ,
 PROFILES = $$(sed -n 's/^COMPOSE_PROFILES=//p' .env),fleet$(if $(MONITORING),$(comma)monitoring)
 COMPOSE = COMMIT="$$(git rev-parse HEAD 2>/dev/null)" COMPOSE_PROFILES="$(PROFILES)" docker compose
 
-.PHONY: compose-init compose-up compose-run compose-down compose-test
+.PHONY: compose-init compose-up compose-run compose-down compose-test compose-idle
 compose-init: ## make the secrets of a team's installation in .env; what is there stays. STORAGE=s3: run folders go to S3
 	@deployment/compose/init.sh $(STORAGE)
 compose-up: compose-init ## build and start it, and wait until it is healthy; FLEET=4: with four Locust workers; MONITORING=1: Grafana
@@ -100,8 +100,10 @@ compose-run: ## one load test on it: make compose-run PROFILE=smoke ENVIRONMENT=
 	@deployment/compose/run.sh $(foreach name,PROFILE ENVIRONMENT SCENARIO USERS DURATION,$(if $(value $(name)),--$(call lower,$(name)) "$$$(name)"))
 compose-down: ## stop it; volumes stay
 	@docker compose --profile "*" down --remove-orphans
-compose-test: install-dev ## build it and try it as a whole; needs a Docker engine
+compose-test: install-dev ## build it and try it as a whole, WHAT=object_storage: on S3; needs a Docker engine
 	@tests/compose/run.sh
+compose-idle: install-dev ## what it takes and keeps while it has nothing to do, on a busy machine: MINUTES=60
+	@WHAT=idle tests/compose/run.sh
 
 # --- test
 

@@ -1,11 +1,12 @@
 #!/usr/bin/env bash
 # make compose-test: the stack of docker-compose.yaml, built, used and broken, under a project name and secrets of its own.
+# WHAT=stack, object_storage or idle says which file beside this one is run.
 # Needs a Docker engine (DOCKER_HOST). Where the base images cannot be pulled, STANDINS=1 makes stand-ins from Debian's packages.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT
-files=docker-compose.yaml:tests/compose/counted.yaml
+files=docker-compose.yaml:deployment/compose/second_load_generator.yaml:tests/compose/counted.yaml
 if [ "${STANDINS:-}" = 1 ]; then
   docker compose version >/dev/null 2>&1 || {
     tests/compose/standins/compose_v2.sh "$folder/plugins"
@@ -14,4 +15,4 @@ if [ "${STANDINS:-}" = 1 ]; then
   tests/compose/standins/build.sh
   files=$files:tests/compose/standins/no_registry.yaml
 fi
-COMPOSE_FILE=$files .venv/bin/python -m pytest -p no:cacheprovider -m "" -x --timeout 900 --durations 0 -v tests/compose/stack.py "$@"
+COMPOSE_FILE=$files .venv/bin/python -m pytest -p no:cacheprovider -m "" -x --timeout 900 --durations 0 -v "tests/compose/${WHAT:-stack}.py" "$@"

@@ -8,6 +8,8 @@ from pathlib import Path
 import pytest
 import yaml
 
+from loadtest.planning.load_generators import NAME_VARIABLE, place_of
+
 ROOT = Path(__file__).resolve().parents[2]
 AIRFLOW = ("airflow-apiserver", "airflow-scheduler", "airflow-dag-processor", "airflow-triggerer")
 WORKERS = ("airflow-worker", "airflow-loadgen")
@@ -102,8 +104,17 @@ def test_secrets_are_made_once_and_are_the_owner_s_alone(tmp_path: Path) -> None
     assert refused.returncode == 2 and "chmod -R o+rX include" in refused.stderr
 
 
-def test_the_pool_is_made_before_anything_needs_it(compose: dict) -> None:
-    assert "pools set load_generator 1" in " ".join(compose["services"]["airflow-init"]["command"])
+def test_the_pools_are_made_before_anything_needs_them(compose: dict) -> None:
+    init = compose["services"]["airflow-init"]
+    assert "python -m loadtest.deployment.pools > /tmp/pools.json\nairflow pools import /tmp/pools.json" in init["command"][-1]
+    assert any(volume.endswith(":/opt/loadtest/include:ro") for volume in init["volumes"]), "they stand in its environments"
+
+
+def test_a_second_load_generator_reads_its_own_queue_and_knows_its_name(compose: dict) -> None:
+    second = yaml.safe_load((ROOT / "deployment" / "compose" / "second_load_generator.yaml").read_text())
+    (service,) = second["services"].values()
+    assert service["extends"]["service"] in compose["services"]
+    assert service["command"][-1] == place_of(service["environment"][NAME_VARIABLE])
 
 
 def test_object_storage_is_told_to_both_sides_once(tmp_path: Path) -> None:
