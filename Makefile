@@ -139,8 +139,8 @@ system-packages: ## PostgreSQL, Chromium and npm for the tests, from Debian
 # --- benchmarks: each prints FIGURE lines
 
 SEED ?= 2026
-.PHONY: bench-fleet bench-recorder bench-load bench-analysis bench-analysis-large bench-gate bench-drift bench-judge-cost bench-ab bench-ab-real bench-overhead bench-report bench-trends bench-rebuild bench-real-runs bench-capacity bench-soak
-bench-fleet bench-recorder bench-load bench-analysis bench-overhead bench-report bench-trends bench-rebuild bench-real-runs bench-ab-real bench-capacity bench-soak: install-dev
+.PHONY: bench-fleet bench-recorder bench-load bench-analysis bench-analysis-large bench-gate bench-drift bench-judge-cost bench-ab bench-ab-real bench-overhead bench-report bench-trends bench-rebuild bench-real-runs bench-capacity bench-soak bench-collecting
+bench-fleet bench-recorder bench-load bench-analysis bench-overhead bench-report bench-trends bench-rebuild bench-real-runs bench-ab-real bench-capacity bench-soak bench-collecting: install-dev
 	$(PYTHON) -m benchmarks.$(subst -,_,$@)
 bench-analysis-large: install-dev ## analysis of 100 million samples: minutes, and 1.5 GB of disk
 	$(PYTHON) -m benchmarks.bench_analysis --large 100000000
