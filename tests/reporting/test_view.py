@@ -172,3 +172,18 @@ def test_hostile_names_are_still_told_apart(view_of):
     rows = view_of(hostile=True).endpoints
     names = [row.endpoint for row in rows]
     assert len(set(names)) == len(names) == len(ENDPOINTS) + 12
+
+
+def test_an_attempt_that_was_lost_is_told_with_its_reason(tmp_path):
+    from loadtest.load.models import LoadResult, StopReason
+
+    folder = build_run_folder(tmp_path)
+    assert read_run(folder).lost_attempts == ()
+    load = LoadResult.read(folder.load).model_copy(update={"attempt": 3})
+    load.write(folder.load)
+    lost = {"attempt": 1, "stop_reason": StopReason.CRASHED, "error": "1 of 2 load-generating processes were lost (eu/1)"}
+    load.model_copy(update=lost).write(folder.attempt(1).load)
+    facts = dict(build_view(read_run(folder)).plan_facts)
+    assert facts["Not believed, and measured again"] == (
+        "attempt 1: 1 of 2 load-generating processes were lost (eu/1); attempt 2: left no result"
+    )

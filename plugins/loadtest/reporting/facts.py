@@ -153,6 +153,8 @@ def plan_facts(files: RunFiles) -> Facts:
         rows.append(("Pull request", f"{plain(trigger.repository or '', 120)}#{trigger.pull_request}"))
     if files.load:
         rows.append(("Time", f"{wording.moment(files.load.started_at)} to {wording.clock(files.load.ended_at)}"))
+    if files.lost_attempts:
+        rows.append(("Not believed, and measured again", plain("; ".join(files.lost_attempts), 600)))
     if files.regression and files.regression.confirmation_runs:
         rows.append(("Confirmation runs", ", ".join(plain(run, NAME_LIMIT) for run in files.regression.confirmation_runs[:10])))
     rows += [

@@ -61,6 +61,7 @@ class RunFiles:
     problems: tuple[str, ...] = ()
     base_metrics: RunMetrics | None = None  # of the other build, in a comparison side by side
     base_analysis: Analysis | None = None
+    lost_attempts: tuple[str, ...] = ()  # why each attempt before the one that was judged is not believed
 
     @property
     def findings(self) -> tuple[Finding, ...]:
@@ -95,7 +96,7 @@ def read_run(
             problems.append(str(error).replace(str(path), path.name))
             return None
 
-    plan = read(Plan, folder.plan)
+    plan, load = read(Plan, folder.plan), read(LoadResult, folder.load)
     side_by_side = plan is not None and plan.against is not None
     return RunFiles(
         run_id=folder.run_id,
@@ -103,7 +104,10 @@ def read_run(
         plan=plan,
         base_metrics=read(RunMetrics, folder.base.metrics) if side_by_side else None,
         base_analysis=read(Analysis, folder.base.analysis) if side_by_side else None,
-        load=read(LoadResult, folder.load),
+        load=load,
+        lost_attempts=tuple(
+            _why_lost(number, read(LoadResult, folder.attempt(number).load)) for number in range(1, load.attempt if load else 1)
+        ),
         metrics=read(RunMetrics, folder.metrics),
         analysis=read(Analysis, folder.analysis),
         regression=read(RegressionReport, folder.regression_report),
@@ -113,3 +117,8 @@ def read_run(
         trend=tuple(trend or ()),
         problems=tuple(problems),
     )
+
+
+def _why_lost(number: int, result: LoadResult | None) -> str:
+    why = (result.error or f"ended before its time ({result.stop_reason})") if result else "left no result"
+    return f"attempt {number}: {why.rstrip('.')}"
