@@ -77,9 +77,9 @@ def test_only_some_paths_or_tags() -> None:
         read_service(shop(), "shop.yaml", only=("/nothing",))
 
 
-@pytest.mark.parametrize("data", [{"swagger": "2.0"}, {"openapi": 3}, {}, {"openapi": "4.0"}])
+@pytest.mark.parametrize("data", [{"swagger": "1.2"}, {"openapi": 3}, {}, {"openapi": "4.0"}])
 def test_what_is_no_openapi_3_is_refused(data: dict[str, Any]) -> None:
-    with pytest.raises(ConfigurationError, match=r"versions 3\.0 and 3\.1"):
+    with pytest.raises(ConfigurationError, match=r"versions 2\.0 \(Swagger\), 3\.0 and 3\.1 are read"):
         read_service(data, "x.yaml")
 
 

@@ -35,6 +35,9 @@ def init(
     ] = None,
     only: Annotated[list[str] | None, typer.Option(help="Only these paths ('/pets/*') or tags; may be repeated.")] = None,
     writes: Annotated[bool, typer.Option("--writes", help="Also requests that write (never those that delete).")] = False,
+    follow_references: Annotated[
+        bool, typer.Option("--follow-references", help="Also read documents at other addresses that the document refers to.")
+    ] = False,
     name: Annotated[str | None, typer.Option(help="Of the scenario; default: from the service's title.")] = None,
     smoke: Annotated[
         bool | None, typer.Option("--smoke/--no-smoke", help="Try it with 5 users, 15 to 60 s; default: ask.", show_default=False)
@@ -56,7 +59,7 @@ def init(
     given = base_url or (None if openapi or har or postman else _ask("Where is the service?", DEFAULT_URL, asks))
     url = checked_url(given, "--base-url") if given else None
     found = look_at(url, for_document=not (openapi or har or postman)) if url else None
-    service = _service(url, found, Sources(openapi, har, postman, crawl, tuple(only or ())), asks)
+    service = _service(url, found, Sources(openapi, har, postman, crawl, tuple(only or ()), follow_references), asks)
     url = url or _url_of_document(service)
     service = service.without(lambda call: left_out_because(call, writes))
     own_paths = [str(call.url[0]) for call in service.calls if call.reads and len(call.url) == 1]
@@ -91,6 +94,7 @@ class Sources:
     postman: str | None
     crawl: bool | None
     only: tuple[str, ...]
+    follow_references: bool = False
 
 
 def _service(url: str | None, found: Found | None, sources: Sources, asks: bool) -> Service:
@@ -100,6 +104,7 @@ def _service(url: str | None, found: Found | None, sources: Sources, asks: bool)
     from loadtest.scaffolding.openapi import read_service
     from loadtest.scaffolding.postman import read_postman
     from loadtest.scaffolding.recorded import service_of
+    from loadtest.scaffolding.references import with_other_documents
 
     if sources.har:
         recorded = read_har(read_document(sources.har), sources.har)
@@ -114,7 +119,10 @@ def _service(url: str | None, found: Found | None, sources: Sources, asks: bool)
         document = found.document_url if _confirm(f"Use its document at {found.document_url}?", asks) else None
     if document is not None:
         has_path = bool(url and urlsplit(url).path.strip("/"))
-        return read_service(read_document(document), document, only=sources.only, prefix=not has_path)
+        whole, note = with_other_documents(read_document(document), document, follow_addresses=sources.follow_references)
+        if note:
+            print_plain(note)
+        return read_service(whole, document, only=sources.only, prefix=not has_path)
     if url and found and found.is_up and _wants_crawl(sources.crawl, url, asks):
         return _crawled(url)
     return _example()

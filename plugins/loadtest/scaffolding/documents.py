@@ -28,10 +28,15 @@ _PlainLoader.yaml_implicit_resolvers = {
 def read_document(source: str) -> dict[str, Any]:
     """The mapping that a file or an http(s) address holds; raises ConfigurationError (or InfrastructureError where the
     service does not answer) with one sentence."""
-    data = parse(_text_of(source), source)
+    data = read_any(source)
     if not isinstance(data, dict):
         raise ConfigurationError(f"{source} holds no mapping, so it is neither OpenAPI nor HAR nor a Postman collection.")
     return data
+
+
+def read_any(source: str) -> Any:
+    """What a file or an http(s) address holds, whatever it is; raises as `read_document`."""
+    return parse(_text_of(source), source)
 
 
 def parse(text: str, source: str) -> Any:

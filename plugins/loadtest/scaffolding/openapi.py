@@ -1,4 +1,4 @@
-"""From an OpenAPI document (3.0 and 3.1) to the requests of a service."""
+"""From an OpenAPI document (3.0 and 3.1; 2.0 is converted) to the requests of a service."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from loadtest.scaffolding.answers import field_for, lists_in_answer, plural, sin
 from loadtest.scaffolding.bodies import BodyMaker
 from loadtest.scaffolding.examples import Examples, examples_of
 from loadtest.scaffolding.python_text import encoded, identifier, sentence
-from loadtest.scaffolding.schemas import Document
+from loadtest.scaffolding.schemas import METHODS, Document
 from loadtest.scaffolding.security import SecuritySchemes
 from loadtest.scaffolding.service import Body, Call, Constant, LeftOut, Part, Pool, Service
+from loadtest.scaffolding.swagger import openapi_of
 
-METHODS = ("get", "post", "put", "patch", "delete")
 WEIGHTS = {"list": 3, "item": 4, "write": 1}
 _PLACEHOLDER = re.compile(r"\{([^{}/]+)\}")
 
@@ -57,12 +57,14 @@ class Operation:
 def read_service(data: dict[str, Any], source: str, *, only: tuple[str, ...] = (), prefix: bool = True) -> Service:
     """The calls of a document; `only`: patterns of paths or tags; `prefix`: paths begin with that of the first server.
 
-    Raises ConfigurationError for what is no OpenAPI document of version 3.
+    Raises ConfigurationError for what is no OpenAPI document of version 2 or 3.
     """
+    if str(data.get("swagger", "")).startswith("2"):
+        data = openapi_of(data)
     version = str(data.get("openapi", ""))
     if not version.startswith("3."):
         found = f"Swagger {data['swagger']}" if "swagger" in data else "no OpenAPI document"
-        raise ConfigurationError(f"{source} is {found}; versions 3.0 and 3.1 are read (converters from 2.0 to 3.0 are plenty).")
+        raise ConfigurationError(f"{source} is {found}; versions 2.0 (Swagger), 3.0 and 3.1 are read.")
     return _Reader(Document(data), source, only, prefix).service()
 
 

@@ -10,12 +10,13 @@ from referencing import Registry
 from referencing.jsonschema import DRAFT4, DRAFT202012
 
 _BASE = "urn:document"
+METHODS = ("get", "post", "put", "patch", "delete")
 MOST_STEPS = 50  # references behind references; more is a circle
 Schema = dict[str, Any]
 
 
 class Document:
-    """An OpenAPI document. References into other files are not followed: they count as "anything"."""
+    """An OpenAPI document. References to other documents (see `references`) count as "anything"."""
 
     def __init__(self, data: dict[str, Any]) -> None:
         self.data = data
