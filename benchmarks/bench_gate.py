@@ -1,6 +1,6 @@
 """How often does the gate cry wolf, how often does it sleep? Simulated runs of several worlds; the usual rules beside it.
 
-    python -m benchmarks.bench_gate --seed 2026 [--trials 600] [--jobs 2]
+    python -m benchmarks.bench_gate --seed 2026 [--trials 600] [--jobs 2] [--world uneven ...] [--profile light ...] [--case "+20 %"]
 
 The worlds make noise in ways that are unlike each other (benchmarks/simulator/noise.py); each figure is of the WORST one. What
 was tuned, and on which seeds, stands in docs/gate.md; judge it with seeds of your own. With the defaults it takes some minutes
@@ -89,12 +89,13 @@ class Result:
         return f"{self.value(attribute):.2f}" if attribute == "runs" else percent(self.count(attribute), len(self.decisions))
 
 
-def simulate(world: str, profile: str, trials: int, seed: int) -> list[Result]:
-    """All cases of one world and profile; top level, so that it can run in a process of its own."""
+def simulate(world: str, profile: str, trials: int, seed: int, part: str = "") -> list[Result]:
+    """Cases of one world and profile whose names contain `part`; top level, so that it can run in a process of its own.
+    A case draws the same trials whichever other cases, worlds and profiles are measured beside it."""
     pool = Pool(PROFILES[profile], WORLDS[world], seed, POOL_RUNS)
     results = []
     for number, case in enumerate(CASES):
-        if case.profile != profile:
+        if case.profile != profile or part not in case.name:
             continue
         generator = np.random.default_rng([seed, 2, list(WORLDS).index(world), number])
         decisions, usual = [], np.zeros(2)
@@ -126,32 +127,41 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=2026)
     parser.add_argument("--trials", type=int, default=600, help="unchanged medium systems per world; fewer of the other cases")
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1)
-    arguments = parser.parse_args()
-    started = time.monotonic()
     profiles = list(dict.fromkeys(case.profile for case in CASES))
+    parser.add_argument("--world", nargs="+", choices=list(WORLDS), default=list(WORLDS), help="all by default")
+    parser.add_argument("--profile", nargs="+", choices=profiles, default=profiles, help="all by default")
+    parser.add_argument("--case", default="", metavar="TEXT", help="only cases whose names contain this")
+    arguments = parser.parse_args()
+    if not any(case.profile in arguments.profile and arguments.case in case.name for case in CASES):
+        parser.error(f"no case of {', '.join(arguments.profile)} is called like {arguments.case!r}")
+    everything = (arguments.world, arguments.profile, arguments.case) == (list(WORLDS), profiles, "")
+    started = time.monotonic()
     with ProcessPoolExecutor(arguments.jobs) as executor:
-        requests = executor.submit(simulate_requests, arguments.seed)
+        requests = executor.submit(simulate_requests, arguments.seed) if everything else None
         tasks = [
-            executor.submit(simulate, world, profile, arguments.trials, arguments.seed)
-            for profile in profiles
-            for world in WORLDS
+            executor.submit(simulate, world, profile, arguments.trials, arguments.seed, arguments.case)
+            for profile in arguments.profile
+            for world in arguments.world
         ]
         results = {(one.case.name, one.world): one for task in tasks for one in task.result()}
-        by_requests = requests.result()
+        by_requests = requests.result() if requests else None
     print_tables(results)
-    shares = [f"{share:.0%}" for share in by_requests]
-    print(f"Judges of requests, unchanged, medium, laboratory: Mann-Whitney flags {shares[0]}, a bootstrap {shares[1]}")
+    if by_requests:
+        shares = [f"{share:.0%}" for share in by_requests]
+        print(f"Judges of requests, unchanged, medium, laboratory: Mann-Whitney flags {shares[0]}, a bootstrap {shares[1]}")
     print(f"{time.monotonic() - started:.0f} s\n")
     print_figures(results)
 
 
 def print_tables(results: dict[tuple[str, str], Result]) -> None:
     for case in CASES:
+        mine = {world: results[case.name, world] for world in WORLDS if (case.name, world) in results}
+        if not mine:
+            continue
         columns = [attribute for attribute, _ in case.bars]
-        print(f"\n{case.name} ({len(results[case.name, 'laboratory'].decisions)} trials a world)")
+        print(f"\n{case.name} ({len(next(iter(mine.values())).decisions)} trials a world)")
         print(f"{'':12}" + "".join(f"{column:>14}" for column in columns) + "   usual rule: last run, median of 5")
-        for world in WORLDS:
-            one = results[case.name, world]
+        for world, one in mine.items():
             cells = "".join(f"{one.shown(column):>14}" for column in columns)
             print(f"{world:12}{cells}   {one.usual[0]:18.0f} % {one.usual[1]:12.0f} %")
     print()
@@ -160,8 +170,11 @@ def print_tables(results: dict[tuple[str, str], Result]) -> None:
 def print_figures(results: dict[tuple[str, str], Result]) -> None:
     """Of each case the worst world and the mean; worst is the largest where the bar is an upper one, else the smallest."""
     for case in CASES:
+        worlds = [world for world in WORLDS if (case.name, world) in results]
+        if not worlds:
+            continue
         for attribute, bar in case.bars:
-            values = {world: results[case.name, world].value(attribute) for world in WORLDS}
+            values = {world: results[case.name, world].value(attribute) for world in worlds}
             upper = bar.startswith("<=") or (bar == "-" and attribute == "flagged" and "unchanged" in case.name)
             worst = (max if upper else min)(values, key=values.get)
             label = "".join(sign if sign.isalnum() else "_" for sign in case.name.replace(" %", "")).replace("__", "_")
