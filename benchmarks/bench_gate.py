@@ -1,6 +1,7 @@
 """How often does the gate cry wolf, how often does it sleep? Simulated runs of several worlds; the usual rules beside it.
 
-    python -m benchmarks.bench_gate --seed 2026 [--trials 600] [--jobs 2] [--world uneven ...] [--profile light ...] [--case "+20 %"]
+    python -m benchmarks.bench_gate --seed 2026 [--trials 600] [--jobs 2]
+        [--world uneven ...] [--profile light ...] [--case "+20 %"]     # a part of it, in seconds
 
 The worlds make noise in ways that are unlike each other (benchmarks/simulator/noise.py); each figure is of the WORST one. What
 was tuned, and on which seeds, stands in docs/gate.md; judge it with seeds of your own. With the defaults it takes some minutes

@@ -38,7 +38,7 @@ def commands() -> str:
 
 
 def files() -> str:
-    from loadtest.planning.models import Criteria, Environment, Profile, Scenario
+    from loadtest.planning.models import CommonCriteria, Criteria, Environment, Profile, Scenario
     from loadtest.planning.schedules import Schedule
 
     kinds: list[tuple[str, str, type[BaseModel], set[str]]] = [
@@ -46,6 +46,7 @@ def files() -> str:
         ("Environment", "include/environments/<name>.yaml", Environment, {"name"}),
         ("Schedule", "include/schedules/<name>.yaml", Schedule, {"name"}),
         ("Scenario", "include/scenarios/<name>/scenario.yaml", Scenario, COMPUTED),
+        ("Criteria of all scenarios", "include/criteria.yaml", CommonCriteria, set()),
         ("Criteria", "include/scenarios/<name>/criteria.yaml", Criteria, set()),
     ]
     parts = [

@@ -43,6 +43,11 @@ class Settings:
         return self.include / "scenarios"
 
     @property
+    def criteria(self) -> Path:
+        """How all scenarios are judged that say nothing else; the file may be missing."""
+        return self.include / "criteria.yaml"
+
+    @property
     def schedules(self) -> Path:
         return self.include / "schedules"
 

@@ -74,3 +74,10 @@ def test_a_schedule_must_fit_what_it_names(include: Path, capsys: pytest.Capture
     assert code == 2 and len(told.splitlines()) == 2
     assert f"{include}/schedules/bad.yaml:4: cron: a cron expression has five fields" in told
     assert f"{path}: 5000 users are more than environment 'healthy' allows" in told
+
+
+def test_criteria_of_all_scenarios_are_validated_once(include: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (include / "criteria.yaml").write_text("\nmost_errors: often\n")
+    code, told = validate(capsys, "scenario", "toy")
+    assert code == 2
+    assert "criteria.yaml:2: most_errors" in told

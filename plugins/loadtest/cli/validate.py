@@ -37,13 +37,22 @@ def validate(
     """
     from loadtest.load.control.scenario_check import check_scenario
     from loadtest.planning.config import known_names, profile_names
-    from loadtest.planning.validation import environment_problems, profile_problems, scenario_problems, schedule_problems
+    from loadtest.planning.validation import (
+        criteria_problems,
+        environment_problems,
+        profile_problems,
+        scenario_problems,
+        schedule_problems,
+    )
 
     places = settings()
     if what is What.ALL and name is not None:
         raise ConfigurationError("Say what is to be validated before its name: scenario, environment, profile or schedule.")
     problems: list[Problem] = []
     looked_at = []
+    if what in (What.ALL, What.SCENARIO) and places.criteria.exists():
+        looked_at.append(places.criteria.name)
+        problems += criteria_problems(places)
     for kind, names, check in (
         (What.PROFILE, profile_names(places), lambda one: profile_problems(places, one)),
         (What.ENVIRONMENT, known_names(places.environments), lambda one: environment_problems(places, one)),

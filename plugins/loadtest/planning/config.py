@@ -19,6 +19,7 @@ from loadtest.planning.arguments import check_arguments
 from loadtest.planning.models import (
     MAX_DURATION_S,
     TARGET_METRICS,
+    CommonCriteria,
     Criteria,
     Environment,
     LoadModel,
@@ -231,7 +232,10 @@ def _usable(tls: Tls, home: Path, path: Path) -> Tls:
 
 def load_scenario(settings: Settings, name: str) -> Scenario:
     folder = _known(settings.scenarios, name, "scenario") / name
-    targets, criteria = read_targets(folder / "targets.yaml"), read_criteria(folder / "criteria.yaml")
+    targets, criteria = (
+        read_targets(folder / "targets.yaml"),
+        read_criteria(folder / "criteria.yaml", read_common_criteria(settings.criteria)),
+    )
     return described_scenario(folder, targets, criteria)
 
 
@@ -281,8 +285,21 @@ def files_digest(folder: Path) -> str:
     return digest.hexdigest()[:16]
 
 
-def read_criteria(path: Path) -> Criteria:
-    criteria = validated(Criteria, read_yaml(path), path) if path.exists() else Criteria()
+def read_common_criteria(path: Path) -> dict[str, Any]:
+    """What `include/criteria.yaml` says of all scenarios, checked; nothing where it is missing."""
+    data = read_yaml(path) if path.exists() else {}
+    own = sorted({"endpoints", "muted", "least_capacity"} & data.keys())
+    if own:
+        raise ConfigurationError(
+            f"{path}: {', '.join(own)} can only be said of one scenario; write it into its own criteria.yaml."
+        )
+    validated(CommonCriteria, data, path)
+    return data
+
+
+def read_criteria(path: Path, common: dict[str, Any] | None = None) -> Criteria:
+    """A scenario's criteria; what it does not say, `common` says."""
+    criteria = validated(Criteria, (common or {}) | (read_yaml(path) if path.exists() else {}), path)
     for metric in (mute.metric for mute in criteria.muted if mute.metric is not None):
         try:
             require_metric(metric)

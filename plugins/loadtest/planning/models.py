@@ -247,16 +247,21 @@ class EndpointCriteria(Record):
     required: bool = False
 
 
-class Criteria(Record):
-    """How a scenario is judged (`criteria.yaml`); the defaults need no file."""
+class CommonCriteria(Record):
+    """How scenarios are judged whose own `criteria.yaml` does not say otherwise; the defaults need no file."""
 
     tolerance: ShareOrPercent | None = Field(default=None, gt=0, le=1, description="None: the profile's")
-    least_effect: ShareOrPercent = Field(default=0.05, gt=0, le=1)
+    least_effect: ShareOrPercent = Field(default=0.05, gt=0, le=1, description="smaller regressions are no regressions")
     false_alarm_level: float = Field(default=0.003, gt=0, le=0.2, description="adjusted p below which a regression fails")
     most_errors: ShareOrPercent = Field(
         default=0.05, gt=0, lt=1, description="error rate surely above this fails, where no target on the error rate judges it"
     )
-    baseline_required: bool = False
+    baseline_required: bool = Field(default=False, description="a run without a comparison is inconclusive")
+
+
+class Criteria(CommonCriteria):
+    """How a scenario is judged: `criteria.yaml` beside it, over what `include/criteria.yaml` says of all."""
+
     least_capacity: int | None = Field(default=None, ge=1, description="users that a search for the capacity must find held")
     endpoints: dict[str, EndpointCriteria] = {}
     muted: tuple[Mute, ...] = ()

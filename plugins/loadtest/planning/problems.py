@@ -34,7 +34,8 @@ def problems_of(error: ValidationError) -> list[str]:
 def refusal(path: Path, problems: Sequence[str]) -> ConfigurationError:
     """One problem is one sentence; several stand below each other."""
     if len(problems) == 1:
-        return ConfigurationError(f"{path}: {problems[0]}.")
+        end = "" if problems[0].endswith(("?", "!", ".")) else "."
+        return ConfigurationError(f"{path}: {problems[0]}{end}")
     shown = [f"- {problem}" for problem in problems[:MOST_SHOWN]]
     if len(problems) > MOST_SHOWN:
         shown.append(f"- and {len(problems) - MOST_SHOWN} more")

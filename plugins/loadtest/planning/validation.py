@@ -17,6 +17,7 @@ from loadtest.planning.config import (
     load_profile,
     load_scenario,
     profile_file,
+    read_common_criteria,
     read_criteria,
     read_targets,
 )
@@ -65,6 +66,11 @@ def schedule_problems(settings: Settings, name: str) -> list[Problem]:
         check_together(load_schedule(settings, name).request(), settings)
 
     return _problems(settings.schedules / f"{name}.yaml", check)
+
+
+def criteria_problems(settings: Settings) -> list[Problem]:
+    """Of the criteria that all scenarios share."""
+    return _problems(settings.criteria, lambda: read_common_criteria(settings.criteria))
 
 
 def scenario_problems(settings: Settings, name: str, check: ScenarioCheck) -> list[Problem]:

@@ -5,7 +5,14 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from loadtest.gate.statistics.sessions import PRIOR_SHARE, concentration, session_share, sessions_of
+from loadtest.gate.statistics.sessions import (
+    PRIOR_SHARE,
+    concentration,
+    independence,
+    session_share,
+    session_variance,
+    sessions_of,
+)
 from tests.gate.simulated_summaries import make_baseline
 
 SESSIONS = np.repeat(np.arange(4), 2)
@@ -47,3 +54,21 @@ def test_sessions_begin_with_another_commit_or_hours_later() -> None:
     unknown = [run.model_copy(update={"commit": None}) for run in together]
     assert sessions_of(unknown).tolist() == [0] * 8
     assert concentration(SESSIONS) == pytest.approx(0.25) and concentration(np.zeros(8, dtype=int)) == 1
+
+
+def test_runs_that_repeat_each_other_tell_less_of_their_variance() -> None:
+    pairs = np.repeat(np.arange(4), 2)
+    assert independence(0.0, pairs) == pytest.approx(1.0)
+    assert independence(0.5, np.arange(8)) == pytest.approx(1.0)
+    assert 3 / 7 < independence(0.9, pairs) < independence(0.5, pairs) < 1.0
+    assert independence(1.0, pairs) == pytest.approx(3 / 7)  # four different values, three degrees of freedom
+    assert independence(0.5, np.zeros(8, dtype=int)) == pytest.approx(1.0)
+
+
+def test_sessions_that_look_alike_by_luck_are_not_believed_to_be() -> None:
+    seen = np.array([0.0, 0.03**2, 0.2**2])
+    quiet, usual, noisy = np.sqrt(session_variance(seen, 3.0))
+    assert usual == pytest.approx(0.03)
+    assert 0.02 < quiet < usual < noisy < 0.2
+    assert session_variance(seen, 100.0)[0] < session_variance(seen, 3.0)[0]
+    assert np.array_equal(session_variance(seen, 0.0), seen)

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.special import digamma, polygamma
 
-from loadtest.gate.statistics.sessions import concentration, session_share
+from loadtest.gate.statistics.sessions import concentration, independence, session_share, session_variance
 
 LEAST_BASELINE_RUNS = 3  # of an endpoint, before it has a location and a variance of its own
 LEAST_TREND_RUNS = 4  # later runs, before their spread around a line says anything
@@ -29,6 +29,9 @@ LEAST_TAIL_DF, MOST_TAIL_DF = 6.0, 20.0
 WITHIN_DF = 12.0
 ASSUMED_DF = 6.0
 MOST_PRIOR_DF = 60.0
+# How unlike each other endpoints are by nature: the variance of their log variances. A handful of endpoints hardly tells, and
+# where eight runs happen to look alike it would be taken for none at all; so it is shrunk to what services usually show.
+PRIOR_SPREAD, PRIOR_SPREAD_ENDPOINTS = 0.4, 8.0
 RESPONSE_SD = 0.15  # endpoints do not follow the host alike: noise of an endpoint per change of the host
 DOUBTED = 1.5  # where a probe says what to expect: distances, in standard errors, from which on an endpoint is doubted
 HOST_STEPS = 6
@@ -47,12 +50,18 @@ class MetricFit:
     host: np.ndarray  # per baseline run, mean 0
     host_variance: float  # of the true factor, its estimation error taken out
     share: float  # of the between-run variance that runs of one session have in common
+    sessions_df: float  # of the baseline's sessions, less one
     assumed: float  # variance of other hours and builds, which the baseline has not seen
     tail_df: float  # what the residuals' kurtosis leaves of the degrees of freedom
 
     @property
     def judged(self) -> np.ndarray:
         return np.isfinite(self.mu)
+
+    @property
+    def session(self) -> np.ndarray:
+        """Variance of what a new session may bring to an endpoint."""
+        return session_variance(self.share * self.between, self.sessions_df)
 
 
 @dataclass(frozen=True)
@@ -96,15 +105,18 @@ def fit_metric(
         more_squares, more_df = spread_around_trend(later)
         squares, df = squares + np.where(usable, more_squares, 0.0), df + more_df
     observed = squares / np.where(usable, df, 1.0)
-    total, total_df = shrink_variances(np.where(usable, observed, np.nan), df, within)
+    observed = np.where(usable, observed, np.nan)
+    total, _ = shrink_variances(observed, df, within)
+    share = _session_share(residual, total, within, usable, sessions)
+    # runs of a session repeat each other, so they tell less of the variance than as many independent ones
+    total, total_df = shrink_variances(observed, df * independence(share, sessions), within)
     between = np.where(usable, np.maximum(total - within, LEAST_NOISE**2), np.nan)
     error = _mean_error(between + within, usable)
     host_variance = max(float(np.var(host, ddof=1)) - error, 0.0) if endpoints > 1 and len(host) > 1 else 0.0
     standardized = (residual / np.sqrt(between + within))[:, usable]
-    within_share = float(np.mean((within / (between + within))[usable])) if endpoints else 0.0
-    share = session_share(standardized, within_share, sessions)
     count = np.maximum(runs, 1)
-    common = (share * between + assumed_sd**2) * concentration(sessions)
+    sessions_df = float(len(np.unique(sessions)) - 1)
+    common = (session_variance(share * between, sessions_df) + assumed_sd**2) * concentration(sessions)
     return MetricFit(
         runs=runs,
         mu=np.where(usable, mu, np.nan),
@@ -115,9 +127,19 @@ def fit_metric(
         host=host,
         host_variance=host_variance,
         share=share,
+        sessions_df=sessions_df,
         assumed=assumed_sd**2,
         tail_df=tail_df(standardized),
     )
+
+
+def _session_share(
+    residual: np.ndarray, total: np.ndarray, within: np.ndarray, usable: np.ndarray, sessions: np.ndarray
+) -> float:
+    """`sessions.session_share` of residuals whose expected variance is `total`, but for endpoints that are not judged."""
+    total = np.maximum(total, within + LEAST_NOISE**2)
+    within_share = float(np.mean((within / total)[usable])) if usable.any() else 0.0
+    return session_share((residual / np.sqrt(total))[:, usable], within_share, sessions)
 
 
 def tail_df(standardized: np.ndarray) -> float:
@@ -201,7 +223,9 @@ def _prior(ratio: np.ndarray, df: np.ndarray) -> tuple[float, float]:
     logs = np.log(np.maximum(ratio, 1e-3 * np.median(ratio)))
     centered = logs - digamma(df / 2) + np.log(df / 2)
     mean = float(centered.mean())
-    spread = float(centered.var(ddof=1) - polygamma(1, df / 2).mean())
+    seen = float(centered.var(ddof=1) - polygamma(1, df / 2).mean())
+    others = len(logs) - 1
+    spread = (others * seen + PRIOR_SPREAD_ENDPOINTS * PRIOR_SPREAD) / (others + PRIOR_SPREAD_ENDPOINTS)
     if spread <= 0:
         return float(np.exp(mean)), MOST_PRIOR_DF
     half = _inverse_trigamma(spread)
@@ -236,7 +260,7 @@ def score(
     # one run's own estimate of its within-run variance may be small by luck; the baseline's mean over its runs is steadier
     variance = np.maximum(variance, fit.within)
     difference = np.where(judged, value - fit.mu, np.nan)
-    noise = np.where(judged, fit.between + fit.assumed + variance, np.nan)
+    noise = np.where(judged, fit.session + (1 - fit.share) * fit.between + fit.assumed + variance, np.nan)
     host, host_error, run_host, run_error = _candidate_host(fit, difference, noise, expected)
     cleaned = difference - host
     count = judged.sum(axis=0)
@@ -247,7 +271,7 @@ def score(
 
     within = np.nansum(np.where(judged, variance, 0.0), axis=0) / k**2
     own = within + np.nansum(np.where(judged, host_error, 0.0), axis=0) / k**2
-    between = fit.between * (fit.share + (1 - fit.share) / k)
+    between = fit.session + (1 - fit.share) * fit.between / k
     common = float(np.mean(run_host)) if len(run_host) else 0.0
     between = between + (RESPONSE_SD * common) ** 2
     error = np.sqrt(own + between + fit.assumed + fit.mu_variance)

@@ -24,6 +24,7 @@ OTHER_HOSTS_SD = 0.05
 PRIOR_SHARE = 0.35  # of the between-run variance
 PRIOR_SHARE_DF = 8.0
 MOST_SHARE = 0.8
+SESSION_SD, PRIOR_SESSIONS = 0.03, 3.0  # what a new session usually brings to one endpoint, known like three sessions seen
 
 
 def sessions_of(runs: Sequence[RunSummary]) -> np.ndarray:
@@ -41,6 +42,26 @@ def concentration(sessions: np.ndarray) -> float:
     """Sum of the sessions' squared shares of runs: the variance of a mean over runs, in units of a session's variance.
     1 for a single session, 1/m for m equal ones."""
     return float(np.sum((np.bincount(sessions) / len(sessions)) ** 2))
+
+
+def session_variance(seen: np.ndarray, df: float) -> np.ndarray:
+    """What a new session may bring to each endpoint: the baseline's own sessions tell it (`seen`, of `df` + 1 sessions), but a
+    few of them may look alike by luck, and heavy tails make that likely; so it is shrunk to what sessions usually bring. Of a
+    single session see `Basis`."""
+    return (df * seen + PRIOR_SESSIONS * SESSION_SD**2) / (df + PRIOR_SESSIONS) if df else seen
+
+
+def independence(share: float, sessions: np.ndarray) -> float:
+    """Degrees of freedom of the runs' variance around their mean, in parts of what independent runs would have, where runs of a
+    session have `share` of their variance in common: tr(MV)^2 / tr(MVMV) of the centering M and their correlation V (Box
+    1954). 1 where nothing is shared, and where all runs are of one session."""
+    runs = len(sessions)
+    if runs < 2:
+        return 1.0
+    centered = np.eye(runs) - 1 / runs
+    mixed = centered @ ((1 - share) * np.eye(runs) + share * (sessions[:, None] == sessions))
+    squares = float(np.trace(mixed @ mixed))
+    return float(np.trace(mixed)) ** 2 / squares / (runs - 1) if squares > 0 else 1.0
 
 
 def session_share(standardized: np.ndarray, within_share: float, sessions: np.ndarray) -> float:
