@@ -35,6 +35,7 @@ from loadtest.load.job import (
     run_folder_of,
     supervisor_file,
 )
+from loadtest.load.live_address import live_address
 from loadtest.load.locust_command import master_port
 from loadtest.load.models import LoadResult, Progress
 from loadtest.load.streams import VARIABLES_VARIABLE
@@ -109,6 +110,7 @@ def start_load(
         raise ConfigurationError(f"The base URL {base_url!r} is not a URL; it must begin with http:// or https://.")
     check_endpoints(plan)
     check_references(plan.environment)
+    live_address()
     variables = _variables(plan)
     if plan.profile.remote_workers:
         master_port()
