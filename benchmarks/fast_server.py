@@ -19,13 +19,14 @@ ANSWER = (
 
 
 class FastServer:
-    """`count`: requests answered; `stop_for(seconds)`: requests wait so long; `latency_s`: of each answer."""
+    """`count`: requests answered; `stop_for(seconds)`: requests wait so long; `latency_s`: of each answer. `host` and
+    `port`: where it listens, a free port by itself."""
 
-    def __init__(self, latency_s: float = 0.0) -> None:
+    def __init__(self, latency_s: float = 0.0, host: str = "127.0.0.1", port: int = 0) -> None:
         context = multiprocessing.get_context("fork")
         self._count = context.Value("q", 0, lock=False)
         self._stopped_until = context.Value("d", 0.0, lock=False)
-        self._latency_s = latency_s
+        self._latency_s, self._address = latency_s, (host, port)
         reader, writer = context.Pipe(duplex=False)
         self._process = context.Process(target=self._run, args=(writer,), daemon=True)
         self._process.start()
@@ -77,7 +78,7 @@ class FastServer:
                     self.transport.write(ANSWER * requests)
                     count.value += 0 if healthy else requests
 
-        server = await loop.create_server(Connection, "127.0.0.1", 0, backlog=2048)
+        server = await loop.create_server(Connection, *self._address, backlog=2048)
         port_to.send(server.sockets[0].getsockname()[1])
         with suppress(asyncio.CancelledError):
             await server.serve_forever()

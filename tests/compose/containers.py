@@ -19,15 +19,14 @@ import httpx
 from loadtest.airflow_api.client import AirflowClient
 
 ROOT = Path(__file__).resolve().parents[2]
-PROJECT = "loadtest-check"
 COMMIT = "c0ffee" + secrets.token_hex(17)
 
 
 class Stack:
     """The containers, and Airflow's REST API as a person's tools see it. `storage`: where run folders go, as `make compose-init`
-    is told."""
+    is told. `project`: whose containers these are; two of them may be there at the same time."""
 
-    def __init__(self, folder: Path, storage: str = "") -> None:
+    def __init__(self, folder: Path, storage: str = "", project: str = "loadtest-check") -> None:
         include = folder / "include"
         shutil.copytree(ROOT / "include", include, ignore=shutil.ignore_patterns("__pycache__"))
         for workers in (2, 4):
@@ -43,8 +42,8 @@ class Stack:
         folder.chmod(0o755)
         self.secrets = self._secrets(folder, storage)
         self.environment = os.environ | self.secrets
-        self.environment |= {"COMPOSE_PROJECT_NAME": PROJECT, "INCLUDE": str(include), "AIRFLOW_PORT": "127.0.0.1:0"}
-        self.environment |= {"COMMIT": COMMIT, "LOADTEST_IMAGE": f"{PROJECT}:latest"}
+        self.environment |= {"COMPOSE_PROJECT_NAME": project, "INCLUDE": str(include), "AIRFLOW_PORT": "127.0.0.1:0"}
+        self.environment |= {"COMMIT": COMMIT, "LOADTEST_IMAGE": f"{project}:latest"}
         self.environment |= {"CONTAINERS_ENV": str(folder / ".env.containers")}
         self.environment |= {"COMPOSE_PROFILES": ",".join(filter(None, ["fleet", self.secrets.get("COMPOSE_PROFILES")]))}
 
@@ -157,9 +156,9 @@ class Stack:
 
 
 @contextmanager
-def built_and_up(folder: Path, storage: str = "") -> Iterator[Stack]:
-    """Built, healthy, and gone at the end with all that it held."""
-    stack = Stack(folder, storage)
+def built_and_up(folder: Path, **options: str) -> Iterator[Stack]:
+    """Built, healthy, and gone at the end with all that it held. `options`: of `Stack`."""
+    stack = Stack(folder, **options)
     stack.compose("build")
     try:
         stack.up()

@@ -19,9 +19,10 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.compose.containers import PROJECT, built_and_up
+from tests.compose.containers import built_and_up
 
 MINUTES = float(os.environ.get("MINUTES") or 60)
+PROJECT = "loadtest-idle"
 SETTLING_S, HEALTH_CHECK_S = 120.0, 7.0
 MOST_CORES, MOST_GB = 0.1, 2.0
 
@@ -85,7 +86,7 @@ def all_cores_taken() -> Iterator[None]:
 
 @pytest.mark.timeout(MINUTES * 60 + 1800)
 def test_the_idle_stack_takes_little_and_stays_well(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    with built_and_up(tmp_path):
+    with built_and_up(tmp_path, project=PROJECT):
         engine = Engine()
         time.sleep(SETTLING_S)
         before, began = engine.read(), time.monotonic()

@@ -7,13 +7,18 @@ storage that is stopped while a load runs.
 from __future__ import annotations
 
 import io
+import json
+import re
+import shlex
 import time
 import zipfile
 from collections.abc import Iterator
+from typing import Any
+from urllib.parse import urlencode
 
 import pytest
 
-from tests.compose.containers import Stack, built_and_up
+from tests.compose.containers import ROOT, Stack, built_and_up
 
 PLAN = {"environment": "staging", "scenario": "student_api", "profile": "light", "users": 3, "duration": "10s"}
 
@@ -70,3 +75,20 @@ def test_a_storage_that_stops_in_mid_run_loses_nothing(stack: Stack) -> None:
 def test_the_upkeep_reads_and_writes_there(stack: Stack, dag_id: str) -> None:
     stack.airflow.create_run(dag_id, "by-hand", {})
     assert stack.airflow.wait_for_run(dag_id, "by-hand", timeout_s=240).state == "success"
+
+
+def test_prometheus_reads_the_runs_and_answers_what_the_dashboard_asks(stack: Stack) -> None:
+    """Grafana's own queries, with all of its variables; Grafana itself is not started."""
+    stack.compose("--profile", "monitoring", "up", "-d", "--wait", "run-metrics", "prometheus")
+
+    def answer(expression: str) -> list[dict[str, Any]]:
+        address = "http://127.0.0.1:9090/api/v1/query?" + urlencode({"query": expression})
+        found = json.loads(stack.in_container("prometheus", f"wget -qO- {shlex.quote(address)}"))
+        assert found["status"] == "success", found
+        return found["data"]["result"]
+
+    stack.until(lambda: answer("loadtest_runs"), "the first scrape", 180)
+    dashboard = json.loads((ROOT / "deployment" / "compose" / "monitoring" / "grafana" / "loadtest.json").read_text())
+    asked = [target["expr"] for panel in dashboard["panels"] for target in panel.get("targets", ())]
+    without_answer = [expression for expression in asked if not answer(re.sub(r"\$\w+", ".*", expression))]
+    assert len(asked) >= 8 and without_answer == []

@@ -6,7 +6,9 @@ set -euo pipefail
 cd "$(dirname "$0")/../.."
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT
-files=docker-compose.yaml:deployment/compose/second_load_generator.yaml:tests/compose/counted.yaml
+what=${WHAT:-stack}
+files=docker-compose.yaml
+[ "$what" = idle ] || files=$files:deployment/compose/second_load_generator.yaml:tests/compose/counted.yaml
 if [ "${STANDINS:-}" = 1 ]; then
   docker compose version >/dev/null 2>&1 || {
     tests/compose/standins/compose_v2.sh "$folder/plugins"
@@ -15,4 +17,4 @@ if [ "${STANDINS:-}" = 1 ]; then
   tests/compose/standins/build.sh
   files=$files:tests/compose/standins/no_registry.yaml
 fi
-COMPOSE_FILE=$files .venv/bin/python -m pytest -p no:cacheprovider -m "" -x --timeout 900 --durations 0 -v "tests/compose/${WHAT:-stack}.py" "$@"
+COMPOSE_FILE=$files .venv/bin/python -m pytest -p no:cacheprovider -m "" -x --timeout 900 --durations 0 -v "tests/compose/$what.py" "$@"
