@@ -195,6 +195,8 @@ class _Readable(io.RawIOBase):
 
 
 class StoredS3Path(StoredPath, S3Path):
+    """A path on Amazon S3 or what speaks its protocol."""
+
     __slots__ = ()
 
     def read_bytes(self) -> bytes:
@@ -202,10 +204,14 @@ class StoredS3Path(StoredPath, S3Path):
 
 
 class StoredGcsPath(StoredPath, GCSPath):
+    """A path on Google Cloud Storage."""
+
     __slots__ = ()
 
 
 class StoredAzurePath(StoredPath, AzurePath):
+    """A path on Azure Blob Storage."""
+
     __slots__ = ()
 
 

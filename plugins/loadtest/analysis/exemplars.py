@@ -14,6 +14,8 @@ ERROR_LENGTH = 500
 
 
 class Exemplars(FileModel):
+    """The file of the slowest and the failed requests of a run."""
+
     exemplars: tuple[Exemplar, ...]
 
 

@@ -111,6 +111,8 @@ class TimelinePoint(Record):
 
 
 class EndpointTimeline(Record):
+    """How the rate, latency and errors of one endpoint went over the run."""
+
     endpoint: str
     points: tuple[TimelinePoint, ...]
 

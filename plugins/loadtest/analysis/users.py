@@ -7,6 +7,8 @@ from numpy.typing import NDArray
 
 
 class UserPeaks:
+    """The highest number of users per time bin, over all workers: each worker reports only its own."""
+
     def __init__(self, bins: int) -> None:
         self._bins = bins
         self._peaks = np.zeros((0, bins), np.int32)

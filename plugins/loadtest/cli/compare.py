@@ -20,6 +20,8 @@ EXIT_NOT_COMPARABLE = 3
 
 
 class ComparisonFormat(StrEnum):
+    """How `loadtest compare` writes its answer."""
+
     TEXT = "text"
     HTML = "html"
     MARKDOWN = "markdown"

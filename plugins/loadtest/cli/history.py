@@ -22,6 +22,8 @@ ProfileOption = Annotated[str | None, typer.Option(help="Only this profile.")]
 
 
 class ExportFormat(StrEnum):
+    """How `loadtest history export` writes its rows."""
+
     JSONL = "jsonl"
     CSV = "csv"
 

@@ -11,6 +11,8 @@ import typer
 
 
 class Format(StrEnum):
+    """How a command writes its answer: for people or for programs."""
+
     TEXT = "text"
     JSON = "json"
 

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 
 class What(StrEnum):
+    """The kinds of files that `loadtest validate` can be limited to."""
+
     ALL = "all"
     SCENARIO = "scenario"
     ENVIRONMENT = "environment"

@@ -31,6 +31,8 @@ class HistoryStatus(StrEnum):
 
 
 class Source(StrEnum):
+    """Where a row of the history came from."""
+
     RUN_FOLDER = "run_folder"
     IMPORT = "import"
 
@@ -122,6 +124,8 @@ class OpenRegression(Record):
 
 
 class AcknowledgementKind(StrEnum):
+    """What a person can say of a regression."""
+
     MUTE = "mute"
     ACCEPT = "accept"
     FALSE_ALARM = "false_alarm"

@@ -35,7 +35,7 @@ class UtcDateTime(TypeDecorator[datetime]):
 
 
 class Base(DeclarativeBase):
-    pass
+    """The tables of the history; Alembic compares its migrations with them."""
 
 
 class Run(Base):

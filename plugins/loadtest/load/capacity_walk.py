@@ -15,6 +15,8 @@ AT_AN_END = 3  # steps at the lowest or the highest level with the same result a
 
 
 class StepResult(StrEnum):
+    """How one step of a search for the capacity ended."""
+
     HELD = "held"  # all targets were met
     MISSED = "missed"
     LIMITED = "limited"  # the load generator was the bottleneck, so nothing was learned about the service

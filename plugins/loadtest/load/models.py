@@ -31,6 +31,8 @@ TOLERATED_SATURATION = 0.10  # share of the time in which a generator may be sat
 
 
 class StopReason(StrEnum):
+    """Why a load ended."""
+
     COMPLETED = "completed"  # ran its planned time and wrote its marker
     ABORTED = "aborted"  # an abort criterion stopped it; data is complete up to then
     SIGNALED = "signaled"  # somebody or something stopped it before its time
@@ -80,6 +82,8 @@ class AbortFacts(Record):
 
 
 class OutageKind(StrEnum):
+    """What a failed health check met."""
+
     TIMEOUT = "timeout"  # connected, or not even that, and no answer in time
     REFUSED = "refused"  # nobody accepts connections
     ANSWER = "answer"  # an answer, but not a healthy one
@@ -230,6 +234,8 @@ class Exemplar(Record):
 
 
 class EndpointProgress(Record):
+    """What one endpoint has done so far, while the load runs."""
+
     endpoint: str
     requests: int
     rps: float

@@ -46,6 +46,8 @@ class Watcher(Protocol):
 
 
 class SilentWatcher:
+    """Shows nothing, where nobody watches."""
+
     def stage(self, name: str) -> None: ...
 
     def tell(self, heading: str, lines: Sequence[str]) -> None: ...

@@ -319,6 +319,8 @@ def _python_files(folder: Path) -> list[Path]:
 
 
 class TriggerKind(StrEnum):
+    """What asked for a run."""
+
     MANUAL = "manual"
     SCHEDULED = "scheduled"
     PUSH = "push"

@@ -107,6 +107,8 @@ class ServerRow:
 
 @dataclass(frozen=True)
 class FailureRow:
+    """A row of the table of failures."""
+
     endpoint: str
     cause: str
     status: str
@@ -116,6 +118,8 @@ class FailureRow:
 
 @dataclass(frozen=True)
 class ExemplarRow:
+    """A row of the table of slow and failed requests."""
+
     endpoint: str
     when: str
     latency_ms: float
@@ -127,6 +131,8 @@ class ExemplarRow:
 
 @dataclass(frozen=True)
 class LogView:
+    """The end of a log; `omitted` lines came before it."""
+
     name: str
     errors: int
     lines: tuple[str, ...]

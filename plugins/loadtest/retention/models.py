@@ -10,6 +10,8 @@ from loadtest.files import FileModel, Record
 
 
 class DeletionKind(StrEnum):
+    """What the retention deletes."""
+
     ARTIFACT = "artifact"  # bulky files of an old run
     REFUSED = "refused"  # the folder of an old refused request
     REMAINS = "remains"  # of an interrupted write

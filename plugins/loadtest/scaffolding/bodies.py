@@ -11,6 +11,8 @@ from loadtest.scaffolding.service import Body, BodyKind, FormPart
 
 
 class BodyMaker:
+    """Makes request bodies that the schemas of an OpenAPI document accept."""
+
     def __init__(self, document: Document, examples: Examples) -> None:
         self._document = document
         self._examples = examples

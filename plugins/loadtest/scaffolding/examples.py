@@ -47,6 +47,8 @@ _PLAIN = ("a", "A", "1", "example", "Example", "a1", "A1", "2026-01-15", "+14155
 
 
 class Examples:
+    """Finds or makes values that the schemas of an OpenAPI document accept."""
+
     def __init__(self, document: Document) -> None:
         self._document = document
 

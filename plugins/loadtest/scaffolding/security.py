@@ -13,6 +13,8 @@ PREFIX = "SCENARIO_"  # variables with this prefix reach a scenario
 
 
 class SecuritySchemes:
+    """The security schemes of an OpenAPI document, and the variables that their credentials come from."""
+
     def __init__(self, document: Document, taken: set[str]) -> None:
         self._document = document
         self._known: dict[str, Credential | None] = {}

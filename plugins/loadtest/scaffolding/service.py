@@ -44,6 +44,8 @@ Part = str | Constant | Pool | Choice
 
 
 class BodyKind(StrEnum):
+    """How a request's body is encoded."""
+
     JSON = "json"
     FORM = "form"
     MULTIPART = "multipart"

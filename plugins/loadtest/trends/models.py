@@ -9,6 +9,8 @@ from loadtest.files import FileModel, Record
 
 
 class Direction(StrEnum):
+    """Where a series of runs goes."""
+
     DEGRADING = "degrading"
     IMPROVING = "improving"
     STEADY = "steady"  # a change worth speaking of is excluded
@@ -30,6 +32,8 @@ class Slope(Record):
 
 
 class TrendPoint(Record):
+    """One run of a series."""
+
     run_id: str
     started_at: datetime
     value_ms: float

@@ -14,6 +14,8 @@ from loadtest.vocabulary import Criterion, Outcome
 
 @dataclass(frozen=True)
 class Facts:
+    """A judged run, as recommendations need it; `counted` has no muted finding, `overrides` are options of `loadtest run`."""
+
     plan: Plan
     counted: tuple[Finding, ...]
     comparison: Comparison

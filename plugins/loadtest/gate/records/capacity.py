@@ -10,6 +10,8 @@ from loadtest.planning.models import Target
 
 
 class CapacityKind(StrEnum):
+    """How sure a search for the capacity could be."""
+
     FOUND = "found"
     AT_LEAST = "at_least"  # all steps held, up to the most users that were tried
     GENERATOR = "generator"  # at least so many: above, the load generator was the bottleneck

@@ -24,6 +24,8 @@ class Usual:
 
 @dataclass(frozen=True)
 class Facts:
+    """What the rules of validity look at; `usual` is what other runs of the baseline showed, None where there is none."""
+
     plan: Plan
     load: LoadResult
     metrics: RunMetrics | None

@@ -19,6 +19,8 @@ NOT_THE_SCENARIO_S = (
 
 
 class TaskErrors:
+    """Counts the exceptions that left a scenario's tasks and keeps the first one's words."""
+
     def __init__(self) -> None:
         self.count = 0
 

@@ -34,6 +34,8 @@ FRESH_S = 2.0  # facts come each second
 
 
 class Request(Protocol):
+    """Somebody asked from outside that the load end; `came` is true from then on."""
+
     came: bool
 
 

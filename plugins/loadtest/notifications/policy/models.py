@@ -59,6 +59,8 @@ class SlackReference(Record):
 
 
 class IncidentKind(StrEnum):
+    """What an incident is about."""
+
     REGRESSION = "regression"
     INVALID = "invalid"
 
