@@ -1,4 +1,4 @@
-"""The application: routers, errors as JSON, Server-Timing, slow-downs."""
+"""The application: routers, errors as JSON, Server-Timing, slowdowns."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _log = logging.getLogger("sample_backend")
 
 
 def create_app(database: Database, slowdown: Iterable[Slowdown] = (), leak_mb_per_minute: float = 0.0) -> FastAPI:
-    """ValueError when a slow-down names an endpoint that does not exist."""
+    """ValueError when a slowdown names an endpoint that does not exist."""
     app = FastAPI(title="Sample school backend", version="1.0.0", lifespan=_lifespan)
     app.state.database = database
     app.state.leak_mb_per_minute = leak_mb_per_minute
@@ -40,7 +40,7 @@ def create_app(database: Database, slowdown: Iterable[Slowdown] = (), leak_mb_pe
     routes = [route for route in app.routes if isinstance(route, APIRoute)]
     check_endpoints(rules, ((method, route.path) for route in routes for method in route.methods))
     app.add_middleware(SlowdownMiddleware, rules=rules)
-    app.add_middleware(ServerTimingMiddleware)  # added last, so outermost: it sees the slow-down's time too
+    app.add_middleware(ServerTimingMiddleware)  # added last, so outermost: it sees the slowdown's time too
 
     app.add_exception_handler(IntegrityError, _conflict)
     app.add_exception_handler(SQLAlchemyError, _database_failed)

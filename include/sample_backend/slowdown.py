@@ -47,20 +47,20 @@ def parse_slowdown(text: str) -> tuple[Slowdown, ...]:
     """Rules of `text`, none for blank text; ValueError with one sentence for anything malformed."""
     pieces = [piece.strip() for piece in text.split(";")]
     if len(pieces) > 1 and not any(pieces):
-        raise ValueError(f"the slow-down {text!r} holds no rule: {_FORM}.")
+        raise ValueError(f"the slowdown {text!r} holds no rule: {_FORM}.")
     return tuple(_rule(piece) for piece in pieces if piece)
 
 
 def _rule(text: str) -> Slowdown:
     match = _RULE.fullmatch(text)
     if not match:
-        raise ValueError(f"the slow-down {text!r} cannot be read: {_FORM}.")
+        raise ValueError(f"the slowdown {text!r} cannot be read: {_FORM}.")
     added_s = float(match["added"] or 0) * (0.001 if match["unit"] == "ms" else 1)
     factor = float(match["factor"] or 1)
     share = float(match["share"] or 100) / 100
     if added_s > _LONGEST_S or factor < 1 or not 0 < share <= 1:
         raise ValueError(
-            f"the slow-down {text!r} is out of range: at most +{_LONGEST_S:.0f}s, a factor of at least 1, a share of up to 100%."
+            f"the slowdown {text!r} is out of range: at most +{_LONGEST_S:.0f}s, a factor of at least 1, a share of up to 100%."
         )
     return Slowdown(match["method"], _template(match["path"]), added_s, factor, share)
 
@@ -99,7 +99,7 @@ def check_endpoints(rules: Iterable[Slowdown], endpoints: Iterable[tuple[str, st
         name = f"{rule.method} {rule.path}"
         if name not in known:
             nearest = ", ".join(difflib.get_close_matches(name, known, n=3, cutoff=0.3)) or "none"
-            raise ValueError(f"the slow-down names {name}, which is not an endpoint; the nearest are: {nearest}.")
+            raise ValueError(f"the slowdown names {name}, which is not an endpoint; the nearest are: {nearest}.")
 
 
 def _template(path: str) -> str:

@@ -250,7 +250,7 @@ def test_a_fixed_port_that_is_in_use_is_refused_before_anything_starts(folder: R
 @pytest.mark.parametrize(
     ("plan", "words"),
     [
-        (tiny(slowdown="GET /=+1ms"), "does not hand slow-downs to its backend"),
+        (tiny(slowdown="GET /=+1ms"), "does not hand slowdowns to its backend"),
         (command_plan("{python}", "-V"), "does not say where its backend listens"),
         (tiny(working_dir="no/such/folder"), "working directory .*no/such/folder .* does not exist"),
         (tiny(env={"TOKEN": "${NOT_SET_ANYWHERE}"}), "needs the environment variable NOT_SET_ANYWHERE"),

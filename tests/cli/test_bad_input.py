@@ -86,14 +86,14 @@ def test_options(include: Path, capsys: pytest.CaptureFixture[str], options: lis
 def test_nobody_there_to_approve(include: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TOY_URL", "http://127.0.0.1:9")
     assert "wants a person's approval" in refused(capsys, *TOY, "--environment", "guarded")
-    assert "does not allow a slow-down" in refused(capsys, *TOY, "--environment", "guarded", "--slowdown", "GET /=+1ms")
+    assert "does not allow a slowdown" in refused(capsys, *TOY, "--environment", "guarded", "--slowdown", "GET /=+1ms")
     monkeypatch.setenv("TOY_URL", "http://user:secret@127.0.0.1:9")
     assert "secret@" not in refused(capsys, *TOY, "--environment", "guarded")
 
 
 @pytest.mark.parametrize("slowdown", ["nonsense", ";", "GET /=x0", "GET /=+99999s", "GET items=+1ms", "GET /=+1ms@0%"])
 def test_slowdowns(include: Path, capsys: pytest.CaptureFixture[str], slowdown: str) -> None:
-    assert "slow-down" in refused(capsys, *TOY, "--slowdown", slowdown)
+    assert "slowdown" in refused(capsys, *TOY, "--slowdown", slowdown)
 
 
 @pytest.mark.parametrize(

@@ -72,7 +72,7 @@ def test_base_url_comes_from_variable_then_connection(config: Settings, monkeypa
     monkeypatch.setenv("SHOP_URL", "http://127.0.0.1:82")
     assert resolve(asked, config).base_url == "http://127.0.0.1:82"
     assert "is not the environment's" in refused(config, environment="production", host="http://127.0.0.1:83")
-    assert "does not allow a slow-down" in refused(config, environment="production", slowdown="GET /=+1ms")
+    assert "does not allow a slowdown" in refused(config, environment="production", slowdown="GET /=+1ms")
 
 
 @pytest.mark.parametrize(

@@ -91,7 +91,7 @@ def test_an_unusable_database_is_one_sentence_without_the_password(url: str, wor
 @pytest.mark.parametrize("slowdown", ["GET /api/v1/courses", "GET /api/v1/coursse=+1ms", "GET /api/v1/courses=+99s", "=", "x"])
 def test_a_malformed_slowdown_is_one_sentence(slowdown: str) -> None:
     done = refused("--port", "0", *SMALL, "--slowdown", slowdown)
-    assert done.returncode == 2 and done.stderr.startswith("sample_backend: the slow-down")
+    assert done.returncode == 2 and done.stderr.startswith("sample_backend: the slowdown")
     assert done.stderr.count("\n") == 1
     if "coursse" in slowdown:
         assert "GET /api/v1/courses" in done.stderr

@@ -1,4 +1,4 @@
-"""Slow-downs: the grammar, which loadtest reads as well, and what they do to requests."""
+"""Slowdowns: the grammar, which loadtest reads as well, and what they do to requests."""
 
 from __future__ import annotations
 

@@ -103,7 +103,7 @@ def _new_log(run_id: str) -> Path:
 def _check(backend: BackendCommand, plan: Plan) -> None:
     if plan.slowdown and not _uses(backend, "{slowdown}"):
         raise ConfigurationError(
-            f"The environment {plan.environment.name} does not hand slow-downs to its backend; "
+            f"The environment {plan.environment.name} does not hand slowdowns to its backend; "
             "put {slowdown} into the command or a variable of its `backend` section, or ask for none."
         )
     folder = _working_dir(backend)

@@ -128,7 +128,7 @@ def metric_table(
     database_url: str | None = None,
 ) -> dict[tuple[str, str], list[SeriesPoint]]:
     """Metrics of all endpoints over time, oldest first: {(endpoint, metric): points}, of runs that measured something valid.
-    Confirmation runs and runs with an artificial slow-down are left out. The endpoint "Total" is the whole run."""
+    Confirmation runs and runs with an artificial slowdown are left out. The endpoint "Total" is the whole run."""
     statement = (
         _of_series(select(*_POINT_COLUMNS), scenario, environment, profile)
         .join(Run, Run.run_id == RunMetric.run_id)
@@ -164,7 +164,7 @@ def summaries(
     database_url: str | None = None,
 ) -> list[RunSummary]:
     """The gate's summaries of accepted runs, oldest first (the newest `limit` of them). Accepted: judged, valid, no
-    confirmation, no artificial slow-down, and not failed for being slower than the baseline, unless a person accepted
+    confirmation, no artificial slowdown, and not failed for being slower than the baseline, unless a person accepted
     that or called it a false alarm. A run that failed only by drift or by a target is a measurement like any other.
 
     `host_class` is a HostClass's label.

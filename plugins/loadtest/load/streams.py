@@ -1,7 +1,7 @@
 """The raw streams of one load-generating process: what the recorder appends and the supervisor tails and converts.
 
 One folder per process, `streams/<worker>/`; every file is only ever appended to, so a killed process loses at most the
-second that it had not yet written, and a torn last record is recognised by its length.
+second that it had not yet written, and a torn last record is recognized by its length.
 
 - `samples.bin`: SAMPLE records, one per request
 - `server.bin`: SERVER records, one per Server-Timing component of a request, by its row in samples.bin

@@ -66,7 +66,7 @@ def load_params() -> dict[str, Param]:
         "exclude_tags": _lines("Without tags", "No tasks with one of these tags, one a line."),
         "slowdown": _optional(
             "string",
-            "Slow-down",
+            "Slowdown",
             "Slows endpoints of the sample backend, to watch a regression being caught: `GET /api/v1/courses=+400ms`, "
             "`=x1.5`, `=+300ms@5%`; several joined by `;`. Only where the environment allows it.",
             examples=["GET /api/v1/courses=+400ms"],

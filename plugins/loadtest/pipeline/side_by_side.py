@@ -109,7 +109,7 @@ def analyze_sides(folder: RunFolder) -> RunMetrics:
 
 
 def _base_plan(plan: Plan, folder: RunFolder) -> Plan:
-    """The same load for the other build; a slow-down asked for is the candidate's alone."""
+    """The same load for the other build; a slowdown asked for is the candidate's alone."""
     builds = plan.environment.builds
     if builds is None or plan.against is None:
         raise ConfigurationError(

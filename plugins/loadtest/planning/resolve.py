@@ -112,7 +112,7 @@ def run_id_from(name: str) -> str:
 
 
 def plan_digest(scenario: Scenario, profile: Profile, environment: Environment, *, side_by_side: bool = False) -> str:
-    """Digest of what changes the measurement (gate.md "Comparable or not"): not commit, slow-down, targets or criteria."""
+    """Digest of what changes the measurement (gate.md "Comparable or not"): not commit, slowdown, targets or criteria."""
     covered: dict[str, object] = {
         "profile": profile.model_dump(
             mode="json",
@@ -309,10 +309,10 @@ def _check_slowdown(slowdown: str | None, environment: Environment) -> None:
         return
     if not environment.allows_slowdown:
         raise ConfigurationError(
-            f"Environment {environment.name!r} does not allow a slow-down; leave it out (allows_slowdown in its file)."
+            f"Environment {environment.name!r} does not allow a slowdown; leave it out (allows_slowdown in its file)."
         )
     if not environment.starts_backend:
         raise ConfigurationError(
-            f"Environment {environment.name!r} allows a slow-down but starts no backend that could be slowed; leave it out."
+            f"Environment {environment.name!r} allows a slowdown but starts no backend that could be slowed; leave it out."
         )
     parse_slowdown(slowdown)

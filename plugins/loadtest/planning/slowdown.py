@@ -1,6 +1,6 @@
-"""The grammar of slow-downs, checked before anything starts.
+"""The grammar of slowdowns, checked before anything starts.
 
-A slow-down is carried out by the backend (see `include/sample_backend/slowdown.py`, which stands alone and therefore reads the
+A slowdown is carried out by the backend (see `include/sample_backend/slowdown.py`, which stands alone and therefore reads the
 same grammar itself); here it is only refused early and shown.
 """
 
@@ -33,7 +33,7 @@ def parse_slowdown(text: str | None) -> tuple[SlowdownRule, ...]:
     """
     pieces = [piece.strip() for piece in (text or "").split(";")]
     if len(pieces) > 1 and not any(pieces):
-        raise ConfigurationError(f"The slow-down {text!r} holds no rule; write METHOD /path=+400ms, or leave it out.")
+        raise ConfigurationError(f"The slowdown {text!r} holds no rule; write METHOD /path=+400ms, or leave it out.")
     return tuple(_rule(piece) for piece in pieces if piece)
 
 
@@ -41,13 +41,13 @@ def _rule(text: str) -> SlowdownRule:
     match = _RULE.fullmatch(text)
     if not match:
         raise ConfigurationError(
-            f"The slow-down {text[:200]!r} cannot be read; write METHOD /path=+400ms, =x1.5 or =+300ms@5%, several joined by ';'."
+            f"The slowdown {text[:200]!r} cannot be read; write METHOD /path=+400ms, =x1.5 or =+300ms@5%, several joined by ';'."
         )
     added_ms = float(match["added"] or 0) * (1 if match["unit"] == "ms" else 1000)
     factor = float(match["factor"] or 1)
     share = float(match["share"] or 100) / 100
     if added_ms > 60_000 or factor < 1 or not 0 < share <= 1:
         raise ConfigurationError(
-            f"The slow-down {text[:200]!r} is out of range; allowed are at most +60s, factors from x1, and shares up to 100%."
+            f"The slowdown {text[:200]!r} is out of range; allowed are at most +60s, factors from x1, and shares up to 100%."
         )
     return SlowdownRule(endpoint=f"{match['method']} {match['path']}", effect=match["effect"], share=share)

@@ -146,7 +146,7 @@ def make_verdict(
     note = " (indicative)" if plan.profile.evidence is Evidence.INDICATIVE else ""
     sentence = {
         Outcome.PASS: f"pass{note}: {len(names)} of {len(names)} endpoints shown to be within 20 % of the baseline",
-        Outcome.INCONCLUSIVE: "inconclusive: too few endpoints are proven within 20 % of the baseline",
+        Outcome.INCONCLUSIVE: "inconclusive: too few endpoints are shown to be within 20 % of the baseline",
         None: f"not run: {refused or 'the approval was rejected by grace: backend migration in progress'}",
     }.get(outcome) or f"{outcome}: {findings[0].sentence}"
     recommendations: tuple[Recommendation, ...] = ()

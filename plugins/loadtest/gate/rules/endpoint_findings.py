@@ -1,4 +1,4 @@
-"""Findings of single endpoints: regressed, suspect, faster, proven within the tolerance, or too little evidence."""
+"""Findings of single endpoints: regressed, suspect, faster, shown to be within the tolerance, or too little evidence."""
 
 from __future__ import annotations
 
