@@ -32,6 +32,7 @@ ORDER = [
     "history",
     "reporting",
     "comparing",
+    "importing",
     "trends",
     "retention",
     "pipeline",

@@ -32,9 +32,11 @@ def analyze(run: RunArgument, output: FormatOption = Format.TEXT) -> None:
     from loadtest.analysis.analyze import analyze as analyze_folder
     from loadtest.analysis.models import Analysis
     from loadtest.history.folders import find_run
+    from loadtest.history.imported import refuse_imported
     from loadtest.reporting.escape import plain
 
     folder = find_run(run)
+    refuse_imported(folder, what="analyzed again", only_aggregated=True)
     metrics = analyze_folder(folder)
     for warning in Analysis.read(folder.analysis).warnings:
         print(f"loadtest: {plain(warning, 500)}", file=sys.stderr)
@@ -51,10 +53,12 @@ def check(run: RunArgument, output: FormatOption = Format.TEXT, strict: bool = F
     """Judge a run again: findings and verdict. Exits by the verdict."""
     from loadtest.gate.verdict import conclude
     from loadtest.history.folders import find_run
+    from loadtest.history.imported import refuse_imported
     from loadtest.pipeline.stages import judge
     from loadtest.vocabulary import exit_code
 
     folder = find_run(run)
+    refuse_imported(folder, what="judged here")
     judge(folder)
     verdict = conclude(folder)
     if output is Format.JSON:
@@ -188,6 +192,7 @@ def _mount() -> None:
         doctor,
         explain,
         history,
+        import_results,
         init,
         local,
         retention,
@@ -206,6 +211,7 @@ def _mount() -> None:
     app.command()(compare.compare)
     app.command()(explain.explain)
     app.command()(init.init)
+    app.command("import")(import_results.import_results)
     app.command()(validate.validate)
     app.command()(doctor.doctor)
     app.add_typer(targets.app, name="targets")

@@ -214,6 +214,8 @@ def _notes(first: Side, second: Side) -> tuple[str, ...]:
             f"These two took turns: `loadtest show {second.run_id}` compares them slice by slice, "
             "which sees much smaller changes."
         )
+    if first.origin or second.origin:
+        notes.append("Files of other tools do not tell on which host they were measured: that both were is for you to know.")
     if any(isinstance(side.entry_or_metrics, RunEntry) for side in (first, second)):
         notes.append("The folder of a run is gone; what the history keeps of it is compared, without its distribution.")
     return tuple(notes)

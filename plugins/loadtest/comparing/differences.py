@@ -7,7 +7,7 @@ from loadtest.comparing.sides import Side
 from loadtest.vocabulary import Outcome
 
 # A difference in one of these is what a comparison is for, or says nothing about the load.
-HARMLESS = {"Build", "Slowdown", "Started by", "Profile"}
+HARMLESS = {"Build", "Slowdown", "Started by", "Profile", "Lasted"}
 
 
 def differences(first: Side, second: Side) -> tuple[Difference, ...]:

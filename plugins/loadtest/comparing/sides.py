@@ -117,7 +117,7 @@ def _from_folder(folder: RunFolder) -> Side:
     return Side(
         run_id=folder.run_id,
         series=(plan.scenario.name, plan.environment.name, plan.profile.name),
-        facts=facts_of(plan),
+        facts=_facts_of_imported(plan) if imported else facts_of(plan),
         digest=plan.digest,
         host_class=plan.host_class.label,
         entry_or_metrics=metrics,
@@ -189,6 +189,13 @@ def facts_of(plan: Plan) -> dict[str, str]:
         "Build": wording.commit(plan.measured_commit),
     }
     return {name: text or "none" for name, text in facts.items()}
+
+
+def _facts_of_imported(plan: Plan) -> dict[str, str]:
+    """What a file of another tool tells; how long it ran was measured, not planned."""
+    known = facts_of(plan)
+    told = {name: known[name] for name in ("Scenario", "Environment", "Profile", "Users", "Build")}
+    return told | {"Lasted": known["Duration"]}
 
 
 def _host_facts(host: HostClass) -> dict[str, str]:

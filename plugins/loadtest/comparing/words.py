@@ -40,7 +40,7 @@ SHORT_METRICS = {"typical_ms": "typical", "mean_ms": "mean", "tail_ratio": "tail
 def side(name: str, facts: SideFacts) -> str:
     """`A  student_api on staging, smoke: 5 users, 20s, 2026-11-27 13:57 UTC, build 9768e19, 312 requests`."""
     load = [f"{facts.facts['Users']} users" if facts.facts.get("Users", "").isdecimal() else facts.facts.get("Users", "")]
-    parts = [*load, facts.facts.get("Duration", ""), f"{facts.started_at:%Y-%m-%d %H:%M} UTC"]
+    parts = [*load, facts.facts.get("Duration") or facts.facts.get("Lasted", ""), f"{facts.started_at:%Y-%m-%d %H:%M} UTC"]
     parts += [f"build {wording.commit(facts.build)}" if facts.build else "build unknown"]
     parts += [wording.plural(facts.requests, "request")]
     kind = " (aggregated)" if facts.kind == "aggregated" else ""

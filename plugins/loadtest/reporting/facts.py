@@ -47,6 +47,9 @@ def series(files: RunFiles) -> list[str]:
 
 
 def no_verdict_sentence(files: RunFiles) -> str:
+    if files.imported is not None:
+        what = "totals" if files.imported.aggregated else "requests"
+        return f"No verdict: these are the {what} of a run that {plain(files.imported.tool, 80)} measured; no gate judged it."
     if files.plan is None:
         return "No verdict: this run has no plan, so nothing was started."
     if files.load is None:
@@ -66,6 +69,8 @@ def missing(files: RunFiles) -> tuple[str, ...]:
         sentences.append("There is no metrics.json: the samples were not analyzed, so there are no numbers.")
     elif files.analysis is None and "analysis.json" not in damaged:
         sentences.append("There is no analysis.json: charts, failures and slowest requests are not shown.")
+    if files.imported is not None:
+        return (*sentences, *(plain(note) for note in files.imported.notes))
     if files.verdict is None and "verdict.json" not in damaged:
         sentences.append("There is no verdict.json: the run was not judged.")
     return tuple(sentences)

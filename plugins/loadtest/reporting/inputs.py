@@ -13,6 +13,7 @@ from loadtest.files import AnyPath, FileModel
 from loadtest.gate.records.findings import Comparison, Detectable, Finding
 from loadtest.gate.records.summaries import RunSummary
 from loadtest.gate.records.verdicts import RegressionReport, Verdict
+from loadtest.history.imported import ImportRecord
 from loadtest.load.models import LoadResult
 from loadtest.planning.models import Plan
 from loadtest.run_folder import RunFolder
@@ -62,6 +63,7 @@ class RunFiles:
     base_metrics: RunMetrics | None = None  # of the other build, in a comparison side by side
     base_analysis: Analysis | None = None
     lost_attempts: tuple[str, ...] = ()  # why each attempt before the one that was judged is not believed
+    imported: ImportRecord | None = None  # of a run that another tool measured
 
     @property
     def findings(self) -> tuple[Finding, ...]:
@@ -108,6 +110,7 @@ def read_run(
         lost_attempts=tuple(
             _why_lost(number, read(LoadResult, folder.attempt(number).load)) for number in range(1, load.attempt if load else 1)
         ),
+        imported=read(ImportRecord, folder.imported),
         metrics=read(RunMetrics, folder.metrics),
         analysis=read(Analysis, folder.analysis),
         regression=read(RegressionReport, folder.regression_report),
