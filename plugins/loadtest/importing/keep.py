@@ -43,6 +43,8 @@ class Place:
 
 @dataclass(frozen=True)
 class Span:
+    """From the first request to the end of the last one, or what the file tells of it."""
+
     started_at: datetime
     ended_at: datetime
 
