@@ -108,7 +108,9 @@ def _graph() -> None:
     with TaskGroup("analysis", tooltip="Samples to metrics"):
         analyze = AnalyzeOperator(task_id="analyze", **within(minutes=30))
 
-    with TaskGroup("regression", tooltip="Metrics to findings; suspects are measured twice more"):
+    with TaskGroup(
+        "regression", tooltip="Metrics to findings; suspects are measured again, side by side with the baseline's build or alone"
+    ):
         judge = JudgeOperator(task_id="judge", **within(minutes=10))
         confirm_1, confirm_2 = (ConfirmOperator(task_id=f"confirm_{number}", number=number, **load) for number in (1, 2))
         judge_confirmed = JudgeConfirmedOperator(task_id="judge_confirmed", **within(minutes=10))

@@ -30,6 +30,7 @@ from loadtest.gate.rules.soak import judge_soak
 from loadtest.gate.rules.targets import judge_targets
 from loadtest.gate.rules.validity import judge_validity
 from loadtest.gate.rules.validity_facts import Usual
+from loadtest.gate.settling import Confirmations, read_confirmations, settled
 from loadtest.gate.side_by_side import side_by_side_findings
 from loadtest.gate.statistics.steady_samples import EndpointSamples, read_steady_samples
 from loadtest.load.attempts import Sending, sendings_of
@@ -66,6 +67,7 @@ def check(
     ConfigurationError with one sentence when plan, load, metrics, samples or the baseline file are missing or damaged.
     """
     run = _read(folder)
+    confirmed = read_confirmations(confirmations)
     if run.plan.profile.search:
         return _check_capacity(folder, run, mutes, earlier)
     baseline, reason, itself = (None, "", "") if run.plan.against else _baseline_without(run.plan, confirmations)
@@ -87,13 +89,13 @@ def check(
                 comparison, paired, detectable = side_by_side_findings(run.plan, folder)
                 findings += paired
         if baseline is not None:
-            comparison, regressions, detectable = _compare(baseline, run, confirmations)
+            comparison, regressions, detectable = _compare(baseline, run, confirmed)
             comparison = comparison.model_copy(update={"reason": " ".join(filter(None, (comparison.reason, itself)))})
             findings += [*regressions, *(_drift(baseline, run, earlier) if comparison.compared else ())]
         findings += judge_failures(run.plan, run.metrics, _known(history) if comparison.compared else (), _failures(folder))
         findings += judge_soak(run.plan, _analysis(folder))
         loads = [run.load, *(LoadResult.read(each.load) for each in confirmations)]
-        findings = judge_neighbors(findings, [each.neighbors for each in loads], paired=bool(run.plan.against))
+        findings = judge_neighbors(findings, [each.neighbors for each in loads])
     told = with_context(findings, run.metrics, history, first_seen, run.load.started_at)
     muted = apply_mutes(told, (*run.plan.scenario.criteria.muted, *mutes))
     report = RegressionReport(
@@ -121,7 +123,7 @@ def _check_capacity(folder: RunFolder, run: _Run, mutes: Sequence[Mute], earlier
     elif load.steps:
         capacity = capacity_of(plan, load, folder.samples)
     if capacity is not None:
-        findings += judge_neighbors(judge_capacity(capacity, plan.scenario.criteria, earlier), [load.neighbors], paired=False)
+        findings += judge_neighbors(judge_capacity(capacity, plan.scenario.criteria, earlier), [load.neighbors])
     muted = apply_mutes(findings, (*plan.scenario.criteria.muted, *mutes))
     report = RegressionReport(
         run_id=plan.run_id,
@@ -254,26 +256,28 @@ def _typical_latency_ms(summary: RunSummary) -> float:
     return sum(n * typical_ms for n, typical_ms in rows) / sum(n for n, _ in rows) if rows else 0.0
 
 
-def _compare(
-    baseline: Baseline, run: _Run, confirmations: Sequence[RunFolder]
-) -> tuple[Comparison, list[Finding], tuple[Detectable, ...]]:
+def _compare(baseline: Baseline, run: _Run, confirmed: Confirmations) -> tuple[Comparison, list[Finding], tuple[Detectable, ...]]:
     from loadtest.gate.comparison import compare
 
     if run.summary is None or run.load.stop_reason is StopReason.ABORTED:
         why = "the load was stopped early" if run.summary else "nothing was measured in the steady phase"
         return Comparison(compared=False, reason=f"{why}, so nothing was compared"), [], ()
-    confirming, problems = _confirming(run, confirmations)
+    confirming, problems = _confirming(run, confirmed.further)
     criteria, tolerance = run.plan.scenario.criteria, run.plan.profile.tolerance
     runs = [run.summary, *confirming]
     refresh = refreshing_runs(run.plan)
-    more = len(confirmations) < CONFIRMATIONS
+    more = len(confirmed.further) < CONFIRMATIONS
     result = compare(baseline.runs, runs, criteria, tolerance, confirmed=bool(confirming), more=more, refresh=refresh)
     found = {
         "baseline_version": baseline.version,
         "baseline_path": str(baseline_path(run.plan.scenario.name, run.plan.environment.name, run.plan.profile.name)),
-        "reason": " ".join(part for part in (result.comparison.reason, *problems) if part),
+        "reason": " ".join(part for part in (result.comparison.reason, *confirmed.problems, *problems) if part),
     }
-    return result.comparison.model_copy(update=found), list(result.findings), result.detectable
+    findings = list(result.findings)
+    if (paired := confirmed.side_by_side) is not None:
+        findings = settled(findings, paired.findings)
+        found |= {"confirmed_against": paired.comparison.against, "pairs": paired.comparison.pairs}
+    return result.comparison.model_copy(update=found), findings, result.detectable
 
 
 def _drift(baseline: Baseline, run: _Run, earlier: Sequence[RunSummary]) -> list[Finding]:

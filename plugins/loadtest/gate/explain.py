@@ -19,7 +19,7 @@ _RULES = {
     Criterion.REQUIRED: "Were the required endpoints requested?",
     Criterion.ERRORS: "Are there more errors than there should be?",
     Criterion.TARGET: "Are the targets met? (fail: surely beyond, by a 95 % bound; pass: surely within)",
-    Criterion.REGRESSION: "Is an endpoint slower than the baseline? (a suspicion is confirmed by two more runs)",
+    Criterion.REGRESSION: "Is an endpoint slower than the baseline? (a suspicion is measured again)",
     Criterion.GLOBAL: "Are all endpoints together slower, and is it the host?",
     Criterion.THROUGHPUT: "Throughput",
     Criterion.CAPACITY: "How many users does the service hold?",

@@ -129,8 +129,9 @@ def would_fail_again(result: LoadResult, plan: Plan) -> bool:
 
 
 class ConfirmOperator(StageOperator):
-    """Measures a suspect run once more: same build, our backend restarted on a fresh database, in a sibling folder.
-    Skipped, with what follows, where the confirmation before it has settled the matter.
+    """Measures a suspect run once more, in a sibling folder: side by side with the baseline's build where both can be made, else
+    the same build alone, our backend restarted on a fresh database. Skipped, with what follows, where the confirmation before
+    it has settled the matter.
 
     :param number: 1 or 2; names the sibling folder.
     """
@@ -142,7 +143,8 @@ class ConfirmOperator(StageOperator):
     def run_stage(self, folder: RunFolder, context: Context) -> dict[str, Any]:
         from loadtest.backend.state import read_state
         from loadtest.backend.stop import stop_backend
-        from loadtest.pipeline.stages import judge, measure, plan_confirmation
+        from loadtest.pipeline.confirmation import confirm
+        from loadtest.pipeline.stages import judge
 
         if self.number > 1 and not judge(folder).suspects:
             from airflow.sdk.exceptions import AirflowSkipException
@@ -150,13 +152,20 @@ class ConfirmOperator(StageOperator):
             raise AirflowSkipException("One confirmation was enough.")
         if (state := read_state(folder)) is not None and state.machine.is_here:
             stop_backend(folder)  # two backends on one host would disturb each other
-        plan, self._sibling = plan_confirmation(Plan.read(folder.plan), folder, self.number)
+        plan, self._sibling = Plan.read(folder.plan), folder.confirmation(self.number)
         bring_connections(plan)
-        result = measure(plan, self._sibling, LogWatcher(self.log))
-        return {"run_id": plan.run_id, "samples": result.samples, "stop_reason": str(result.stop_reason)}
+        confirmation = confirm(plan, folder, self.number, LogWatcher(self.log))
+        result = LoadResult.read(self._sibling.load)
+        return {
+            "run_id": confirmation.run_id,
+            "against": confirmation.against,
+            "samples": result.samples,
+            "stop_reason": str(result.stop_reason),
+        }
 
     def on_kill(self) -> None:
         stop_load_of(self._sibling)
+        stop_load_of(self._sibling.base)
 
 
 def stop_load_of(folder: RunFolder) -> None:

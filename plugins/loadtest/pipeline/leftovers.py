@@ -64,7 +64,8 @@ def _waiting(text: str) -> str:
 def _stop_left(text: str) -> None:
     if (holder := _holder(text)) is None:
         return
-    for folder in (holder.run, holder.run.base, *(holder.run.confirmation(number) for number in range(1, CONFIRMATIONS + 1))):
+    runs = (holder.run, *(holder.run.confirmation(number) for number in range(1, CONFIRMATIONS + 1)))
+    for folder in (one for run in runs for one in (run, run.base)):
         try:
             _stop(folder)
         except (LoadTestError, OSError) as error:  # of another host, or a storage in trouble: it must not end this run too

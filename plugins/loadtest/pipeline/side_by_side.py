@@ -31,7 +31,12 @@ if TYPE_CHECKING:
 
 
 def measure_side_by_side(
-    plan: Plan, folder: RunFolder, watcher: Watcher, *, before_load: Callable[[], None], after_load: Callable[[], None]
+    plan: Plan,
+    folder: RunFolder,
+    watcher: Watcher,
+    *,
+    before_load: Callable[[], None] = lambda: None,
+    after_load: Callable[[], None] = lambda: None,
 ) -> None:
     """Prepare and start both builds, send the load in turns, stop both, analyze both. Raises the error of a side with its
     name."""

@@ -25,7 +25,7 @@ from loadtest.pipeline.own_backend import base_url_of
 from loadtest.pipeline.publishing import publish
 from loadtest.pipeline.side_by_side import measure_side_by_side
 from loadtest.planning.config import load_environment
-from loadtest.planning.models import Plan, Trigger, TriggerKind
+from loadtest.planning.models import Plan
 from loadtest.planning.references import ConnectionLookup
 from loadtest.planning.request import MERGE_BASE, SIDE_BY_SIDE, Request
 from loadtest.planning.resolve import no_connections, resolve
@@ -174,15 +174,6 @@ def measure(
     return result
 
 
-def plan_confirmation(plan: Plan, folder: RunFolder, number: int) -> tuple[Plan, RunFolder]:
-    """Plan of the `number`-th confirmation of a suspect run: the same load, in a sibling folder, for the same build."""
-    trigger = Trigger(**plan.trigger.model_dump() | {"kind": TriggerKind.CONFIRMATION, "reason": f"confirms {plan.run_id}"})
-    sibling = folder.confirmation(number)
-    confirmation = plan.model_copy(update={"run_id": sibling.run_id, "confirms": plan.run_id, "trigger": trigger})
-    confirmation.write(sibling.plan)
-    return confirmation, sibling
-
-
 def confirmation_folders(folder: RunFolder) -> list[RunFolder]:
     """The measured confirmations of a run, oldest first."""
     siblings = (folder.confirmation(number) for number in range(1, CONFIRMATIONS + 1))
@@ -242,6 +233,7 @@ def run_planned(
     from loadtest.analysis.contract_process import ContractProcess
     from loadtest.gate.verdict import conclude, not_run
     from loadtest.load.job import files_trouble
+    from loadtest.pipeline.confirmation import confirm as confirm_again
     from loadtest.pipeline.leftovers import turn_to_load
 
     failure: str | None = None
@@ -262,7 +254,7 @@ def run_planned(
                         contract.finish(folder)
                         checking = False
                     watcher.stage(f"confirmation {number} of at most {CONFIRMATIONS}")
-                    measure(*plan_confirmation(Plan.read(folder.plan), folder, number), watcher)
+                    confirm_again(Plan.read(folder.plan), folder, number, watcher)
                     watcher.stage("gate")
             if checking:
                 watcher.stage("data contract")

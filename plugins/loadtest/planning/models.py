@@ -392,6 +392,7 @@ class Plan(FileModel):
     build: Build | None = Field(default=None, description="the measured build; None until it was looked at, before the load")
     build_after: Build | None = Field(default=None, description="the build that ran when the load was over")
     confirms: str | None = Field(default=None, description="run id whose suspicion this run confirms")
+    not_side_by_side: str = Field(default="", description="why this confirmation is a further run, where builds can be made")
     created_at: datetime
     digest: str = Field(description="what changes the measurement; equal digests are comparable")
     host_class: HostClass

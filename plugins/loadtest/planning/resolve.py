@@ -292,7 +292,7 @@ def _check_against(request: Request, environment: Environment, profile: Profile)
             f"Environment {environment.name!r} cannot make builds to compare with; give it a backend and a `builds:` section, or "
             "leave out what to compare with."
         )
-    if profile.load_model is LoadModel.OPEN or profile.stages or profile.search or profile.remote_workers or profile.workers != 1:
+    if not takes_turns(profile):
         raise ConfigurationError(
             f"Profile {profile.name!r} cannot be sent side by side: it takes a constant number of users and one local worker; "
             "use the profile side_by_side."
@@ -302,6 +302,12 @@ def _check_against(request: Request, environment: Environment, profile: Profile)
             f"A load of {format_duration(profile.duration_s)} is too short to compare two builds; it takes at least "
             f"{format_duration(LEAST_COMPARED_S)}, and three minutes to see 20 %: use the profile side_by_side."
         )
+
+
+def takes_turns(profile: Profile) -> bool:
+    """Whether this load can go to two builds in turns: a constant number of users, from one local worker."""
+    varies = profile.load_model is LoadModel.OPEN or profile.stages or profile.search
+    return not varies and not profile.remote_workers and profile.workers == 1
 
 
 def _check_slowdown(slowdown: str | None, environment: Environment) -> None:

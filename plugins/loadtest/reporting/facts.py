@@ -116,6 +116,9 @@ def comparison_sentence(files: RunFiles) -> str:
     ]
     if comparison.candidate_runs > 1:
         parts.append(f"this build measured {comparison.candidate_runs} times")
+    if comparison.confirmed_against:
+        base, pairs = wording.commit(comparison.confirmed_against), wording.plural(comparison.pairs, "pair")
+        parts.append(f"suspicions measured again side by side with the baseline's build, {base}, in {pairs} of slices")
     if comparison.host_factor is not None:
         parts.append(f"host factor {wording.change(comparison.host_factor)} removed")
     return ", ".join(parts) + "." + (f" {reason}" if reason else "")

@@ -68,7 +68,8 @@ def test_what_lost_cpu_time_cannot_explain_stays_as_it_is(finding: Finding) -> N
 def test_a_regression_may_be_the_neighbors_but_not_side_by_side() -> None:
     finding = slower(0.6)
     assert judge_neighbors([finding], [BUSY])[0].outcome is Outcome.WARN
-    assert judge_neighbors([finding], [BUSY], paired=True)[0] == finding
+    paired = finding.model_copy(update={"evidence": {"pairs": 30}})
+    assert judge_neighbors([paired], [BUSY])[0] == paired
 
 
 def test_short_requests_wait_for_slices_of_the_scheduler() -> None:

@@ -52,6 +52,7 @@ class Comparison(Record):
     host_factor: float | None = None  # relative: 0.06 = this run's host was 6 % slower
     candidate_runs: int = 1  # 3 after confirmation
     against: str | None = None  # side by side with this commit, instead of a baseline
+    confirmed_against: str | None = None  # suspicions were measured again side by side with this commit, the baseline's
     pairs: int = 0  # of slices, side by side
     awaiting_acceptance: int = 0  # runs of this plan that were collected and that nobody has accepted yet
 

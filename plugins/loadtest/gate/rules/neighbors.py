@@ -15,15 +15,13 @@ RULE = "busy_host"
 COMPARED = (Criterion.REGRESSION, Criterion.GLOBAL)
 
 
-def judge_neighbors(
-    findings: Sequence[Finding], observed: Iterable[NeighborFacts | None], *, paired: bool = False
-) -> list[Finding]:
+def judge_neighbors(findings: Sequence[Finding], observed: Iterable[NeighborFacts | None]) -> list[Finding]:
     """The findings, with a doubt where other processes took a large share of the host's CPU in the steady phase: a `warn` if
     there is an alarm that they may explain, which then is no `fail` any more.
 
-    `observed`: of the run and of its confirmations. `paired`: the comparison was side by side, where the host's other work hits
-    both builds alike and explains no difference. What waits for CPU time that others take needs at most 1 / (1 - share)
-    times as long, and a few slices of the scheduler: what is surely beyond that stays a failure.
+    `observed`: of the run and of its confirmations. What was found side by side stays: the host's other work hits both builds
+    alike and explains no difference. What waits for CPU time that others take needs at most 1 / (1 - share) times as long,
+    and a few slices of the scheduler: what is surely beyond that stays a failure.
     """
     facts = [each for each in observed if each is not None]
     share = fmean(each.share for each in facts) if facts else 0.0
@@ -32,7 +30,7 @@ def judge_neighbors(
     who = max(facts, key=lambda each: each.share)
     names = listing([f"{process.name} {percent(process.share)}" for process in who.processes])
     words = f"other processes took {percent(share)} of the host's CPU" + (f" ({names})" if names else "")
-    weighed = [finding if paired and finding.criterion in COMPARED else _weighed(finding, share) for finding in findings]
+    weighed = [_weighed(finding, share) for finding in findings]
     weakened = sum(new is not old for new, old in zip(weighed, findings, strict=True))
     doubt = Finding(
         criterion=Criterion.VALIDITY,
@@ -45,7 +43,8 @@ def judge_neighbors(
 
 
 def _weighed(finding: Finding, share: float) -> Finding:
-    if finding.outcome not in (Outcome.FAIL, Outcome.WARN) or not _may_explain(finding, share):
+    side_by_side = "pairs" in finding.evidence
+    if finding.outcome not in (Outcome.FAIL, Outcome.WARN) or side_by_side or not _may_explain(finding, share):
         return finding
     sentence = f"{finding.sentence.replace('(surely above', '(above')}; no sure failure on a busy host"
     return finding.model_copy(update={"outcome": Outcome.WARN, "sentence": sentence})
