@@ -92,3 +92,14 @@ def test_what_is_undecided_is_one_line_that_opens(view_of):
     before, after = text.split("<details><summary>36 undecided")
     assert "too few requests" not in before
     assert "16 more in verdict.json." in after
+
+
+def test_large_answers_have_their_megabytes_a_second(view_of):
+    view = view_of()
+    assert "MB/s" not in render_summary(view)
+    large = replace(view, total=replace(view.total, mb_per_s=12.3))
+    lines = render_summary(large).splitlines()
+    heading = next(line for line in lines if line.startswith("| Endpoint | Outcome | Requests | Per second | MB/s |"))
+    total = next(line for line in lines if line.startswith("| **"))
+    assert "| 12.3 |" in total
+    assert total.count("|") == heading.count("|")

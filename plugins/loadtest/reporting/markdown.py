@@ -108,9 +108,11 @@ def _endpoints(view: ReportView) -> str:
         title = "### Endpoints, base → candidate"
     else:
         headings = ["Endpoint", "Outcome", "Requests", "Per second", "p50 ms", "p95 ms", "p99 ms", "Errors", "Target"]
+        if view.large_answers:
+            headings.insert(4, "MB/s")
         if view.compared:
             headings.insert(-1, "Change")
-        cells_of = partial(_row, compared=view.compared)
+        cells_of = partial(_row, compared=view.compared, large=view.large_answers)
         title = "### Endpoints"
     rules = ["---" if heading in ("Endpoint", "Outcome", "Target") else "---:" for heading in headings]
     lines = [title, "", _line(headings), _line(rules)]
@@ -120,12 +122,13 @@ def _endpoints(view: ReportView) -> str:
     return "\n".join(lines) + _more(len(view.endpoints) - MOST_ENDPOINTS, "metrics.json")
 
 
-def _row(row: EndpointRow, name: str, compared: bool) -> str:
+def _row(row: EndpointRow, name: str, compared: bool, large: bool) -> str:
     cells = [
         name,
         _outcome(row),
         wording.number(row.n),
         wording.rate(row.rps),
+        *([wording.rate(row.mb_per_s)] if large else []),
         wording.ms_number(row.p50_ms),
         wording.ms_number(row.p95_ms),
         wording.ms_number(row.p99_ms),

@@ -6,6 +6,8 @@ from dataclasses import dataclass, field
 
 from loadtest.vocabulary import Outcome
 
+LARGE_MB_PER_S = 1.0
+
 
 @dataclass(frozen=True)
 class FindingView:
@@ -80,6 +82,7 @@ class EndpointRow:
     muted: bool
     reason: str
     base: BaseNumbers | None = None
+    mb_per_s: float = 0.0  # of bodies of successful answers; 1 MB is a million bytes
 
 
 @dataclass(frozen=True)
@@ -215,6 +218,11 @@ class ReportView:
     def compared(self) -> bool:
         """Whether any endpoint has a change against a baseline or a base to show."""
         return any(row.change is not None for row in self.endpoints)
+
+    @property
+    def large_answers(self) -> bool:
+        """Whether so much came back that the network may be what was measured."""
+        return self.total is not None and self.total.mb_per_s >= LARGE_MB_PER_S
 
     @property
     def side_by_side(self) -> bool:

@@ -131,7 +131,7 @@ def endpoint_table(view: ReportView, width: int) -> Table:
     others = sum(max(len(heading), *(len(row[index]) for row in cells)) for index, heading in enumerate(HEADINGS) if index != 6)
     name_width = max(LEAST_NAME, width - others - target_width - 2 * len(HEADINGS))
     table = Table(
-        box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, padding=(0, 1, 0, 0), caption=CAPTION, caption_justify="left"
+        box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, padding=(0, 1, 0, 0), caption=_caption(view), caption_justify="left"
     )
     table.add_column("Endpoint", overflow="fold", no_wrap=True)
     for heading in HEADINGS:
@@ -143,6 +143,12 @@ def endpoint_table(view: ReportView, width: int) -> Table:
             table.add_section()
         table.add_row(Text(name), *texts, style="bold" if row is view.total else None)
     return table
+
+
+def _caption(view: ReportView) -> str:
+    if view.total is None or not view.large_answers:
+        return CAPTION
+    return f"{CAPTION}; {wording.rate(view.total.mb_per_s)} MB/s of answers"
 
 
 def _capacity_table(capacity: CapacityView) -> Table:

@@ -193,6 +193,7 @@ def _row(
         outcome=outcome,
         muted=any(finding.muted for finding in findings),
         reason=plain(reason),
+        mb_per_s=metrics.rps * (1 - metrics.error_rate) * (metrics.mean_bytes or 0.0) / 1e6,
         base=BaseNumbers(base.n, base.p50_ms, base.p95_ms, base.error_rate) if base else None,
     )
 
