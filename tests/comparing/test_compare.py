@@ -13,12 +13,15 @@ from typer.testing import CliRunner
 from loadtest.cli.app import app
 from loadtest.comparing.compare import compare_runs
 from loadtest.comparing.models import Standing
+from loadtest.comparing.sides import read_side
 from loadtest.errors import ConfigurationError
 from loadtest.files import FileModel
 from loadtest.gate.records.verdicts import RegressionReport
 from loadtest.history.record import record_run
+from loadtest.pipeline.stages import keep_refused
 from loadtest.planning.models import Plan
 from loadtest.run_folder import RunFolder
+from loadtest.settings import settings
 from tests.support.run_folders import STARTED_AT, build_run_folder
 
 FIRST, SECOND = "run-first", "run-second"
@@ -187,3 +190,15 @@ def test_the_model_reads_what_it_writes(two: tuple[RunFolder, RunFolder]) -> Non
     comparison, _ = compare_runs(FIRST, SECOND)
     assert isinstance(comparison, FileModel)
     assert type(comparison).parse(comparison.model_dump_json(), "x") == comparison
+
+
+def test_a_refused_request_can_be_shown(runs_root: Path) -> None:
+    folder = keep_refused(
+        "load_test-manual__1", {"scenario": "shop", "users": "-3"}, "users must be at least 1, not -3", settings()
+    )
+    for name in (folder.run_id, "load_test-manual__1", str(folder.path)):
+        result = CliRunner().invoke(app, ["show", name], env={"COLUMNS": "80"})
+        assert result.exit_code == 0
+        assert "NOT RUN  Users must be at least 1, not -3" in result.stdout
+    with pytest.raises(ConfigurationError, match="no measurements to compare: not run: users must"):
+        read_side(folder)

@@ -13,6 +13,7 @@ from upath import UPath
 from loadtest.analysis.models import RunMetrics
 from loadtest.gate.decide import check
 from loadtest.gate.verdict import conclude
+from loadtest.history.imported import ImportRecord
 from loadtest.load.models import Progress
 from loadtest.planning.models import Criteria, Mute, Plan, Target, TriggerKind
 from loadtest.run_folder import RunFolder
@@ -40,6 +41,16 @@ def add_run(settings: Settings, number: int, *, p95_ms: float | None = None, slo
         Plan.read(folder.plan).model_copy(update={"slowdown": slowdown}).write(folder.plan)
     os.utime(str(folder.plan), (number, number))
     return folder
+
+
+def test_an_imported_run_says_who_measured_it_and_has_its_numbers(settings: Settings) -> None:
+    folder = add_run(settings, 1, without=("verdict", "regression_report"))
+    record = ImportRecord(run_id="run-1", tool="JMeter", aggregated=True, files=("x.jtl",), imported_at=datetime.now(UTC))
+    record.write(folder.imported)
+    row = Run(folder).as_row()
+    assert (row["state"], row["label"]) == ("no_verdict", "Imported")
+    assert row["sentence"] == "Measured by JMeter, totals; not judged."
+    assert row["rps"] == RunMetrics.read(folder.metrics).total.rps
 
 
 def unfinished(settings: Settings, **options) -> RunFolder:

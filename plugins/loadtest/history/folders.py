@@ -37,4 +37,4 @@ def runs_named(name: str) -> list[RunFolder]:
         return [RunFolder(max(folders, key=lambda folder: (folder / "plan.json").stat().st_mtime))] if folders else []
     matches = [RunFolder(plan.parent) for plan in plans if plan.parent.name == name]
     refused = RunFolder.refused(root, name)
-    return matches or ([refused] if refused.path.name == name and refused.verdict.exists() else [])
+    return matches or ([refused] if refused.verdict.exists() else [])

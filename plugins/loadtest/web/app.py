@@ -17,7 +17,9 @@ from fastapi.responses import FileResponse, HTMLResponse, Response, StreamingRes
 from upath import UPath
 from zipstream import ZipStream
 
+from loadtest.errors import LoadTestError
 from loadtest.planning.schedules import LOAD_TEST, sends_load
+from loadtest.reporting.escape import plain
 from loadtest.run_folder import RunFolder
 from loadtest.settings import settings
 from loadtest.web.runs import Run, find_run, overview
@@ -92,6 +94,10 @@ def create_app() -> FastAPI:
             raise HTTPException(404, "The runs of this DAG are no load tests.")
         return _file(_run(dag_run_id, dag_id).folder, "report.html")
 
+    @app.get("/compare", response_class=HTMLResponse)
+    def comparison(a: str, b: str) -> HTMLResponse:
+        return HTMLResponse(_comparison(_run(a).folder, _run(b).folder), headers=SANDBOX)
+
     @app.get("/runs/{run_id}/{name}")
     def file(run_id: str, name: str) -> Response:
         return _file(_run(run_id).folder, name)
@@ -104,6 +110,19 @@ def _run(name: str, dag_id: str = LOAD_TEST) -> Run:
     if run is None:
         raise HTTPException(404, "No such run here; it may be waiting, refused, or past its retention.")
     return run
+
+
+def _comparison(first: RunFolder, second: RunFolder) -> str:
+    from loadtest.comparing.compare import compare_sides
+    from loadtest.comparing.page import render_html
+    from loadtest.comparing.sides import read_side
+
+    try:
+        sides = read_side(first), read_side(second)
+        return render_html(compare_sides(*sides), sides)
+    except LoadTestError as error:
+        # where the runs root is says nothing to a reader elsewhere
+        raise HTTPException(409, plain(str(error).replace(str(first.runs_root), "…"))) from None
 
 
 def _file(folder: RunFolder, name: str) -> Response:

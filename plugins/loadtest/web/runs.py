@@ -14,6 +14,7 @@ from loadtest.analysis.models import RunMetrics
 from loadtest.errors import LoadTestError
 from loadtest.files import AnyPath, FileModel, is_local
 from loadtest.gate.records.verdicts import Verdict
+from loadtest.history.imported import ImportRecord
 from loadtest.load.models import Progress
 from loadtest.planning.models import Plan
 from loadtest.planning.quantities import format_duration
@@ -96,6 +97,9 @@ class Run:
     def _unfinished_row(self) -> dict[str, Any]:
         plan, problem = _read(Plan, self.folder.plan)
         row = _row_of(self.folder, plan, None)
+        imported, _ = _read(ImportRecord, self.folder.imported)
+        if imported is not None:
+            return row | _imported(self.folder, imported)
         if problem:
             return row | {"state": "damaged", "label": "Damaged", "sign": "⊘", "sentence": problem}
         live = self._live(plan)
@@ -138,6 +142,19 @@ class Run:
         return f"The load went silent {format_duration(_age_s(last))} ago." if last else "The load is starting."
 
 
+def _imported(folder: RunFolder, record: ImportRecord) -> dict[str, Any]:
+    """What a row says of a run that another tool measured."""
+    kind = "totals" if record.aggregated else "every request"
+    found = {"label": "Imported", "sign": "⇩", "sentence": f"Measured by {plain(record.tool, NAME_LIMIT)}, {kind}; not judged."}
+    metrics, problem = _read(RunMetrics, folder.metrics)
+    return found | (_numbers(metrics) if metrics else {"sentence": problem})
+
+
+def _numbers(metrics: RunMetrics) -> dict[str, Any]:
+    total = metrics.total
+    return {"digest": metrics.run.digest, "p95_ms": total.p95_ms, "rps": total.rps, "error_rate": total.error_rate}
+
+
 @lru_cache(maxsize=2_000)
 def _finished_row(path: str, judged_at: float, has_report: bool) -> dict[str, Any]:
     """`judged_at` and `has_report` are part of the key: a run that is judged or reported again is read again."""
@@ -155,8 +172,7 @@ def _finished_row(path: str, judged_at: float, has_report: bool) -> dict[str, An
         "sentence": " ".join(filter(None, (plain(headline(verdict.sentence, verdict.outcome)), plan_problem, metrics_problem))),
     }
     if metrics:
-        total = metrics.total
-        row |= {"digest": metrics.run.digest, "p95_ms": total.p95_ms, "rps": total.rps, "error_rate": total.error_rate}
+        row |= _numbers(metrics)
     return row
 
 

@@ -119,10 +119,39 @@ const seriesRow = (run) => element("tr", { role: "row" },
   cell("When", "", when(run)), cell("", "see", ...links(run)));
 
 const runRow = (run) => element("tr", { role: "row" },
+  cell("", "choose", known(run.rps) ? chooser(run) : null),
   cell("", "", badge(run)), what(run), cell("p95", "number", ms(run.p95_ms)), cell("Requests/s", "number", rate(run.rps)),
   cell("Errors", "number", percent(run.error_rate)),
   cell("When, who", "", when(run), element("div", { class: "quiet" }, [run.by, run.commit.slice(0, 10)].filter(Boolean).join(", "))),
   cell("", "see", ...links(run)));
+
+// --- two runs to compare
+
+const chosen = []; // ids, in the order of choice; at most two
+
+function chooser(run) {
+  const box = named("input", "", run, { type: "checkbox", value: run.run_id });
+  box.setAttribute("aria-label", `Compare: ${run.series}, ${run.run_id}`);
+  box.checked = chosen.includes(run.run_id);
+  box.addEventListener("change", () => {
+    const place = chosen.indexOf(run.run_id);
+    if (place >= 0) chosen.splice(place, 1);
+    if (box.checked) chosen.push(run.run_id);
+    if (chosen.length > 2) chosen.shift();
+    for (const other of document.querySelectorAll("td.choose input")) other.checked = chosen.includes(other.value);
+    showChoice();
+  });
+  return box;
+}
+
+// The list shows the newest first, so of two runs the lower one is what the upper one is compared with.
+function showChoice() {
+  const order = [...document.querySelectorAll("td.choose input")].map((box) => box.value);
+  const [b, a] = [...chosen].sort((one, other) => order.indexOf(one) - order.indexOf(other));
+  const said = document.getElementById("choice");
+  if (!a) said.replaceChildren(chosen.length ? "Choose one more run to compare it with." : "Choose two runs to compare them.");
+  else said.replaceChildren(element("a", { href: `compare?${new URLSearchParams({ a, b })}` }, "Compare the two runs"), `: ${b} against ${a}`);
+}
 
 // --- what runs now
 
