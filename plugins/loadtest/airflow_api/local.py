@@ -144,7 +144,7 @@ class LocalAirflow:
             "AIRFLOW__CORE__DAGS_FOLDER": root / "dags",
             "AIRFLOW__CORE__PLUGINS_FOLDER": root / "plugins",
             "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
-            "AIRFLOW__CORE__EXECUTOR": "LocalExecutor",
+            "AIRFLOW__CORE__EXECUTOR": "loadtest.deployment.warm_workers.WarmLocalExecutor",
             "AIRFLOW__CORE__PARALLELISM": "4",
             "AIRFLOW__CORE__FERNET_KEY": self._secret("fernet_key"),
             "AIRFLOW__CORE__EXECUTION_API_SERVER_URL": f"http://127.0.0.1:{port}/execution/",

@@ -7,16 +7,17 @@ import ssl
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from types import TracebackType
-from typing import Self
+from typing import TYPE_CHECKING, Self
 from urllib.parse import urlsplit
-
-import httpx
 
 from loadtest.errors import ConfigurationError
 from loadtest.load.models import OutageKind
 from loadtest.masking import mask_secrets
 from loadtest.planning.access import HealthCheck, Tls, filled_headers
 from loadtest.planning.models import Environment
+
+if TYPE_CHECKING:
+    import httpx
 
 _BODY_SHOWN = 2_000  # bytes; what follows is not even read
 
@@ -49,6 +50,8 @@ def http_client(base_url: str, headers: Mapping[str, str], tls: Tls | None) -> h
     """Straight to the service, as the load goes: no proxy of the environment, no redirect to another host. Each request connects
     anew: a service that hangs up on idle connections is not ill, one that takes no new ones is. Raises ConfigurationError for
     what is no base URL."""
+    import httpx  # while the backend starts, whoever starts one
+
     try:
         return httpx.Client(
             base_url=base_url,
@@ -102,6 +105,8 @@ class HealthClient:
         return self._ask(self.check, timeout_s) if self.check else self._connect(timeout_s)
 
     def _ask(self, check: HealthCheck, timeout_s: float) -> Answer:
+        import httpx
+
         try:
             with self._client.stream("GET", check.path, timeout=timeout_s) as response:
                 if check.accepts(response.status_code):

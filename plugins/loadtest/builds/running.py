@@ -9,8 +9,6 @@ import subprocess
 from pathlib import Path
 from typing import Any
 
-import httpx
-
 from loadtest.backend.health_client import headers_of_check, http_client
 from loadtest.errors import LoadTestError
 from loadtest.masking import mask_secrets
@@ -35,6 +33,8 @@ def running_build(environment: Environment, base_url: str) -> Build:
 
 
 def _from_answer(source: BuildSource, environment: Environment, base_url: str) -> Build:
+    import httpx
+
     path = source.path or (environment.health.path if environment.health else "/")
     try:
         with (

@@ -87,7 +87,8 @@ def airflow_run_url(dag_id: str, run_id: str) -> str | None:
 def _executor() -> str:
     from airflow.sdk.configuration import conf
 
-    return f"airflow {conf.get('core', 'executor')}"
+    name = conf.get("core", "executor").rpartition(".")[2]
+    return f"airflow {name.removeprefix('Warm')}"  # ours runs tasks as Airflow's does: their runs are comparable
 
 
 def _plain(run_type: Any) -> str:

@@ -21,9 +21,9 @@ from loadtest.files import private_folder, write_text
 from loadtest.gate.records.verdicts import RegressionReport, Verdict
 from loadtest.load.models import LoadResult, Progress
 from loadtest.masking import mask_secrets
+from loadtest.pipeline.early_imports import FOR_JUDGMENT, FOR_PUBLISHING, begin_imports
 from loadtest.pipeline.own_backend import base_url_of
 from loadtest.pipeline.publishing import publish
-from loadtest.pipeline.side_by_side import measure_side_by_side
 from loadtest.planning.config import load_environment
 from loadtest.planning.models import Plan
 from loadtest.planning.references import ConnectionLookup
@@ -168,10 +168,19 @@ def measure(
                 after_load()
         finally:
             watcher.stage("clean-up")
+            begin_imports(FOR_JUDGMENT)
             stop_backend(folder)
     watcher.stage("analysis")
     analyze(folder)
     return result
+
+
+def _measure_side_by_side(
+    plan: Plan, folder: RunFolder, watcher: Watcher, *, before_load: Callable[[], None], after_load: Callable[[], None]
+) -> None:
+    from loadtest.pipeline.side_by_side import measure_side_by_side  # numpy and scipy, which others need after the load
+
+    measure_side_by_side(plan, folder, watcher, before_load=before_load, after_load=after_load)
 
 
 def confirmation_folders(folder: RunFolder) -> list[RunFolder]:
@@ -241,8 +250,8 @@ def run_planned(
         try:
             plan = before_start() if before_start else plan
             with turn_to_load(folder, watcher.stage):
-                how = measure_side_by_side if plan.against else measure
-                how(plan, folder, watcher, before_load=contract.pause, after_load=contract.resume)
+                measure_it = _measure_side_by_side if plan.against else measure
+                measure_it(plan, folder, watcher, before_load=contract.pause, after_load=contract.resume)
                 watcher.stage("gate")
                 checking = folder.metrics.exists()
                 if checking:
@@ -258,6 +267,7 @@ def run_planned(
                     watcher.stage("gate")
             if checking:
                 watcher.stage("data contract")
+                begin_imports(FOR_PUBLISHING)
                 contract.finish(folder)
         except KeyboardInterrupt:
             if not folder.attempts():

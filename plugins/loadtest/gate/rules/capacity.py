@@ -111,7 +111,7 @@ def _demanded(capacity: Capacity, criteria: Criteria) -> Iterator[Finding]:
 def _compared(capacity: Capacity, criteria: Criteria, before: Sequence[CapacitySummary]) -> Iterator[Finding]:
     """The change since the latest runs, by Student's t on logarithms; the spread between runs is theirs and the usual one,
     pooled."""
-    from scipy.stats import t
+    from scipy.special import stdtr, stdtrit
 
     if capacity.kind is not CapacityKind.FOUND or not before:
         return
@@ -122,8 +122,8 @@ def _compared(capacity: Capacity, criteria: Criteria, before: Sequence[CapacityS
     spread = (USUAL_RUNS * max(USUAL_SD**2, within) + (len(logs) - 1) * own) / degrees
     error = math.sqrt(spread * (1 + 1 / len(logs)))
     difference = math.log(capacity.users) - mean(logs)
-    p = float(t.cdf(difference / error, degrees))
-    reach = float(t.ppf(0.95, degrees)) * error
+    p = float(stdtr(degrees, difference / error))
+    reach = float(stdtrit(degrees, 0.95)) * error
     effect, interval = math.expm1(difference), (math.expm1(difference - reach), math.expm1(difference + reach))
     fewer = p < FALSE_ALARM_LEVEL and effect < -criteria.least_effect
     more = 1 - p < FALSE_ALARM_LEVEL and effect > criteria.least_effect

@@ -83,6 +83,14 @@ class LoadHandle:
             self._process.poll()  # reaps it
         return self.identity.is_alive
 
+    def wait(self, at_most_s: float) -> None:
+        """Until it ends, or this much time is over."""
+        if self._process is None:  # rejoined: not a child of this process
+            time.sleep(at_most_s)
+            return
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            self._process.wait(at_most_s)
+
 
 def start_load(
     plan: Plan,
@@ -276,7 +284,7 @@ def wait_for_load(
         if progress is not None and on_progress is not None and progress.updated_at != shown:
             shown = progress.updated_at
             on_progress(progress)
-        time.sleep(poll_s)
+        handle.wait(poll_s)
     return load_result(handle)
 
 
