@@ -122,7 +122,10 @@ def test_postgres_and_redis_restart_in_mid_run_and_nothing_is_lost(stack: Stack)
     run_id = stack.start_run(profile="smoke", duration="40s")
     stack.loading(run_id)
     stack.compose("restart", "postgres", "redis")
-    assert stack.end(run_id)["outcome"] == "pass"
+    verdict = stack.end(run_id)
+    assert verdict["status"] == "judged", verdict  # on a busy machine whatever it comes to
+    load = json.loads(stack.of_run(run_id, "load.json"))
+    assert (load["attempt"], load["stop_reason"], load["lost_samples"]) == (1, "completed", 0)
 
 
 def test_a_load_generator_that_is_killed_in_mid_run_ends_in_a_judged_run_of_a_new_attempt(stack: Stack) -> None:
@@ -132,7 +135,9 @@ def test_a_load_generator_that_is_killed_in_mid_run_ends_in_a_judged_run_of_a_ne
     verdict = stack.end(run_id, timeout_s=600)
     attempts = stack.in_container("airflow-worker", f"ls /opt/loadtest/runs/student_api/*/*/{run_id}/attempts").split()
     assert len(attempts) == 2, attempts
-    assert verdict["outcome"] in ("pass", "invalid"), verdict
+    assert verdict["status"] == "judged", verdict
+    load = json.loads(stack.of_run(run_id, "load.json"))
+    assert (load["attempt"], load["stop_reason"]) == (2, "completed"), load
 
 
 def test_everything_is_there_after_down_and_up(stack: Stack) -> None:
