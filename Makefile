@@ -110,7 +110,7 @@ compose-idle: install-dev ## what it takes and keeps while it has nothing to do,
 # Real processes and a real scheduler on a shared machine: what fails gets one more try, and that is said aloud.
 AIRFLOW_PYTEST = $(PYTHON) -m pytest -m "airflow and not slow" -p no:xdist tests/dags tests/end_to_end
 
-.PHONY: test test-unit test-quick test-airflow test-browser test-slow lint docs system-packages
+.PHONY: test test-unit test-quick test-airflow test-browser test-slow test-docs lint docs system-packages
 test: install-dev system-packages lint test-unit test-airflow test-browser ## everything CI must pass
 lint: install-dev
 	$(VENV)/bin/ruff check dags plugins include tests benchmarks docs
@@ -126,6 +126,9 @@ docs: install-dev ## the documentation as a site, in .site
 	$(PYTHON) docs/draw_rooms.py --write >/dev/null
 	$(PYTHON) docs/reference.py --write
 	$(VENV)/bin/zensical build --strict --clean
+test-docs: install-dev ## every command of the README and the documentation, in fresh clones: 20 minutes
+	@$(PYTHON) -m tests.support.documented_commands
+	$(PYTHON) -m pytest -p no:xdist -m slow tests/project/test_documented_commands.py
 test-airflow: install-dev system-packages ## DAG runs and the end-to-end tests against a real scheduler
 	$(AIRFLOW_PYTEST) || { echo "Once more, only what failed, on a new Airflow:"; $(AIRFLOW_PYTEST) --last-failed; }
 test-browser: install-dev system-packages
