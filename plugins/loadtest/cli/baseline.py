@@ -48,7 +48,10 @@ def collect(
     extend: Extend = False,
     output: FormatOption = Format.TEXT,
 ) -> None:
-    """Run the same load several times and keep the runs as a candidate; with --promote, accept them."""
+    """Run the same load several times and keep the runs as a candidate; with --promote, accept them.
+
+    Example: loadtest baseline collect --profile light --runs 8 --spacing 1h
+    """
     from loadtest.baselines import candidates, collecting, promotion
     from loadtest.cli.baseline_runs import Runner
     from loadtest.planning.quantities import parse_duration_s

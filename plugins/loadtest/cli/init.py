@@ -47,6 +47,8 @@ def init(
     """Make a project folder for a service: what its users do, where it is, what is fast enough.
 
     loadtest init my-load-tests --base-url http://127.0.0.1:8000 --openapi openapi.yaml
+
+    Example: loadtest init my-load-tests --base-url http://127.0.0.1:8000 --openapi openapi.json
     """
     from loadtest.planning.resolve import checked_url
     from loadtest.scaffolding.probing import find_health_path, look_at

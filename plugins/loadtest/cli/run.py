@@ -46,6 +46,10 @@ def run(
     """Run a load test: plan, backend, load, analysis, gate, verdict, report.
 
     Exit codes: 0 pass, 1 fail, 2 usage or not run, 3 invalid; with --strict 4 inconclusive and 5 warn.
+
+    Examples: loadtest run --profile light --reason "new index";
+    loadtest run --users 20 --duration 5m --strict;
+    loadtest run --against main
     """
     from loadtest.cli.watch import TerminalWatcher
     from loadtest.pipeline.stages import planned_load_s, run_once

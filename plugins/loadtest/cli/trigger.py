@@ -57,6 +57,8 @@ def trigger(
     The run is named after branch and commit: asked for twice, it runs once, and the second call waits for the first.
     Log in with LOADTEST_AIRFLOW_TOKEN, or LOADTEST_AIRFLOW_USERNAME and LOADTEST_AIRFLOW_PASSWORD. Without --strict the
     exit code is 0 whatever the verdict; 2 if the request itself is wrong or Airflow cannot be reached.
+
+    Example: loadtest trigger --commit $GITHUB_SHA --against merge-base --wait 30m
     """
     from loadtest.airflow_api.client import AirflowClient
     from loadtest.cli.trigger_follow import fetch_files, follow, give_up_overtaken, report_created, show_verdict
