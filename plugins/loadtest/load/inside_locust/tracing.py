@@ -17,8 +17,13 @@ from loadtest.load.inside_locust.recorder import Recorder
 HEADER = "traceparent"
 
 
-class ForeignHostError(requests.exceptions.ConnectionError):
-    """A request to a host that the environment does not name: not sent, and recorded as failed."""
+class ForeignHostError(ConnectionError):
+    """A request to a host that the environment does not name: not sent, and recorded as failed. As FastHttpUser expects it: what
+    has a `response`, as the errors of `requests` have, it takes for an answer."""
+
+
+class ForeignHostRequestsError(requests.exceptions.ConnectionError):
+    """The same for HttpUser."""
 
 
 def trace_requests(recorder: Recorder, base_url: str, others: tuple[tuple[str, str, int], ...] = ()) -> None:
@@ -38,20 +43,20 @@ def trace_requests(recorder: Recorder, base_url: str, others: tuple[tuple[str, s
 
     def init_allowed(client, *args, **kwargs):
         init(client, *args, **kwargs)
-        refuse_foreign(("https" if client.ssl else "http", client.host.lower(), client.port))
+        refuse_foreign(("https" if client.ssl else "http", client.host.lower(), client.port), ForeignHostError)
 
     def send_traced(adapter, request, *args, **kwargs):
         if not request.url.startswith(base_url + "/"):
-            refuse_foreign(origin(request.url))
+            refuse_foreign(origin(request.url), ForeignHostRequestsError)
         if HEADER in request.headers:
             recorder.own_trace(request.method, request.path_url)
         else:
             request.headers[HEADER] = next_traceparent(request.method, request.path_url)
         return send(adapter, request, *args, **kwargs)
 
-    def refuse_foreign(target: tuple[str, str, int | None]) -> None:
+    def refuse_foreign(target: tuple[str, str, int | None], error: type[Exception]) -> None:
         if target not in allowed:
-            raise ForeignHostError(
+            raise error(
                 f"not sent to {shown(target)}, because this run may only send load to {shown(own)}; if it may be called, name it "
                 "under allowed_hosts in the environment's file"
             )
