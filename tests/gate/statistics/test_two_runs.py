@@ -26,8 +26,9 @@ def surely_slower(result) -> list[str]:
 def test_a_large_slowdown_is_seen_where_the_series_tells_how_much_runs_differ() -> None:
     rng = np.random.default_rng(1)
     others = make_baseline(rng, 8, sd=SD)
-    for _ in range(20):
-        assert surely_slower(compare_two(*pair(rng, 0.6), others)) == [NAMES[2]]
+    found = [surely_slower(compare_two(*pair(rng, 0.6), others)) for _ in range(20)]
+    assert all(NAMES[2] in names for names in found)
+    assert sum(names != [NAMES[2]] for names in found) <= 1  # 2 % of false alarms are allowed for
 
 
 @pytest.mark.parametrize("others", [0, 3, 8])
