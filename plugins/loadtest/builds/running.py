@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import re
 import subprocess
@@ -10,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from loadtest.backend.health_client import headers_of_check, http_client
+from loadtest.backend.told import ask
 from loadtest.errors import LoadTestError
 from loadtest.masking import mask_secrets
 from loadtest.planning.build import CHANGED, Build, BuildSource
@@ -17,7 +17,6 @@ from loadtest.planning.models import Environment
 from loadtest.settings import settings
 
 TIMEOUT_S = 10.0
-MOST_BYTES = 1_000_000
 _NAME = re.compile(r"[\w.+/:@-]{1,100}", re.ASCII)
 
 
@@ -28,8 +27,8 @@ def running_build(environment: Environment, base_url: str) -> Build:
         if environment.backend is None:
             return Build(problem=f"environment {environment.name} does not say how; add build: to its file")
         source = BuildSource.model_validate({"from": "git"})
-    ask = {"health": _from_answer, "header": _from_answer, "command": _from_command, "git": _from_checkout}[source.origin]
-    return ask(source, environment, base_url)
+    look = {"health": _from_answer, "header": _from_answer, "command": _from_command, "git": _from_checkout}[source.origin]
+    return look(source, environment, base_url)
 
 
 def _from_answer(source: BuildSource, environment: Environment, base_url: str) -> Build:
@@ -37,38 +36,11 @@ def _from_answer(source: BuildSource, environment: Environment, base_url: str) -
 
     path = source.path or (environment.health.path if environment.health else "/")
     try:
-        with (
-            http_client(base_url, headers_of_check(environment), environment.tls) as client,
-            client.stream("GET", path, timeout=TIMEOUT_S) as response,
-        ):
-            if source.header:
-                return _named(response.headers.get(source.header), f"{path} has no header {source.header}")
-            body = b""
-            for chunk in response.iter_bytes():
-                body += chunk
-                if len(body) > MOST_BYTES:
-                    return Build(problem=f"{path} answers with more than {MOST_BYTES:,} bytes")
-        found = _at(source.json_pointer or "", json.loads(body))
-    except (httpx.HTTPError, httpx.InvalidURL) as error:
-        return Build(problem=f"{path} gave no answer: {mask_secrets(str(error))[:100] or type(error).__name__}")
+        with http_client(base_url, headers_of_check(environment), environment.tls) as client:
+            told = ask(client, path, TIMEOUT_S, json_pointer=source.json_pointer, header=source.header)
     except (LoadTestError, OSError) as error:
         return Build(problem=f"it could not be asked: {error}".rstrip("."))
-    except (ValueError, RecursionError):
-        return Build(problem=f"{path} does not answer with JSON")
-    return _named(found, f"{path} has nothing at {source.json_pointer}")
-
-
-def _at(pointer: str, document: Any) -> Any:
-    """The value at a JSON pointer (RFC 6901, the first slash may be left out); None if there is none."""
-    for step in pointer.removeprefix("/").split("/"):
-        key = step.replace("~1", "/").replace("~0", "~")
-        if isinstance(document, dict):
-            document = document.get(key)
-        elif isinstance(document, list) and key.isdecimal() and int(key) < len(document):
-            document = document[int(key)]
-        else:
-            return None
-    return document
+    return Build(problem=told.problem) if told.problem else _named(told.value, "")
 
 
 def _from_command(source: BuildSource, environment: Environment, base_url: str) -> Build:

@@ -21,7 +21,7 @@ from loadtest.gate.records.muted import muted_words
 from loadtest.gate.records.verdicts import RegressionReport, Verdict
 from loadtest.gate.rules.build import judge_build
 from loadtest.gate.rules.coverage import cover
-from loadtest.gate.rules.service import CLIENT_ERROR, DIED, NEVER_HEALTHY, OUTAGE, judge_never_healthy
+from loadtest.gate.rules.service import CLIENT_ERROR, DIED, NEVER_HEALTHY, OUTAGE, RESTARTED, judge_never_healthy
 from loadtest.gate.rules.validity import judge_missing_load, judge_validity
 from loadtest.load.attempts import sendings_of
 from loadtest.load.models import LoadResult
@@ -226,7 +226,7 @@ def _severity(finding: Finding) -> tuple[bool, int, bool, float, str, str]:
     return (
         finding.muted,
         SEVERITY.index(finding.outcome),
-        finding.evidence.get("rule") not in (DIED, NEVER_HEALTHY, OUTAGE),
+        finding.evidence.get("rule") not in (DIED, NEVER_HEALTHY, RESTARTED, OUTAGE),
         -abs(finding.effect or 0.0),
         finding.endpoint or "",
         finding.metric or "",

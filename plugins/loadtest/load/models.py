@@ -113,6 +113,26 @@ class HealthFacts(Record):
     outages: tuple[Outage, ...] = ()
 
 
+class Restart(Record):
+    """`at`: when the new value was first seen; `before`, `after`: what the service told."""
+
+    at: datetime
+    users: int = 0  # that were running then
+    before: str
+    after: str
+
+
+class RestartFacts(Record):
+    """What a service that somebody else starts told of its own restarts during the load. `in_turns`: several processes answered
+    with values of their own, so nothing can be said; `problem`: why it never told anything, as a clause."""
+
+    asked: int = 0
+    answers: int = 0
+    problem: str = ""
+    in_turns: bool = False
+    restarts: tuple[Restart, ...] = ()
+
+
 class ServiceDeath(Record):
     """How the process of a backend that we started ended while load was sent. Exit code and signal are None where somebody
     else waited for the process first. Memory: resident, when last seen alive."""
@@ -216,6 +236,7 @@ class LoadResult(FileModel):
     abort: AbortFacts | None = None
     health: HealthFacts = HealthFacts()
     death: ServiceDeath | None = None
+    restarts: RestartFacts | None = None  # None where the environment does not say how they are seen
     backend_use: tuple[BackendUse, ...] = ()  # in time; empty where it is not ours
     host_probe: HostProbe | None = None
     neighbors: NeighborFacts | None = None  # in the steady phase; None where they were not observed

@@ -23,6 +23,7 @@ from loadtest.planning.allowed_hosts import AllowedHost
 from loadtest.planning.arguments import ArgumentValue, name_pattern
 from loadtest.planning.build import Build, Builds, BuildSource, build_note
 from loadtest.planning.quantities import DurationS, ShareOrPercent, parse_ms, parse_share, slug_pattern
+from loadtest.planning.restarts import RestartSign
 from loadtest.planning.search import CapacitySearch
 from loadtest.planning.variables import Declared
 from loadtest.vocabulary import Evidence
@@ -166,6 +167,7 @@ class Environment(Declared):
         default=(), description="may be called too; counted apart, no part of the service"
     )
     tls: Tls | None = Field(default=None, description="of an `https` service whose certificate the system does not know")
+    restarts: RestartSign | None = Field(default=None, description="how a restart of the service under load is seen")
     allows_slowdown: bool = False
     needs_approval: bool = False
     approval_timeout_s: DurationS = Field(default=24 * 3600, alias="approval_timeout")

@@ -9,7 +9,17 @@ import pytest
 from loadtest.gate.advice.recommendations import recommend
 from loadtest.gate.records.findings import Comparison, Finding
 from loadtest.gate.rules.validity import judge_validity
-from loadtest.load.models import AbortFacts, HealthFacts, LoadModel, Outage, OutageKind, ServiceDeath, StopReason
+from loadtest.load.models import (
+    AbortFacts,
+    HealthFacts,
+    LoadModel,
+    Outage,
+    OutageKind,
+    Restart,
+    RestartFacts,
+    ServiceDeath,
+    StopReason,
+)
 from loadtest.planning.models import BackendCommand, Environment
 from loadtest.vocabulary import Criterion, Outcome
 from tests.gate.run_facts import STARTED_AT, make_load, make_metrics, make_plan, make_worker
@@ -132,3 +142,35 @@ def test_the_advice_speaks_of_the_service_and_only_our_own_has_a_log(facts: dict
         plan = make_plan().model_copy(update={"environment": environment})
         first = recommend(plan, findings, Comparison(compared=False))[0]
         assert "service" in first.title and where in first.next_step and first.evidence == findings[0].sentence
+
+
+SIGNED = Environment.model_validate({"name": "staging", "base_url": "http://x", "restarts": {"from": "metrics"}})
+
+
+def of_restarts(**facts: object) -> list[Finding]:
+    load = make_load(restarts=RestartFacts.model_validate({"asked": 30, "answers": 29} | facts))
+    plan = make_plan().model_copy(update={"environment": SIGNED})
+    return [each for each in judge_validity(plan, load, make_metrics()) if each.criterion is Criterion.SERVICE]
+
+
+def test_a_restart_fails_and_says_when_and_under_which_load() -> None:
+    one = Restart(at=AT_40_S, users=30, before="17.5", after="99.25")
+    (finding,) = of_restarts(restarts=(one,))
+    assert finding.outcome is Outcome.FAIL
+    assert finding.sentence == (
+        "the service was started anew 40s into the load, under 30 users (its process_start_time_seconds went from 17.5 to 99.25)"
+    )
+    assert ", 2 times in all (" in of_restarts(restarts=(one, one))[0].sentence
+    assert of_restarts() == []
+
+
+@pytest.mark.parametrize(
+    ("facts", "words"),
+    [
+        ({"in_turns": True}, "several processes answer in turns"),
+        ({"answers": 0, "problem": "/metrics gave no answer"}, "no answer"),
+    ],
+)
+def test_restarts_that_could_not_be_seen_are_told(facts: dict, words: str) -> None:
+    (finding,) = of_restarts(**facts)
+    assert finding.outcome is Outcome.WARN and words in finding.sentence

@@ -91,11 +91,35 @@ def test_what_belongs_to_the_backend_is_no_neighbor(start: Start) -> None:
     assert not seen(watch, process)
 
 
+def test_a_service_that_somebody_else_started_here_and_what_it_talks_to_are_no_neighbors(start: Start) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as one, socket.create_server(("127.0.0.1", 0)) as other:
+        port, of_database = one.getsockname()[1], other.getsockname()[1]
+    database = start("theirdatabase", SPIN_AND_LISTEN.format(port=of_database))
+    until(lambda: any(one.status == psutil.CONN_LISTEN for one in database.net_connections("tcp")))
+    talks = f"import socket\nd = socket.create_connection(('127.0.0.1', {of_database}))\n{SPIN_AND_LISTEN.format(port=port)}"
+    service = start("theirservice", talks)
+    until(lambda: any(one.status == psutil.CONN_LISTEN for one in service.net_connections("tcp")))
+    watch = NeighborWatch(f"http://localhost:{port}", None)
+    assert seen(watch, start("busyneighbor"))
+    assert not seen(watch, service)
+    assert not seen(watch, database)
+
+
+def test_a_service_here_behind_a_forwarder_is_not_observed(start: Start) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        port = probe.getsockname()[1]
+    forwarder = start("docker-proxy", SPIN_AND_LISTEN.format(port=port))
+    until(lambda: any(one.status == psutil.CONN_LISTEN for one in forwarder.net_connections("tcp")))
+    watch = NeighborWatch(f"http://127.0.0.1:{port}", None)
+    assert not seen(watch, forwarder)
+    assert watch.facts() is None
+
+
 def test_a_service_here_whose_processes_nobody_knows_is_not_observed(start: Start) -> None:
     process = start("starter")
     for watch in (
-        NeighborWatch("http://127.0.0.1:8000", None),  # somebody else's on this host
-        NeighborWatch("http://localhost:8000", None),
+        NeighborWatch("http://127.0.0.1:1", None),  # somebody else's on this host, but nobody listens
+        NeighborWatch("http://localhost:1", None),
         NeighborWatch("http://127.0.0.1:1", backend_of(process, 1)),  # ours, but another process listens: a container
     ):
         watch.look()

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from loadtest.gate.advice.recommendation_facts import Facts
 from loadtest.gate.records.findings import Recommendation
-from loadtest.gate.rules.service import DIED, NEVER_HEALTHY, OUTAGE
+from loadtest.gate.rules.service import DIED, NEVER_HEALTHY, OUTAGE, RESTARTED
 from loadtest.planning.models import Plan
 from loadtest.vocabulary import Criterion, Outcome
 
@@ -34,6 +34,11 @@ _STEPS = {
     DIED: (
         "Find out why the service died",
         ": an unhandled error, a limit on memory or open files; then find the load it survives with fewer users",
+    ),
+    RESTARTED: (
+        "Find out why the service was started anew",
+        " from that time: it crashed, was killed for its memory, answered its health check too late for its watcher, or was"
+        " deployed; then run again",
     ),
     OUTAGE: (
         "Find out why the service stopped answering",

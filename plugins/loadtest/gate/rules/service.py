@@ -26,6 +26,7 @@ LEAST_OBSERVED_S = 5.0  # a shorter load may end before the first health check
 CLIENT_ERROR = re.compile(r"\banswered 4\d\d\b|\blast response: 4\d\d\b")
 
 DIED, OUTAGE, BLIP, NEVER_HEALTHY = "service_died", "service_outage", "service_blip", "never_healthy"
+RESTARTED, RESTARTS_UNSEEN = "service_restarted", "restarts_unseen"
 # What follows from a service that fails: its users end or wait, so that less load goes out than planned.
 CONSEQUENCES = frozenset(
     {"users_ended", "users_not_reached", "task_errors", "too_few_requests", "no_samples", "steady_empty", "too_few_arrivals"}
@@ -36,6 +37,7 @@ def judge_service(facts: Facts) -> Iterator[Finding]:
     """Its process, if we started it, and its health checks."""
     if facts.load.death is not None:
         yield _death(facts, facts.load.death)
+    yield from _restarts(facts)
     yield from _health(facts, facts.load.health)
 
 
@@ -76,6 +78,27 @@ def _death(facts: Facts, death: ServiceDeath) -> Finding:
     said = f"; its last words: {death.last_lines[-1].rstrip('.')}" if death.last_lines else ""
     sentence = f"the service's process {how} {when}, under {load_in_words(facts, death.at.timestamp(), death.users)}{said}"
     return _service(sentence, Outcome.FAIL, DIED, exit_code=death.exit_code, signal=death.signal)
+
+
+def _restarts(facts: Facts) -> Iterator[Finding]:
+    """Of a service that tells when it was started anew, whoever starts it."""
+    seen, sign = facts.load.restarts, facts.plan.environment.restarts
+    if seen is None or sign is None:
+        return
+    if seen.restarts:
+        first = seen.restarts[0]
+        when = format_duration(max(0.0, (first.at - facts.load.started_at).total_seconds()))
+        times = f", {plural(len(seen.restarts), 'time')} in all" if len(seen.restarts) > 1 else ""
+        yield _service(
+            f"the service was started anew {when} into the load, under {load_in_words(facts, first.at.timestamp(), first.users)}"
+            f"{times} (its {sign.label} went from {first.before} to {first.after})",
+            Outcome.FAIL,
+            RESTARTED,
+            restarts=len(seen.restarts),
+        )
+    elif seen.in_turns or (seen.asked and not seen.answers):
+        why = f"several processes answer in turns, each with a {sign.label} of its own" if seen.in_turns else seen.problem
+        yield _service(f"whether the service was started anew could not be seen: {why}", Outcome.WARN, RESTARTS_UNSEEN)
 
 
 def _health(facts: Facts, health: HealthFacts) -> Iterator[Finding]:

@@ -22,6 +22,7 @@ import psutil
 
 from loadtest.backend.models import BackendState
 from loadtest.load.models import NeighborFacts, NeighborProcess
+from loadtest.load.supervision.foreign_service import ForeignService
 
 EVERY_S = 2.0
 MOST_NAMED = 3
@@ -59,17 +60,24 @@ class _Interval:
 
 
 class NeighborWatch:
-    """Looks each time it is asked, at most every EVERY_S. Observes nothing where the service runs on this host without being
-    a backend of ours: nobody knows then which processes belong to it."""
+    """Looks each time it is asked, at most every EVERY_S. Observes nothing where the service runs on this host and nobody knows
+    which processes belong to it."""
 
     def __init__(self, base_url: str, backend: BackendState | None) -> None:
         self._backend = backend
-        self._observes = _PROC.joinpath("stat").exists() and _is_told_apart(base_url, backend)
+        address = urlsplit(base_url)
+        is_foreign = (backend is None or backend.identity is None) and _is_here(address.hostname or "")
+        port = address.port or (443 if address.scheme == "https" else 80)
+        self._service = ForeignService(port) if is_foreign else None
+        self._observes = _PROC.joinpath("stat").exists() and (is_foreign or _is_told_apart(base_url, backend))
         self._last: _Look | None = None
         self._intervals: list[_Interval] = []
 
     def look(self) -> None:
         if not self._observes or (self._last is not None and time.time() - self._last.at < EVERY_S):
+            return
+        if self._service is not None and self._service.pids() is None:
+            self._last = None
             return
         now = _look()
         if self._last is not None:
@@ -102,6 +110,8 @@ class NeighborWatch:
         if self._backend is not None and self._backend.identity is not None:
             leader = self._backend.identity.pid
             own |= _with_descendants(now.processes, {leader}, {leader})
+        if self._service is not None and (served := self._service.pids()):
+            own |= _with_descendants(now.processes, served, set())
         database = {"postgres"} if self._backend and self._backend.database and self._backend.database.server else set()
         used: defaultdict[str, float] = defaultdict(float)
         seen_user_s = 0.0
@@ -148,10 +158,10 @@ def _with_descendants(processes: dict[tuple[int, int], _Process], pids: set[int]
 
 
 def _is_told_apart(base_url: str, backend: BackendState | None) -> bool:
-    """Whether the service's processes are known, or none of them runs here."""
+    """Whether a backend of ours is what listens there; a service elsewhere has no process here."""
     address = urlsplit(base_url)
     if backend is None or backend.identity is None:
-        return not _is_here(address.hostname or "")
+        return True
     try:
         leader = psutil.Process(backend.identity.pid)
         return any(_listens(process, address.port) for process in (leader, *leader.children(recursive=True)))

@@ -19,6 +19,7 @@ from loadtest.load.models import (
     LoadResult,
     LoadStep,
     OtherHost,
+    RestartFacts,
     ServiceDeath,
     StopReason,
     WorkerFacts,
@@ -45,6 +46,7 @@ class Observed:
     lost: set[str] = field(default_factory=set)
     health: HealthFacts = field(default_factory=HealthFacts)
     death: ServiceDeath | None = None
+    restarts: RestartFacts | None = None
     backend_use: tuple[BackendUse, ...] = ()
     steps: tuple[LoadStep, ...] = ()
     host_probe: HostProbe | None = None
@@ -94,6 +96,7 @@ def load_result(job: LoadJob, observed: Observed, processes: Sequence[ProcessFac
         abort=observed.abort,
         health=_health(observed.health, senders),
         death=observed.death and observed.death.model_copy(update={"users": users_at(senders, observed.death.at)}),
+        restarts=observed.restarts and _restarts(observed.restarts, senders),
         backend_use=observed.backend_use,
         host_probe=observed.host_probe,
         neighbors=observed.neighbors.facts(steady) if observed.neighbors and steady else None,
@@ -110,6 +113,11 @@ def users_at(senders: Sequence[ProcessFacts], at: datetime) -> int:
 def _health(health: HealthFacts, senders: Sequence[ProcessFacts]) -> HealthFacts:
     outages = [outage.model_copy(update={"users": users_at(senders, outage.started_at)}) for outage in health.outages]
     return health.model_copy(update={"outages": tuple(outages)})
+
+
+def _restarts(facts: RestartFacts, senders: Sequence[ProcessFacts]) -> RestartFacts:
+    restarts = [restart.model_copy(update={"users": users_at(senders, restart.at)}) for restart in facts.restarts]
+    return facts.model_copy(update={"restarts": tuple(restarts)})
 
 
 def _worker(process: ProcessFacts, conversion: Conversion, observed: Observed, steady: tuple[float, float] | None) -> WorkerFacts:

@@ -11,6 +11,7 @@ from typing import Protocol
 from loadtest.backend.health_client import HealthClient
 from loadtest.backend.health_watch import HealthWatcher
 from loadtest.backend.process_watch import BackendWatch
+from loadtest.backend.restart_watch import RestartWatch
 from loadtest.load import locust_command, streams
 from loadtest.load.abort import AbortWatch, criteria_of
 from loadtest.load.agent_config import AgentConfig
@@ -65,6 +66,7 @@ class LoadWatch:
         self._search = SearchControl(job.plan, scratch.levels) if self.profile.search else None
         self._planned_end = math.inf  # by our monotonic clock
         self._health = HealthWatcher(HealthClient.of(job.base_url, job.plan.environment))
+        self._restarts = RestartWatch(job.base_url, job.plan.environment)
         self._backend = BackendWatch(run_folder_of(job), [process.process.pid for process in processes])
         self._neighbors = NeighborWatch(job.base_url, self._backend.state)
         observed.neighbors = self._neighbors
@@ -74,6 +76,7 @@ class LoadWatch:
         if not self.processes:
             return
         self._health.start()
+        self._restarts.start()
         wait_s = start_wait_s(self.profile)
         deadline = time.monotonic() + wait_s
         load_began = False
@@ -108,6 +111,7 @@ class LoadWatch:
         """Read what the processes left, and say why they never started when they did not."""
         if self.processes:
             self.observed.health = self._health.stop()
+            self.observed.restarts = self._restarts.stop()
         self.observed.death = self._backend.death()
         self.observed.backend_use = self._backend.use()
         self._collect()
