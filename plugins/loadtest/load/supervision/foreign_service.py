@@ -10,6 +10,8 @@ from __future__ import annotations
 import contextlib
 import time
 from collections import defaultdict
+from dataclasses import dataclass
+from typing import Any
 
 import psutil
 
@@ -18,6 +20,23 @@ EVERY_S = 10.0
 FORWARDERS = frozenset(
     {"docker-proxy", "rootlessport", "slirp4netns", "pasta", "passt", "conmon", "ssh", "sshd", "kubectl", "socat"}
 )
+
+
+@dataclass(frozen=True)
+class _Connection:
+    """`peer_*`: empty and 0 of one that listens."""
+
+    pid: int | None
+    listens: bool
+    address: str
+    port: int
+    peer_address: str
+    peer_port: int
+
+    @classmethod
+    def of(cls, one: Any) -> _Connection:
+        local, peer = one.laddr or ("", 0), one.raddr or ("", 0)
+        return cls(one.pid, one.status == psutil.CONN_LISTEN, local[0], local[1], peer[0], peer[1])
 
 
 class ForeignService:
@@ -38,20 +57,19 @@ class ForeignService:
 
     def _look(self) -> None:
         try:
-            connections = psutil.net_connections("tcp")
+            connections = [_Connection.of(one) for one in psutil.net_connections("tcp")]
         except (psutil.Error, OSError):
             self._is_unknown = True
             return
         owners: defaultdict[int, set[int | None]] = defaultdict(set)  # by the port on which they listen
         reached: defaultdict[int, set[int]] = defaultdict(set)  # ports of this host, by the process that is connected to them
-        connections = [one for one in connections if one.laddr]
-        listening = {one.laddr[1] for one in connections if one.status == psutil.CONN_LISTEN}
-        own = {one.laddr[0] for one in connections}
+        listening = {one.port for one in connections if one.listens}
+        own = {one.address for one in connections}
         for one in connections:
-            if one.status == psutil.CONN_LISTEN:
-                owners[one.laddr[1]].add(one.pid)
-            elif one.pid is not None and one.raddr and one.raddr[0] in own and one.raddr[1] in listening:
-                reached[one.pid].add(one.raddr[1])
+            if one.listens:
+                owners[one.port].add(one.pid)
+            elif one.pid is not None and one.peer_address in own and one.peer_port in listening:
+                reached[one.pid].add(one.peer_port)
         ports, seen = {self._port}, set[int]()
         while ports - seen:
             port = (ports - seen).pop()
