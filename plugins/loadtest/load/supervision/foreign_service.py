@@ -17,9 +17,7 @@ import psutil
 
 EVERY_S = 10.0
 # They listen for processes elsewhere: in containers, on other machines.
-FORWARDERS = frozenset(
-    {"docker-proxy", "rootlessport", "slirp4netns", "pasta", "passt", "conmon", "ssh", "sshd", "kubectl", "socat"}
-)
+FORWARDERS = frozenset({"docker-proxy", "rootlessport", "slirp4netns", "pasta", "conmon", "ssh", "sshd", "kubectl", "socat"})
 
 
 @dataclass(frozen=True)
