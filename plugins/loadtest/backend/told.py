@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
-from typing import Any
-
-import httpx
+from typing import TYPE_CHECKING, Any
 
 from loadtest.masking import mask_secrets
+
+if TYPE_CHECKING:
+    import httpx
 
 MOST_BYTES = 1_000_000
 
@@ -31,6 +32,8 @@ def ask(
     metric: str | None = None,
 ) -> Told:
     """Exactly one of the three is looked for. Never raises for what a service may answer."""
+    import httpx
+
     try:
         with client.stream("GET", path, timeout=timeout_s) as response:
             if header:

@@ -32,8 +32,6 @@ def running_build(environment: Environment, base_url: str) -> Build:
 
 
 def _from_answer(source: BuildSource, environment: Environment, base_url: str) -> Build:
-    import httpx
-
     path = source.path or (environment.health.path if environment.health else "/")
     try:
         with http_client(base_url, headers_of_check(environment), environment.tls) as client:

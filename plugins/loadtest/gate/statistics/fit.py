@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.special import digamma, polygamma
 
-from loadtest.gate.statistics.sessions import concentration, independence, session_share, session_variance
+from loadtest.gate.statistics.sessions import SESSION_SD, concentration, independence, session_share, session_variance
 
 LEAST_BASELINE_RUNS = 3  # of an endpoint, before it has a location and a variance of its own
 LEAST_TREND_RUNS = 4  # later runs, before their spread around a line says anything
@@ -51,6 +51,7 @@ class MetricFit:
     host_variance: float  # of the true factor, its estimation error taken out
     share: float  # of the between-run variance that runs of one session have in common
     sessions_df: float  # of the baseline's sessions, less one
+    usual_session_sd: float  # of this metric
     assumed: float  # variance of other hours and builds, which the baseline has not seen
     tail_df: float  # what the residuals' kurtosis leaves of the degrees of freedom
 
@@ -61,7 +62,7 @@ class MetricFit:
     @property
     def session(self) -> np.ndarray:
         """Variance of what a new session may bring to an endpoint."""
-        return session_variance(self.share * self.between, self.sessions_df)
+        return session_variance(self.share * self.between, self.sessions_df, self.usual_session_sd)
 
 
 @dataclass(frozen=True)
@@ -83,11 +84,13 @@ def fit_metric(
     later: np.ndarray | None = None,
     sessions: np.ndarray | None = None,
     assumed_sd: float = 0.0,
+    usual_session_sd: float = SESSION_SD,
 ) -> MetricFit:
     """Fit K baseline runs x E endpoints (NaN: missing). `variance` is the within-run variance of each value.
 
     `later`: accepted runs since, R x E in order of time. They tell how much runs differ, never where the baseline is.
-    `sessions`: the session of each baseline run (each its own by default); `assumed_sd`: see `Basis`.
+    `sessions`: the session of each baseline run (each its own by default); `assumed_sd`: see `Basis`;
+    `usual_session_sd`: what a new session usually brings to this metric.
     """
     value = np.where(np.isfinite(value).sum(axis=0) >= LEAST_BASELINE_RUNS, value, np.nan)
     sessions = np.arange(len(value)) if sessions is None else sessions
@@ -116,7 +119,7 @@ def fit_metric(
     standardized = (residual / np.sqrt(between + within))[:, usable]
     count = np.maximum(runs, 1)
     sessions_df = float(len(np.unique(sessions)) - 1)
-    common = (session_variance(share * between, sessions_df) + assumed_sd**2) * concentration(sessions)
+    common = (session_variance(share * between, sessions_df, usual_session_sd) + assumed_sd**2) * concentration(sessions)
     return MetricFit(
         runs=runs,
         mu=np.where(usable, mu, np.nan),
@@ -128,6 +131,7 @@ def fit_metric(
         host_variance=host_variance,
         share=share,
         sessions_df=sessions_df,
+        usual_session_sd=usual_session_sd,
         assumed=assumed_sd**2,
         tail_df=tail_df(standardized),
     )

@@ -20,7 +20,7 @@ from loadtest.gate.statistics.fit import MetricFit, Score, fit_metric, score
 from loadtest.gate.statistics.host import HostModel, host_model
 from loadtest.gate.statistics.judged_metrics import METRICS, TAIL, TESTED, TYPICAL, WEIGHTS, JudgedMetric, values
 from loadtest.gate.statistics.multiplicity import over_metrics_and_endpoints
-from loadtest.gate.statistics.sessions import concentration
+from loadtest.gate.statistics.sessions import SESSION_SD, SHAPE_SESSION_SD, concentration
 
 SUSPECT_LEVEL = 0.25
 AGREE_LEVEL = 0.005  # of the fresh runs alone, unadjusted
@@ -67,7 +67,11 @@ def judge(
     baseline = basis.runs
     fits = {
         metric: fit_metric(
-            *values(baseline, endpoints, metric), values(later, endpoints, metric)[0], basis.sessions, basis.assumed_sd
+            *values(baseline, endpoints, metric),
+            values(later, endpoints, metric)[0],
+            basis.sessions,
+            basis.assumed_sd,
+            SHAPE_SESSION_SD if metric is TAIL else SESSION_SD,
         )
         for metric in METRICS
     }

@@ -24,7 +24,8 @@ OTHER_HOSTS_SD = 0.05
 PRIOR_SHARE = 0.35  # of the between-run variance
 PRIOR_SHARE_DF = 8.0
 MOST_SHARE = 0.8
-SESSION_SD, PRIOR_SESSIONS = 0.03, 3.0  # what a new session usually brings to one endpoint, known like three sessions seen
+# What a new session usually brings to latencies of one endpoint, and to the shape of its tail; known like three sessions seen.
+SESSION_SD, SHAPE_SESSION_SD, PRIOR_SESSIONS = 0.03, 0.01, 3.0
 
 
 def sessions_of(runs: Sequence[RunSummary]) -> np.ndarray:
@@ -44,11 +45,11 @@ def concentration(sessions: np.ndarray) -> float:
     return float(np.sum((np.bincount(sessions) / len(sessions)) ** 2))
 
 
-def session_variance(seen: np.ndarray, df: float) -> np.ndarray:
+def session_variance(seen: np.ndarray, df: float, usual_sd: float = SESSION_SD) -> np.ndarray:
     """What a new session may bring to each endpoint: the baseline's own sessions tell it (`seen`, of `df` + 1 sessions), but a
     few of them may look alike by luck, and heavy tails make that likely; so it is shrunk to what sessions usually bring. Of a
     single session see `Basis`."""
-    return (df * seen + PRIOR_SESSIONS * SESSION_SD**2) / (df + PRIOR_SESSIONS) if df else seen
+    return (df * seen + PRIOR_SESSIONS * usual_sd**2) / (df + PRIOR_SESSIONS) if df else seen
 
 
 def independence(share: float, sessions: np.ndarray) -> float:

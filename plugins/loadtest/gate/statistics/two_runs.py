@@ -177,6 +177,7 @@ def _fit_of_one(first: RunSummary, endpoints: Sequence[str], metric: JudgedMetri
         host=np.zeros(1),
         host_variance=2 * host_variance,  # both runs had a host
         share=0.0,
+        usual_session_sd=0.0,
         sessions_df=0.0,  # what sessions bring is in `between` and `assumed`
         assumed=noise.assumed_second,
         tail_df=tail_df,
