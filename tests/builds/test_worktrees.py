@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import base64
 import subprocess
 import sys
+import threading
+from collections.abc import Iterator
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
@@ -12,6 +17,8 @@ from pydantic import ValidationError
 from loadtest.builds.worktrees import KEPT, base_of, commit_of, is_repository, known_commit, prepared
 from loadtest.errors import ConfigurationError, NotRunError
 from loadtest.planning.build import Builds
+from loadtest.planning.models import BackendCommand, Environment
+from loadtest.planning.references import provide
 from tests.builds.repositories import commit, git, new_repository
 
 
@@ -94,7 +101,7 @@ def test_a_repository_that_is_elsewhere_is_copied_and_fetched_into(repository: P
 
 def test_a_token_reaches_git_through_its_environment_and_nothing_else(repository: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     builds = Builds(repository=repository.as_uri(), token_variable="SERVICE_TOKEN")
-    with pytest.raises(ConfigurationError, match=r"SERVICE_TOKEN, with which .* holds no token"):
+    with pytest.raises(ConfigurationError, match="needs the environment variable SERVICE_TOKEN, which is not set"):
         commit_of(builds, "main")
     monkeypatch.setenv("SERVICE_TOKEN", "s3cr3t-t0ken")
     sha = commit_of(builds, "main")
@@ -103,6 +110,55 @@ def test_a_token_reaches_git_through_its_environment_and_nothing_else(repository
     assert kept and not any(b"s3cr3t" in content for content in kept)
     with pytest.raises(ValidationError, match="must hold no password"):
         Builds(repository="https://me:s3cr3t@example.org/app.git")
+
+
+class _Guarded(SimpleHTTPRequestHandler):
+    """A repository that only one token opens."""
+
+    def do_GET(self) -> None:
+        login = base64.b64encode(b"x-access-token:s3cr3t-t0ken").decode()
+        if self.headers.get("Authorization") == f"Basic {login}":
+            super().do_GET()
+        else:
+            self.send_error(401)
+
+    def log_message(self, *arguments: object) -> None:
+        pass
+
+
+@pytest.fixture
+def guarded(repository: Path) -> Iterator[str]:
+    git(repository, "clone", "-q", "--bare", ".", str(repository.parent / "served.git"))
+    git(repository.parent / "served.git", "update-server-info")
+    server = ThreadingHTTPServer(("127.0.0.1", 0), partial(_Guarded, directory=str(repository.parent)))
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    yield f"http://127.0.0.1:{server.server_port}/served.git"
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+def test_a_private_repository_opens_with_the_password_of_a_connection(
+    guarded: str, repository: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    builds = Builds(repository=guarded, connection="service_git")
+    environment = Environment(name="made", backend=BackendCommand(command=("true",)), builds=builds)
+    with pytest.raises(ConfigurationError, match="needs password of the Airflow connection 'service_git'"):
+        commit_of(builds, "main")
+    passwords = {("service_git", "password"): "wr0ng-t0ken"}
+    monkeypatch.setenv("LOADTEST_CONN_SERVICE_GIT_PASSWORD", "")  # so that what is provided ends with this test
+    monkeypatch.delenv("LOADTEST_CONN_SERVICE_GIT_PASSWORD")
+    provide(environment.texts_with_references, lambda *field: passwords.get(field))
+    with pytest.raises(NotRunError, match="cannot be read") as error:
+        commit_of(builds, "main")
+    assert "wr0ng" not in str(error.value)
+    monkeypatch.setenv("LOADTEST_CONN_SERVICE_GIT_PASSWORD", "s3cr3t-t0ken")
+    assert commit_of(builds, "main") == git(repository, "rev-parse", "main")
+    kept = [path.read_bytes() for path in repository.parent.joinpath("scratch").rglob("*") if path.is_file()]
+    assert kept and not any(b"t0ken" in content for content in kept)
+    with pytest.raises(ValidationError, match="not both"):
+        Builds(repository=guarded, connection="service_git", token_variable="SERVICE_TOKEN")
 
 
 def test_the_base_of_a_commit_is_where_it_left_main_and_of_main_s_own_the_one_before(repository: Path) -> None:

@@ -34,7 +34,7 @@ def with_build_known(plan: Plan, folder: RunFolder, base_url: str, say: Callable
     Waits up to the environment's `wait_for_build` for the commit that was asked for. Raises NotRunError with one sentence that
     names both where another build runs, unless any build will do.
     """
-    made = plan.trigger.commit is not None and plan.build is not None and makes_builds(plan)
+    made = _is_made(plan)
     build = plan.build if made and plan.build else running_build(plan.environment, base_url)
     asked = plan.build.version if plan.confirms and plan.build else plan.trigger.commit
     if asked and not made:
@@ -64,11 +64,16 @@ def makes_builds(plan: Plan) -> bool:
 def keep_build_after_load(folder: RunFolder, base_url: str) -> None:
     """Look once more when the load is over: a deployment in between makes the run worthless, and the verdict says so."""
     plan = Plan.read(folder.plan)
-    if plan.build is not None and plan.build.version is not None:
+    if plan.build is not None and plan.build.version is not None and not _is_made(plan):
         after = running_build(plan.environment, base_url)
         if after.version is not None and _is_asked(plan, plan.build.version, after.version):
             after = plan.build
         plan.model_copy(update={"build_after": after}).write(folder.plan)
+
+
+def _is_made(plan: Plan) -> bool:
+    """Whether the backend runs in a worktree of ours, where nobody deploys."""
+    return plan.trigger.commit is not None and plan.build is not None and makes_builds(plan)
 
 
 def _awaited(plan: Plan, asked: str, build: Build, base_url: str, say: Callable[[str], None]) -> Build:

@@ -12,6 +12,7 @@ from pathlib import Path
 from loadtest.errors import ConfigurationError, NotRunError
 from loadtest.masking import mask_secrets
 from loadtest.planning.build import Builds
+from loadtest.planning.references import filled
 from loadtest.settings import settings
 
 TIMEOUT_S = 900
@@ -45,7 +46,17 @@ def fetch(builds: Builds, commit: str | None = None) -> None:
             git_in(copy, "init", "--quiet", "--bare")
             git_in(copy, "config", "remote.origin.fetch", "+refs/heads/*:refs/remotes/origin/*")
             git_in(copy, "config", "remote.origin.url", builds.repository)
-        done = git_in(copy, "fetch", "--quiet", "--prune", "--tags", "--force", "origin", secret=_token(builds))
+        done = git_in(
+            copy,
+            "fetch",
+            "--quiet",
+            "--prune",
+            "--tags",
+            "--force",
+            "origin",
+            secret=_token(builds),
+            secret_for=builds.repository,
+        )
         if done.returncode != 0:
             why = mask_secrets(done.stderr.strip())[-300:]
             raise NotRunError(f"The repository {builds.repository} cannot be read: {why}")
@@ -53,13 +64,16 @@ def fetch(builds: Builds, commit: str | None = None) -> None:
         git_in(settings().home / builds.repository, "fetch", "--quiet", "origin", commit, secret=_token(builds))
 
 
-def git_in(folder: Path, *arguments: str, secret: str | None = None) -> subprocess.CompletedProcess[str]:
-    """Run git in a folder. A secret goes through its environment, as no command line, log or file shows it."""
+def git_in(folder: Path, *arguments: str, secret: str | None = None, secret_for: str = "") -> subprocess.CompletedProcess[str]:
+    """Run git in a folder. A secret goes through its environment, as no command line, log or file shows it; `secret_for`: the
+    URL whose host alone gets it, wherever that one redirects to."""
     environment = dict(os.environ) | {"GIT_TERMINAL_PROMPT": "0"}
     if secret:
         login = base64.b64encode(f"x-access-token:{secret}".encode()).decode()
         header = f"Authorization: Basic {login}"
-        environment |= {"GIT_CONFIG_COUNT": "1", "GIT_CONFIG_KEY_0": "http.extraHeader", "GIT_CONFIG_VALUE_0": header}
+        host = re.match(r"https?://[^/]+/", secret_for)
+        key = f"http.{host[0]}.extraHeader" if host else "http.extraHeader"
+        environment |= {"GIT_CONFIG_COUNT": "1", "GIT_CONFIG_KEY_0": key, "GIT_CONFIG_VALUE_0": header}
     try:
         return subprocess.run(
             ["git", "-C", str(folder), *arguments],
@@ -75,11 +89,10 @@ def git_in(folder: Path, *arguments: str, secret: str | None = None) -> subproce
 
 
 def _token(builds: Builds) -> str | None:
-    if builds.token_variable is None:
+    if builds.token_reference is None:
         return None
-    token = os.environ.get(builds.token_variable, "").strip()
+    token = filled(builds.token_reference, f"The repository {builds.repository}").strip()
     if not re.fullmatch(r"[!-~]{1,1000}", token):
-        raise ConfigurationError(
-            f"The environment variable {builds.token_variable}, with which {builds.repository} is read, holds no token; set it."
-        )
+        where = f"connection {builds.connection}" if builds.connection else f"environment variable {builds.token_variable}"
+        raise ConfigurationError(f"The {where}, with which {builds.repository} is read, holds no token; set it.")
     return token

@@ -12,7 +12,7 @@ import numpy as np
 from loadtest import wording
 from loadtest.backend.start import start_backend
 from loadtest.backend.stop import stop_backend
-from loadtest.builds.measured import with_build_known, with_build_made
+from loadtest.builds.measured import keep_build_after_load, with_build_known, with_build_made
 from loadtest.builds.worktrees import environment_of_build, prepared
 from loadtest.errors import ConfigurationError, LoadTestError, NotRunError
 from loadtest.gate.statistics.paired import SideSamples
@@ -102,6 +102,7 @@ def send_in_turns(folder: RunFolder, on_progress: Callable[[Progress], None]) ->
         enough=lambda turns, slices, arrays: _enough(turns, slices, arrays, pairs),
         on_progress=on_progress,
     )
+    keep_build_after_load(folder, base_url_of(Plan.read(folder.plan), folder))
     return base, candidate
 
 

@@ -74,12 +74,15 @@ def build_note(asked: str | None, build: Build | None) -> str:
 
 class Builds(Record):
     """How a commit becomes a backend that can be started. `repository`: a folder with a git repository, relative to the project,
-    or its URL, with a token in the environment variable `token_variable`; `main`: the branch that others are compared with;
-    `prepare`: commands that run in a worktree of the commit, once for each. `{commit}` in them, and in the backend's command and
-    variables, is the commit's full hash."""
+    or its URL, with a token in the environment variable `token_variable` or in the password of an Airflow connection; `main`:
+    the branch that others are compared with; `prepare`: commands that run in a worktree of the commit, once for each.
+    `{commit}` in them, and in the backend's command and variables, is the commit's full hash."""
 
     repository: str = "."
     token_variable: str | None = Field(default=None, pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")
+    connection: str | None = Field(
+        default=None, pattern=r"^[A-Za-z0-9_-]+$", description="Airflow connection whose password is a token to read it"
+    )
     main: str = "main"
     prepare: tuple[tuple[str, ...], ...] = ()
 
@@ -88,9 +91,25 @@ class Builds(Record):
         """Whether the repository is elsewhere, so that a copy of it is kept here."""
         return re.match(r"[a-z+]+://|[\w.-]+@[\w.-]+:", self.repository) is not None
 
+    @property
+    def token_reference(self) -> str | None:
+        """What stands for the token: `${NAME}` or `${conn.ID.password}`."""
+        if self.connection:
+            return f"${{conn.{self.connection}.password}}"
+        return f"${{{self.token_variable}}}" if self.token_variable else None
+
+    @model_validator(mode="after")
+    def _one_token(self) -> Builds:
+        if self.connection and self.token_variable:
+            raise ValueError("a repository takes a connection or a token_variable, not both")
+        return self
+
     @field_validator("repository")
     @classmethod
     def _holds_no_password(cls, value: str) -> str:
         if re.match(r"[a-z+]+://[^/@]*:[^/@]*@", value):
-            raise ValueError("a URL here must hold no password; put a token into a variable and name it as token_variable")
+            raise ValueError(
+                "a URL here must hold no password; put a token into an Airflow connection or a variable, and name it as "
+                "connection or token_variable"
+            )
         return value

@@ -202,7 +202,8 @@ class Environment(Declared):
     @property
     def texts_with_references(self) -> tuple[str, ...]:
         """Where `${...}` may stand."""
-        return (*self.texts_of_headers, *(self.backend.env.values() if self.backend else ()))
+        token = self.builds.token_reference if self.builds else None
+        return (*self.texts_of_headers, *(self.backend.env.values() if self.backend else ()), *((token,) if token else ()))
 
 
 TargetMetric = Literal["p50_ms", "p90_ms", "p95_ms", "p99_ms", "mean_ms", "error_rate", "rps"]
