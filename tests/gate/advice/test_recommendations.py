@@ -332,3 +332,14 @@ def test_a_weak_baseline_is_widened() -> None:
 
 def test_muted_matters_ask_for_nothing() -> None:
     assert advice(slower("GET /a", muted=True)) == ()
+
+
+def test_a_second_host_is_named_with_what_to_write() -> None:
+    cause = (
+        "ForeignHostError: not sent to https://cdn.example.com:443, because this run may only send load to http://127.0.0.1:8000"
+    )
+    failures = [FailureGroup(endpoint="GET /logo.png", cause=cause, status=0, count=26, first_at=STARTED_AT, last_at=STARTED_AT)]
+    first, *_ = recommend(make_plan(), [], NOT_COMPARED, None, (), "", failures)
+    assert first.title == "Allow the second host, or leave its requests out"
+    assert "allowed_hosts: [https://cdn.example.com:443]" in first.next_step
+    assert first.evidence.startswith("26 requests to https://cdn.example.com:443 were not sent")

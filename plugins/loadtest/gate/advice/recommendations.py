@@ -6,6 +6,7 @@ first a measurement that cannot be believed, then errors, then where it got slow
 
 from __future__ import annotations
 
+import re
 import shlex
 from collections.abc import Iterator, Sequence
 
@@ -24,6 +25,7 @@ from loadtest.vocabulary import Criterion, Outcome
 from loadtest.wording import change, listing, percent, plural, subject
 
 MOST = 6
+_NOT_SENT = re.compile(r"not sent to (https?://[^\s,]+), because this run may only send load to")
 WRITES = ("POST", "PUT", "PATCH", "DELETE")
 REFUSED_SHARE = 0.5  # of the failures
 TAIL_FACTOR = 2.0  # p95 rose at least this many times as much as typical latency: some requests, not all
@@ -82,6 +84,20 @@ def _not_authorized(facts: Facts) -> Iterator[Recommendation]:
             evidence=f"{facts.refused:,} of {plural(failed, 'failed request')} were answered 401 or 403",
             next_step="set the token or password in this run's environment and read it in the scenario with os.environ; "
             "variables named under secrets: or env:, and those that begin with SCENARIO_, reach the scenario",
+        )
+
+
+def _other_hosts(facts: Facts) -> Iterator[Recommendation]:
+    """Requests that were kept from leaving for a second host, which the service cannot help."""
+    found = [(match[1], group.count) for group in facts.failures if (match := _NOT_SENT.search(group.cause))]
+    if found:
+        hosts = sorted({host for host, _ in found})
+        yield Recommendation(
+            title="Allow the second host, or leave its requests out",
+            evidence=f"{plural(sum(count for _, count in found), 'request')} to {listing(hosts)} "
+            "were not sent, because the environment does not name it",
+            next_step="if it may be called, add to the environment's file: "
+            f"allowed_hosts: [{', '.join(hosts[:3])}]; its requests are then counted apart",
         )
 
 
@@ -189,6 +205,7 @@ _RULES = (
     _busy_host,
     _unanswered,
     _not_authorized,
+    _other_hosts,
     _errors_first,
     _where_slower,
     server_side,
