@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import socket
+from pathlib import Path
 
 import pytest
+from pydantic import ValidationError
 
 from loadtest.errors import ConfigurationError
 from loadtest.load.inside_locust import fleet_door
 from loadtest.planning import fleet
+from loadtest.planning.kubernetes_fleet import KubernetesFleet
 from loadtest.planning.models import BackendCommand, Environment, Profile
+from tests.load.plans import plan_of
 
 TOKEN = "x" * fleet.LEAST_TOKEN_LENGTH
 
@@ -78,3 +82,19 @@ def test_what_remote_workers_reach_is_no_matter_without_them_or_on_one_machine(m
     monkeypatch.delenv(fleet.BIND_VARIABLE)
     monkeypatch.setenv(fleet.TOKEN_VARIABLE, TOKEN)
     fleet.check_fleet(profile(), theirs("http://sample-backend:8000"), "http://sample-backend:8000")
+
+
+def test_a_fleet_that_airflow_starts_is_refused_without_airflow() -> None:
+    where = {"fleet": KubernetesFleet(image="registry.example/loadtest:1", namespace="load")}
+    plan = plan_of(Path("simple/locustfile.py"), "http://shop.example", environment=where, remote_workers=2)
+    with pytest.raises(ConfigurationError, match=r"only Airflow's DAGs do; start the run in Airflow"):
+        fleet.refuse_fleet_of_airflow(plan)
+    fleet.refuse_fleet_of_airflow(plan_of(Path("simple/locustfile.py"), "http://shop.example", environment=where))
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"namespace": "Load_Test"}, {"image": ""}, {"memory": "much"}, {"master": "a b"}, {"replicas": 3}]
+)
+def test_a_fleet_that_no_cluster_would_take_is_refused(wrong: dict[str, object]) -> None:
+    with pytest.raises(ValidationError):
+        KubernetesFleet.model_validate({"image": "registry.example/loadtest:1", "namespace": "load"} | wrong)

@@ -8,6 +8,10 @@ import kubernetes_validate
 import pytest
 import yaml
 
+from loadtest.operators.kubernetes_fleet import job_manifest, secret_manifest
+from loadtest.planning.kubernetes_fleet import KubernetesFleet
+from tests.load.plans import plan_of
+
 FOLDER = Path(__file__).resolve().parents[2] / "deployment" / "kubernetes"
 MANIFESTS = [
     (path.name, document)
@@ -52,7 +56,38 @@ def test_the_fleet_finds_the_master_and_may_reach_it() -> None:
 def test_each_worker_of_the_job_runs_once() -> None:
     spec = NAMED["fleet-job.yaml"]["spec"]
     assert spec["completionMode"] == "Indexed" and spec["completions"] == spec["parallelism"]
-    assert spec["backoffLimit"] == 0 and spec["template"]["spec"]["restartPolicy"] == "Never"
+    assert (
+        spec["backoffLimitPerIndex"] == 0 and "backoffLimit" not in spec and spec["template"]["spec"]["restartPolicy"] == "Never"
+    )
+
+
+FLEET = KubernetesFleet(image="registry.example/loadtest:1", namespace="loadtest")
+
+
+def test_the_job_and_the_secret_of_the_load_task_are_what_the_api_takes() -> None:
+    plan = plan_of(Path("simple/locustfile.py"), "http://shop.example", remote_workers=3)
+    job = job_manifest(plan, FLEET, "loadtest-0123-1")
+    secret = secret_manifest("loadtest-0123-1", "uid", {"API_TOKEN": "x"})
+    for manifest in (job, secret):
+        kubernetes_validate.validate(manifest, "1.31", strict=True)
+    spec, pod = job["spec"], job["spec"]["template"]
+    assert spec["completionMode"] == "Indexed" and spec["completions"] == spec["parallelism"] == 3
+    assert spec["backoffLimitPerIndex"] == 0 and "backoffLimit" not in spec  # one that dies leaves the others
+    assert spec["activeDeadlineSeconds"] > 0 and spec["ttlSecondsAfterFinished"] > 0  # nobody needs to be there to end it
+    assert pod["spec"]["containers"][0]["envFrom"] == [{"secretRef": {"name": secret["metadata"]["name"]}}]
+    assert secret["metadata"]["ownerReferences"][0]["name"] == job["metadata"]["name"]
+
+
+def test_the_load_task_s_fleet_may_reach_the_master_and_may_be_started() -> None:
+    parts = {(document["kind"], document["metadata"].get("name")): document for _, document in MANIFESTS}
+    (door,) = parts["NetworkPolicy", "loadtest-master"]["spec"]["ingress"]
+    plan = plan_of(Path("simple/locustfile.py"), "http://shop.example", remote_workers=1)
+    pod = job_manifest(plan, FLEET, "loadtest-0123-1")["spec"]["template"]
+    assert door["from"][0]["podSelector"]["matchLabels"].items() <= pod["metadata"]["labels"].items()
+    assert ("ServiceAccount", pod["spec"]["serviceAccountName"]) in parts
+    assert ("Service", FLEET.master) in parts
+    (subject,) = parts["RoleBinding", "loadtest-fleet"]["subjects"]
+    assert subject["name"] == NAMED["load-generator-pod.yaml"]["spec"]["serviceAccountName"]
 
 
 def pods_of(values: dict[str, Any]) -> Iterator[dict[str, Any]]:

@@ -12,6 +12,7 @@ from loadtest.errors import ConfigurationError, InfrastructureError
 from loadtest.load.control.following import progress_line
 from loadtest.load.models import LoadResult, Progress, StopReason
 from loadtest.operators.connections import bring_connections
+from loadtest.operators.kubernetes_fleet import FleetJob
 from loadtest.operators.stage import StageOperator
 from loadtest.planning.models import Plan
 from loadtest.run_folder import RunFolder
@@ -45,7 +46,10 @@ class RunLoadOperator(ResumableJobMixin, StageOperator):
         if plan.against:
             wait_for_other_machines(folder.base)
             return self._side_by_side(folder)
-        result = self.execute_resumable(context)
+        try:
+            result = self.execute_resumable(context)
+        finally:
+            self._remove_fleet(plan)
         keep_build_after_load(folder, base_url_of(plan, folder))
         return result
 
@@ -64,7 +68,7 @@ class RunLoadOperator(ResumableJobMixin, StageOperator):
         return {"samples": {"base": results[0].samples, "candidate": results[1].samples}}
 
     def submit_job(self, context: Context) -> dict[str, Any]:
-        from loadtest.load.control.run import find_live_load, start_load
+        from loadtest.load.control.run import find_live_load, start_load, stop_load
         from loadtest.pipeline.own_backend import backend_for_another_attempt, base_url_of
 
         plan = Plan.read(self._folder.plan)
@@ -73,6 +77,12 @@ class RunLoadOperator(ResumableJobMixin, StageOperator):
         if live is None and self._folder.attempts():
             backend_for_another_attempt(plan, self._folder, self.log.info)
         handle = live or start_load(plan, self._folder, base_url_of(plan, self._folder), say=self.log.info)
+        try:
+            if fleet := FleetJob.of(plan, handle.attempt.number):
+                fleet.start(self.log.info)
+        except BaseException:
+            stop_load(handle)
+            raise
         self.log.info("Attempt %s %s", handle.attempt.number, "is running already" if live else "started")
         return {"attempt": handle.attempt.number, "identity": handle.identity.model_dump()}
 
@@ -117,6 +127,13 @@ class RunLoadOperator(ResumableJobMixin, StageOperator):
     def on_kill(self) -> None:
         stop_load_of(self._folder)
         stop_load_of(self._folder.base)
+        self._remove_fleet(Plan.read(self._folder.plan))
+
+    def _remove_fleet(self, plan: Plan) -> None:
+        """Of the last attempt; those before it took theirs along."""
+        attempts = self._folder.attempts()
+        if attempts and (fleet := FleetJob.of(plan, attempts[-1].number)):
+            fleet.remove(self.log.info)
 
 
 def would_fail_again(result: LoadResult, plan: Plan) -> bool:
@@ -136,6 +153,8 @@ class ConfirmOperator(StageOperator):
     :param number: 1 or 2; names the sibling folder.
     """
 
+    _fleet: FleetJob | None = None
+
     def __init__(self, *, number: int, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.number = number
@@ -154,7 +173,13 @@ class ConfirmOperator(StageOperator):
             stop_backend(folder)  # two backends on one host would disturb each other
         plan, self._sibling = Plan.read(folder.plan), folder.confirmation(self.number)
         bring_connections(plan)
-        confirmation = confirm(plan, folder, self.number, LogWatcher(self.log))
+        number = max((attempt.number for attempt in self._sibling.attempts()), default=0) + 1
+        self._fleet = FleetJob.of(plan.model_copy(update={"run_id": self._sibling.run_id}), number)
+        try:
+            self._start_fleet()
+            confirmation = confirm(plan, folder, self.number, LogWatcher(self.log))
+        finally:
+            self._remove_fleet()
         result = LoadResult.read(self._sibling.load)
         return {
             "run_id": confirmation.run_id,
@@ -163,9 +188,18 @@ class ConfirmOperator(StageOperator):
             "stop_reason": str(result.stop_reason),
         }
 
+    def _start_fleet(self) -> None:
+        if self._fleet:
+            self._fleet.start(self.log.info)
+
+    def _remove_fleet(self) -> None:
+        if self._fleet:
+            self._fleet.remove(self.log.info)
+
     def on_kill(self) -> None:
         stop_load_of(self._sibling)
         stop_load_of(self._sibling.base)
+        self._remove_fleet()
 
 
 def stop_load_of(folder: RunFolder) -> None:

@@ -25,6 +25,7 @@ from loadtest.pipeline.early_imports import FOR_JUDGMENT, FOR_PUBLISHING, begin_
 from loadtest.pipeline.own_backend import base_url_of
 from loadtest.pipeline.publishing import publish
 from loadtest.planning.config import load_environment
+from loadtest.planning.fleet import refuse_fleet_of_airflow
 from loadtest.planning.models import Plan
 from loadtest.planning.references import ConnectionLookup
 from loadtest.planning.request import MERGE_BASE, SIDE_BY_SIDE, Request
@@ -248,6 +249,7 @@ def run_planned(
     failure: str | None = None
     with ContractProcess() as contract:
         try:
+            refuse_fleet_of_airflow(plan)
             plan = before_start() if before_start else plan
             with turn_to_load(folder, watcher.stage):
                 measure_it = _measure_side_by_side if plan.against else measure

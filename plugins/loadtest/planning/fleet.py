@@ -8,7 +8,7 @@ import socket
 from urllib.parse import urlsplit
 
 from loadtest.errors import ConfigurationError
-from loadtest.planning.models import Environment, Profile
+from loadtest.planning.models import Environment, Plan, Profile
 
 TOKEN_VARIABLE = "LOADTEST_FLEET_TOKEN"
 BIND_VARIABLE = "LOADTEST_MASTER_BIND"
@@ -63,6 +63,15 @@ def check_fleet(profile: Profile, environment: Environment, base_url: str | None
         raise ConfigurationError(
             f"Profile {profile.name!r} has remote workers, and remote workers cannot reach {host or '127.0.0.1'}, where "
             f"environment {environment.name!r} is; {remedy}, or use a profile without remote_workers."
+        )
+
+
+def refuse_fleet_of_airflow(plan: Plan) -> None:
+    """For whoever sends load without Airflow, which alone starts workers in Kubernetes. Raises ConfigurationError."""
+    if plan.environment.fleet and plan.profile.remote_workers:
+        raise ConfigurationError(
+            f"Environment {plan.environment.name!r} has its remote workers started in Kubernetes, which only Airflow's DAGs "
+            "do; start the run in Airflow (loadtest trigger), or use a profile without remote_workers."
         )
 
 

@@ -22,6 +22,7 @@ from loadtest.planning.access import Headers, HealthCheck, Tls
 from loadtest.planning.allowed_hosts import AllowedHost
 from loadtest.planning.arguments import ArgumentValue, name_pattern
 from loadtest.planning.build import Build, Builds, BuildSource, build_note
+from loadtest.planning.kubernetes_fleet import KubernetesFleet
 from loadtest.planning.quantities import DurationS, ShareOrPercent, parse_ms, parse_share, slug_pattern
 from loadtest.planning.restarts import RestartSign
 from loadtest.planning.search import CapacitySearch
@@ -176,6 +177,7 @@ class Environment(Declared):
     abort_when: tuple[AbortCriterion, ...] = ()
     artifact_retention_days: int = Field(default=90, ge=1)
     load_generator: Slug | None = Field(default=None, description="which of Airflow's load generators sends the load")
+    fleet: KubernetesFleet | None = Field(default=None, description="where Airflow starts the remote workers")
 
     model_config = BY_NAME_TOO
 
