@@ -141,8 +141,8 @@ def metric_label(metric: str | None) -> str:
         "capacity_users": "capacity",
         "mean_ms": "mean latency",
         "typical_ms": "typical latency",
-        "middle_half_ms": "middle half",
-        "p91_to_p96_ms": "p91 to p96",
+        "p5_to_p75_ms": "p5 to p75",
+        "p91_to_p94_ms": "p91 to p94",
         "tail_ratio": "slowest tenth against typical",
     }
     return named.get(metric, metric.removesuffix("_ms")) if metric else ""

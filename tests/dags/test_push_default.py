@@ -58,6 +58,11 @@ def test_whoever_asks_by_hand_gets_what_was_asked_for(project: Path) -> None:
     assert asked("manual__1", against="main").profile == SIDE_BY_SIDE
 
 
+def test_the_form_sends_its_default_where_nobody_chose_a_profile(project: Path) -> None:
+    assert asked("manual__1", profile="smoke", against="main").profile == SIDE_BY_SIDE
+    assert asked("manual__1", profile="light", against="main").profile == "light"
+
+
 @pytest.mark.parametrize(
     ("conf", "words"),
     [

@@ -14,7 +14,7 @@ from loadtest.files import AnyPath
 from loadtest.gate.records.findings import Comparison, Detectable, Finding
 from loadtest.gate.statistics.error_rates import ERROR_LEVEL, LEAST_RISE, p_more_errors
 from loadtest.gate.statistics.multiplicity import benjamini_hochberg
-from loadtest.gate.statistics.paired import METRICS, SideSamples
+from loadtest.gate.statistics.paired import METRICS, MIDDLE, SideSamples
 from loadtest.gate.statistics.side_by_side import PROVING, Decision, decide, planned_pairs
 from loadtest.load.turns import SETTLE_S, Turns
 from loadtest.planning.models import Plan
@@ -48,7 +48,7 @@ def side_by_side_findings(plan: Plan, folder: RunFolder) -> tuple[Comparison, li
     comparison = Comparison(compared=True, reason="", against=plan.against, pairs=pairs, candidate_runs=1)
     errors = decision.comparison.standard_error[0]
     detectable = tuple(
-        Detectable(endpoint=name, metric="middle_half_ms", effect=float(np.expm1(_DETECTABLE_SDS * error)))
+        Detectable(endpoint=name, metric=MIDDLE.name, effect=float(np.expm1(_DETECTABLE_SDS * error)))
         for name, error in zip(endpoints, errors, strict=True)
         if np.isfinite(error)
     )

@@ -35,7 +35,7 @@ def load_params() -> dict[str, Param]:
             enum=profiles,
             title="Profile",
             section=LOAD,
-            description_md="How much load (`loadtest profiles`). For *Compare with*: *side_by_side*.",
+            description_md="How much load (`loadtest profiles`). Left as it is, *Compare with* takes *side_by_side*.",
         ),
         "scenario": Param(
             _default("student_api", scenarios),

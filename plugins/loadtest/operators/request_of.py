@@ -48,7 +48,7 @@ def request_of(context: Context) -> Request:
     asked = getattr(dag_run, "conf", None) or {}  # without the form's defaults
     if against is None and kind is TriggerKind.PUSH and not any(asked.get(name) for name in ("profile", "users", "duration")):
         against = _push_against(_text(params.get("environment")), trigger)
-    if against is not None and not asked.get("profile"):
+    if against is not None and asked.get("profile") in (None, "", _default(context, "profile")):
         params["profile"] = SIDE_BY_SIDE
     values: dict[str, Any] = {name: params[name] for name in (*PLAN_PARAMS, *SCENARIO_PARAMS) if params.get(name) is not None}
     return Request.of(
@@ -60,6 +60,12 @@ def request_of(context: Context) -> Request:
         executor=_executor(),
         load_generator=schedule.load_generator if schedule else None,
     )
+
+
+def _default(context: Context, name: str) -> Any:
+    """What the form begins with, and sends where nobody chose anything else."""
+    param = context["dag"].params[name]
+    return getattr(param, "value", param)
 
 
 def _refuse_unknown(asked: Mapping[str, Any], known: set[str]) -> None:

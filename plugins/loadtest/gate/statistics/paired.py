@@ -27,42 +27,46 @@ PRIOR_DF = 20.0  # what the other endpoints' variances are worth for one of them
 # Log scale. Memory layout, hash seeds and the state of a database differ between two processes of one build.
 PROCESS_SD = 0.013
 
-Influence = Callable[[np.ndarray], tuple[float, np.ndarray]]
+Located = tuple[float, np.ndarray]  # a location, and each request's influence on it
+Influences = Callable[[np.ndarray, np.ndarray], tuple[Located, Located]]
 
 
 @dataclass(frozen=True)
 class PairedMetric:
-    """A location of the log latencies. `least_n`: successes that each side needs; `weight`: share in the error budget."""
+    """A location of both sides' log latencies. `least_n`: successes that each needs; `weight`: share in the error budget."""
 
     name: str  # as in `Finding.metric`
     label: str  # in sentences
-    influence: Influence
+    influences: Influences
     least_n: int
     weight: float
 
 
-def between(low: float, high: float) -> Influence:
-    """Mean of the log latencies between two quantiles, and each request's influence on it (a trimmed mean; Huber 1981)."""
+def between(low: float, high: float) -> Influences:
+    """Mean of the log latencies between two quantiles of their side (a trimmed mean; Huber 1981)."""
 
-    def statistic(log_latency: np.ndarray) -> tuple[float, np.ndarray]:
+    def of_side(log_latency: np.ndarray) -> Located:
         edges = np.quantile(log_latency, (low, high))
         inside = log_latency[(log_latency >= edges[0]) & (log_latency <= edges[1])]
         clipped = np.clip(log_latency, *edges)
         return float(inside.mean()), (clipped - clipped.mean()) / (high - low)
 
-    return statistic
+    return lambda base, candidate: (of_side(base), of_side(candidate))
 
 
-def winsorized_mean(log_latency: np.ndarray) -> tuple[float, np.ndarray]:
-    clipped = np.clip(log_latency, *np.quantile(log_latency, (WINSORIZED_SHARE, 1 - WINSORIZED_SHARE)))
-    return float(clipped.mean()), clipped - clipped.mean()
+def winsorized_means(base: np.ndarray, candidate: np.ndarray) -> tuple[Located, Located]:
+    """Clipped at quantiles of both sides together: a side's own ones vary, which no influence would show."""
+    edges = np.quantile(np.concatenate((base, candidate)), (WINSORIZED_SHARE, 1 - WINSORIZED_SHARE))
+    clipped = np.clip(base, *edges), np.clip(candidate, *edges)
+    first, second = ((float(each.mean()), each - each.mean()) for each in clipped)
+    return first, second
 
 
-# The middle half resists slow modes and heavy tails; the mean sees a second mode that grows; the last one is a p95 that rests
-# on more than one request.
-MIDDLE = PairedMetric("middle_half_ms", "the middle half", between(0.25, 0.75), 16, 1.0)
-TYPICAL = PairedMetric("typical_ms", "typical latency", winsorized_mean, 8, 0.5)
-SLOW = PairedMetric("p91_to_p96_ms", "p91 to p96", between(0.91, 0.96), 60, 1.0)
+# The first one resists slow modes and heavy tails; the mean sees a second mode that grows; the last one is nearly a p95, but
+# rests on more than one request, and seldom on those that some pause made slow.
+MIDDLE = PairedMetric("p5_to_p75_ms", "p5 to p75", between(0.05, 0.75), 16, 1.0)
+TYPICAL = PairedMetric("typical_ms", "typical latency", winsorized_means, 8, 0.5)
+SLOW = PairedMetric("p91_to_p94_ms", "p91 to p94", between(0.91, 0.94), 60, 0.5)
 METRICS = (MIDDLE, TYPICAL, SLOW)
 WEIGHTS = np.array([metric.weight for metric in METRICS])
 
@@ -93,7 +97,7 @@ class PairedComparison:
     difference: np.ndarray
     standard_error: np.ndarray
     df: float
-    common: float  # of the middle half of all endpoints together; NaN with fewer than two
+    common: float  # of all endpoints together, p5 to p75; NaN with fewer than two
     common_standard_error: float
 
     def p_slower(self) -> np.ndarray:
@@ -132,7 +136,7 @@ def compare_sides(
         for row, metric in enumerate(METRICS):
             if min(len(each) for each in logs) < metric.least_n:
                 continue
-            (location[row, column], of_base), (theirs, of_candidate) = (metric.influence(each) for each in logs)
+            (location[row, column], of_base), (theirs, of_candidate) = metric.influences(*logs)
             difference[row, column] = theirs - location[row, column]
             sums = _sum_by_pair(sides[1], of_candidate, pairs) - _sum_by_pair(sides[0], of_base, pairs)
             by_pair[row, column] = sums

@@ -2,7 +2,7 @@
 
 A comparison looks at its evidence twice: half-way, with a small part of the error budget (Bonferroni over the looks), and at
 the end. Half-way it ends for a regression beyond doubt, or where nothing is suspicious and a regression beyond the tolerance
-is excluded for every endpoint.
+is excluded for every endpoint, one of its slow requests included.
 """
 
 from __future__ import annotations
@@ -12,13 +12,14 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from loadtest.gate.statistics.paired import METRICS, MIDDLE, TYPICAL, PairedComparison, SideSamples, compare_sides
+from loadtest.gate.statistics.paired import METRICS, MIDDLE, SLOW, TYPICAL, PairedComparison, SideSamples, compare_sides
 
 SLICE_S = 3.0  # short against what happens to a host, long against the settling at its beginning
 EARLY_SHARE = 0.1  # of the error budget
-WARN_LEVEL = 0.02
+WARN_LEVEL = 0.015
 FAIL_LEVEL = 0.005
 UNSUSPICIOUS = 0.5  # smallest adjusted p with which a comparison may end half-way as unchanged
+TAIL_TOLERANCE = 3.0  # times the tolerance, for the slow requests: what must be excluded of them to end half-way as unchanged
 PROVING = (METRICS.index(MIDDLE), METRICS.index(TYPICAL))  # whose upper bounds must stay under the tolerance
 
 
@@ -92,10 +93,12 @@ def decide(
     upper = comparison.interval()[1]
     warned = large & (p_slower < WARN_LEVEL)
     regressed = large & (p_slower < FAIL_LEVEL)
-    common_warned = bool(common_large and p_common < WARN_LEVEL / 2)
-    common_regressed = bool(common_large and p_common < FAIL_LEVEL / 2)
+    common_warned = bool(common_large and p_common < WARN_LEVEL)
+    common_regressed = bool(common_large and p_common < FAIL_LEVEL)
     proven = np.all(upper[list(PROVING)] < np.log1p(tolerance), axis=0)  # NaN is not below
     unsuspicious = not np.nanmin(p_slower, initial=np.inf) * share < UNSUSPICIOUS and not p_common * share < UNSUSPICIOUS / 10
+    slow_excluded = not np.any(upper[METRICS.index(SLOW)] >= np.log1p(TAIL_TOLERANCE * np.asarray(tolerance)))  # NaN: too few
+    ends_unchanged = unsuspicious and bool(proven.all()) and slow_excluded
     return Decision(
         comparison=comparison,
         p_slower=p_slower,
@@ -105,5 +108,5 @@ def decide(
         common_warned=common_warned,
         common_regressed=common_regressed,
         proven_endpoints=proven,
-        ends=pairs >= planned or bool(regressed.any()) or common_regressed or (unsuspicious and bool(proven.all())),
+        ends=pairs >= planned or bool(regressed.any()) or common_regressed or ends_unchanged,
     )
