@@ -165,4 +165,4 @@ def built_and_up(folder: Path, **options: str) -> Iterator[Stack]:
         yield stack
         print(stack.compose("ps", "-a"))
     finally:
-        stack.compose("down", "--volumes", "--remove-orphans")
+        stack.compose("--profile", "*", "down", "--volumes", "--remove-orphans")  # also what a test started beside it
