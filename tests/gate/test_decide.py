@@ -21,6 +21,8 @@ from loadtest.gate.verdict import conclude
 from loadtest.load.models import HostProbe
 from loadtest.planning.build import Build
 from loadtest.planning.models import Criteria, Mute, Plan
+from loadtest.reporting.facts import detectable_sentence
+from loadtest.reporting.inputs import read_run
 from loadtest.run_folder import RunFolder
 from loadtest.vocabulary import Criterion, Outcome
 from tests.gate.run_facts import make_endpoint, make_load, make_plan, make_worker, write_run
@@ -321,3 +323,12 @@ def test_what_the_gate_needs_is_named(tmp_path: Path, missing: str) -> None:
     getattr(folder, missing).unlink()
     with pytest.raises(ConfigurationError, match=f"{missing}.* does not exist"):
         check(folder)
+
+
+def test_a_run_without_a_baseline_says_what_it_could_see_at_best(tmp_path: Path) -> None:
+    folder = run(tmp_path, 1)
+    report = check(folder)
+    assert not report.comparison.compared
+    assert {row.endpoint for row in report.detectable} == set(ENDPOINTS)
+    assert all(0.05 <= row.effect < 0.5 for row in report.detectable)
+    assert "Against a baseline of eight runs this run could at best detect" in detectable_sentence(read_run(folder))

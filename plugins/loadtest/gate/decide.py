@@ -5,11 +5,12 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 from statistics import median
 
 from loadtest.analysis.models import Analysis, EndpointMetrics, FailureGroup, RunMetrics
 from loadtest.baselines.candidates import awaiting_acceptance
-from loadtest.baselines.models import LEAST_RUNS, Baseline
+from loadtest.baselines.models import FULL_RUNS, LEAST_RUNS, Baseline
 from loadtest.baselines.store import baseline_path, matching_baseline, refreshing_runs
 from loadtest.errors import ConfigurationError
 from loadtest.gate.advice.commands import overrides_of
@@ -35,7 +36,7 @@ from loadtest.gate.side_by_side import side_by_side_findings
 from loadtest.gate.statistics.steady_samples import EndpointSamples, read_steady_samples
 from loadtest.load.attempts import Sending, sendings_of
 from loadtest.load.models import LoadResult, StopReason
-from loadtest.planning.models import Mute, Plan
+from loadtest.planning.models import Criteria, Mute, Plan
 from loadtest.run_folder import CONFIRMATIONS, RunFolder
 from loadtest.vocabulary import Outcome
 
@@ -92,6 +93,8 @@ def check(
             comparison, regressions, detectable = _compare(baseline, run, confirmed)
             comparison = comparison.model_copy(update={"reason": " ".join(filter(None, (comparison.reason, itself)))})
             findings += [*regressions, *(_drift(baseline, run, earlier) if comparison.compared else ())]
+        elif not run.plan.against and run.summary is not None:
+            detectable = detectable_at_best(run.summary, run.plan.scenario.criteria, run.plan.profile.tolerance)
         findings += judge_failures(run.plan, run.metrics, _known(history) if comparison.compared else (), _failures(folder))
         findings += judge_soak(run.plan, _analysis(folder))
         loads = [run.load, *(LoadResult.read(each.load) for each in confirmations)]
@@ -278,6 +281,19 @@ def _compare(baseline: Baseline, run: _Run, confirmed: Confirmations) -> tuple[C
         findings = settled(findings, paired.findings)
         found |= {"confirmed_against": paired.comparison.against, "pairs": paired.comparison.pairs}
     return result.comparison.model_copy(update=found), findings, result.detectable
+
+
+def detectable_at_best(summary: RunSummary, criteria: Criteria, tolerance: float) -> tuple[Detectable, ...]:
+    """What a run could have detected against a full baseline of runs as like it as can be."""
+    from loadtest.gate.comparison import compare
+
+    alike = [
+        summary.model_copy(
+            update={"run_id": f"like-{weeks}", "started_at": summary.started_at - timedelta(weeks=weeks), "commit": str(weeks)}
+        )
+        for weeks in range(1, FULL_RUNS + 1)
+    ]
+    return compare(alike, [summary], criteria, tolerance, confirmed=False).detectable
 
 
 def _drift(baseline: Baseline, run: _Run, earlier: Sequence[RunSummary]) -> list[Finding]:

@@ -127,5 +127,7 @@ def _detectable(verdict: Verdict, endpoint: str | None) -> list[str]:
     rows = [row for row in verdict.detectable if endpoint in (None, row.endpoint)]
     if not rows:
         return []
-    lines = ["", "Smallest regression that this run could have detected (80 % power):"]
+    at_best = verdict.comparison is not None and not verdict.comparison.compared
+    could = "could at best detect against a baseline of eight runs" if at_best else "could have detected"
+    lines = ["", f"Smallest regression that this run {could} (80 % power):"]
     return lines + [f"  {change(row.effect):>7}  {subject(row.endpoint)} ({metric_label(row.metric)})" for row in rows]

@@ -132,6 +132,11 @@ def detectable_sentence(files: RunFiles) -> str:
     effects = sorted(item.effect for item in files.detectable)
     low, high = wording.change(effects[0]), wording.change(effects[-1])
     span = low if low == high else f"{low} to {high}, depending on the endpoint"
+    if files.comparison is not None and not files.comparison.compared:
+        return (
+            "Nothing was compared, so no regression can have been seen. Against a baseline of eight runs this run could at best "
+            f"detect, with 80 % probability, one of {span}."
+        )
     return f"With 80 % probability this run would have detected a regression of {span}. A smaller one may have gone unseen."
 
 
