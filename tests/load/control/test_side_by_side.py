@@ -38,6 +38,7 @@ def test_each_side_sends_in_its_own_slices_and_both_end_early_together(tmp_path:
     assert 6 < len(turns.order) < len(order) and all(count > 20 for count in seen[0])
     for number, (side, result) in enumerate(zip(sides, results, strict=False)):
         assert result.stop_reason is StopReason.COMPLETED, result.error
+        assert result.planned_duration_s < 16 and (result.running_users_share or 0) >= 0.95  # an early end is a planned one
         frame = pd.read_parquet(str(side.folder.samples))
         assert len(frame) == totals[number] > 50
         start_us = frame.start_us.to_numpy()

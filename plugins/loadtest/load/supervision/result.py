@@ -27,6 +27,7 @@ from loadtest.load.models import (
 from loadtest.load.supervision.convert import Conversion, WorkerStream
 from loadtest.load.supervision.facts import ProcessFacts, worker_facts
 from loadtest.load.supervision.neighbors import NeighborWatch
+from loadtest.load.turns import Turns
 from loadtest.planning.models import LoadModel
 from loadtest.wording import plural
 
@@ -76,7 +77,7 @@ def load_result(job: LoadJob, observed: Observed, processes: Sequence[ProcessFac
         steady_ended_at=datetime.fromtimestamp(steady[1], UTC) if steady else None,
         planned_users=max((step.users for step in observed.steps), default=0) if profile.search else planned_users(profile),
         reached_users=reached_users(senders) if profile.load_model is LoadModel.CLOSED else 0,
-        planned_duration_s=_searched_s(observed.steps, started) or profile.planned_duration_s,
+        planned_duration_s=_searched_s(observed.steps, started) or _planned_s(job, started),
         expected_workers=expected,
         workers=workers,
         samples=conversion.samples,
@@ -148,6 +149,12 @@ def _searched_s(steps: Sequence[LoadStep], started: float | None) -> float | Non
     return steps[-1].ended_at.timestamp() - started if started and steps and steps[-1].is_hold else None
 
 
+def _planned_s(job: LoadJob, started: float | None) -> float:
+    """Seconds of the load as planned; of one that takes turns, until their end, which comes sooner where less is enough."""
+    turns = Turns.read(Path(job.turns)) if job.turns else None
+    return turns.ends_at - started if turns and started else job.plan.profile.planned_duration_s
+
+
 def _start_of_load(processes: Sequence[ProcessFacts]) -> float | None:
     return min((event["t"] for process in processes if (event := process.event("test_start"))), default=None)
 
@@ -159,7 +166,7 @@ def steady_phase(job: LoadJob, processes: Sequence[ProcessFacts]) -> tuple[float
     started = _start_of_load(processes)
     if started is None:
         return None
-    ended = min(started + profile.planned_duration_s, max(process.last_t for process in processes))
+    ended = min(started + _planned_s(job, started), max(process.last_t for process in processes))
     schedule = schedule_of(profile)
     if schedule is not None:
         window = schedule.steady_window()
