@@ -26,7 +26,7 @@ TYPICAL = JudgedMetric("typical_ms", "lm", "var_lm", 8, "typical latency", 2.0)
 P50 = JudgedMetric("p50_ms", "log_p50", "var_log_p50", 20, "p50", 0.0)
 P95 = JudgedMetric("p95_ms", "log_p95", "var_log_p95", 100, "p95", 1.0)
 P99 = JudgedMetric("p99_ms", "log_p99", "var_log_p99", 500, "p99", 0.0)
-TAIL = JudgedMetric("tail_ratio", "sh", "var_sh", 50, "slowest tenth against typical", 2.0)
+TAIL = JudgedMetric("tail_ratio", "sh", "var_sh", 50, "slowest tenth against typical", 1.0)
 
 METRICS = (TYPICAL, P50, P95, P99, TAIL)
 TESTED = tuple(metric for metric in METRICS if metric.weight > 0)
