@@ -14,9 +14,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import requests
 
 from loadtest.processes import ProcessIdentity, free_port, stop_group
 from tests.support.documented_commands import PAGES, ROOT, SHELL, TUTORIAL, Block, blocks, shell_elsewhere
+from tests.support.waiting import until
 
 SECONDS = 1_500
 WITH_COMMANDS = [page for page in PAGES if blocks(page) and str(page.relative_to(ROOT)) != TUTORIAL]
@@ -83,9 +85,18 @@ def service(clone: Path) -> Iterator[int]:
     database = {"DATABASE_URL": f"sqlite:///{clone.parent / 'sample.db'}"}
     process = subprocess.Popen(command, cwd=clone / "include", env=os.environ | database, start_new_session=True)
     try:
+        until(lambda: _answers(port, process), "the sample backend's health check")
         yield port
     finally:
         stop_group(ProcessIdentity.of(process.pid))
+
+
+def _answers(port: int, process: subprocess.Popen[bytes]) -> bool:
+    assert process.poll() is None, "the sample backend ended"
+    try:
+        return requests.get(f"http://127.0.0.1:{port}/health", timeout=5).ok
+    except requests.RequestException:
+        return False
 
 
 def environment_of(clone: Path) -> dict[str, str]:
@@ -150,3 +161,4 @@ def test_the_commands_of_a_page_work(page: Path, clone: Path, request: pytest.Fi
         subprocess.run(down, cwd=clone, env=environment_of(clone), capture_output=True, check=False)
     print(output)
     assert shell.returncode == 0, output[-6_000:]
+    assert "Traceback (most recent call last)" not in output, output[-6_000:]  # a crash exits 1, as a failed verdict does
