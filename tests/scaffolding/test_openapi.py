@@ -48,6 +48,13 @@ def test_ids_come_from_the_list_that_names_them() -> None:
     assert filling == ["list_items"]
 
 
+def test_no_task_fills_a_list_of_ids_that_nothing_uses() -> None:
+    """`self.item_ids` would not exist: users stopped in their first task, with an AttributeError."""
+    service = read_service(shop(), "shop.yaml").without(lambda call: "not now" if "{itemId}" in call.endpoint else None)
+    assert not service.pools and not any(call.fills for call in service.calls)
+    assert "item_ids" not in write_locustfile(service)
+
+
 @VERSIONS
 def test_bodies_are_valid_where_the_document_s_example_is_not(version: str) -> None:
     service = read_service(shop(version), "shop.yaml")

@@ -149,11 +149,14 @@ class Service:
     server: str | None = None
 
     def without(self, is_useless: Callable[[Call], str | None]) -> Service:
-        """Leaves out each call for which there is a reason."""
+        """Leaves out each call for which there is a reason; lists then fill only the pools that a remaining call takes from."""
         reasons = {call.task: reason for call in self.calls if (reason := is_useless(call))}
         kept = tuple(call for call in self.calls if call.task not in reasons)
         gone = tuple(LeftOut(call.endpoint, reasons[call.task]) for call in self.calls if call.task in reasons)
-        return replace(self, calls=kept, left_out=self.left_out + gone)
+        service = replace(self, calls=kept, left_out=self.left_out + gone)
+        needed = set(service.pools)
+        fewer = (replace(call, fills=tuple(pool for pool in call.fills if pool in needed)) for call in kept)
+        return replace(service, calls=tuple(fewer))
 
     @property
     def pools(self) -> list[Pool]:
