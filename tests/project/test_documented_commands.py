@@ -79,20 +79,21 @@ def clone(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def service(clone: Path) -> Iterator[int]:
-    """The sample backend; its port."""
+    """The tutorial's service, which wants no login; its port."""
+    source = re.search(r"^cat > shop\.py <<'END'\n(.*?)^END$", (ROOT / TUTORIAL).read_text(), re.MULTILINE | re.DOTALL)
+    assert source
+    (clone.parent / "shop.py").write_text(source[1])
     port = free_port()
-    command = [sys.executable, "-m", "sample_backend", "--host", "127.0.0.1", "--port", str(port)]
-    database = {"DATABASE_URL": f"sqlite:///{clone.parent / 'sample.db'}"}
-    process = subprocess.Popen(command, cwd=clone / "include", env=os.environ | database, start_new_session=True)
+    process = subprocess.Popen([sys.executable, "shop.py", str(port)], cwd=clone.parent, start_new_session=True)
     try:
-        until(lambda: _answers(port, process), "the sample backend's health check")
+        until(lambda: _answers(port, process), "the shop's health check")
         yield port
     finally:
         stop_group(ProcessIdentity.of(process.pid))
 
 
 def _answers(port: int, process: subprocess.Popen[bytes]) -> bool:
-    assert process.poll() is None, "the sample backend ended"
+    assert process.poll() is None, "the shop ended"
     try:
         return requests.get(f"http://127.0.0.1:{port}/health", timeout=5).ok
     except requests.RequestException:

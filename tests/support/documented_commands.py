@@ -7,7 +7,7 @@ A comment on the lines before a ```sh block says where it differs from what a re
     <!-- not run, `make test`: REASON -->
     <!-- run with `--duration 8s`: REASON -->     options added to each `loadtest` line (or to those that begin so)
     <!-- exits 0 or 1: REASON -->                 the exit codes that are expected, 0 otherwise
-    <!-- needs a service -->                      at http://127.0.0.1:8000, where the test puts the sample backend
+    <!-- needs a service -->                      at http://127.0.0.1:8000, where the test puts the tutorial's shop
 """
 
 from __future__ import annotations
