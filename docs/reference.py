@@ -91,7 +91,7 @@ def _references(schema: dict[str, Any], left_out: set[str]) -> set[str]:
 
 
 def _table(part: dict[str, Any], whole: dict[str, Any], left_out: set[str]) -> str:
-    rows = ["| key | value | default | |", "| --- | --- | --- | --- |"]
+    rows = ["| key | value | default | what it does |", "| --- | --- | --- | --- |"]
     required = set(part.get("required", ()))
     for key, value in part["properties"].items():
         if key not in left_out:
@@ -102,7 +102,7 @@ def _table(part: dict[str, Any], whole: dict[str, Any], left_out: set[str]) -> s
 
 def _default(value: dict[str, Any]) -> str:
     default = value.get("default")
-    if default is None or default in ("", [], {}):
+    if default is None or default == "" or isinstance(default, list | dict):
         return ""
     return f"`{str(default).lower() if isinstance(default, bool) else default}`"
 

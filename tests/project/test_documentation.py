@@ -101,3 +101,10 @@ def test_words_are_spelled_right() -> None:
         cwd=ROOT, capture_output=True, text=True, check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stdout
+
+
+def test_every_key_of_a_file_has_a_sentence() -> None:
+    """In docs/reference/files.md, which is written from the models: what the key does, as a sentence."""
+    rows = re.findall(r"^\| `(\w+)` \|.*\| ([^|]*) \|$", (ROOT / "docs" / "reference" / "files.md").read_text(), re.MULTILINE)
+    assert len(rows) > 100
+    assert not [key for key, text in rows if not re.fullmatch(r"[A-Z`].{8,}\.", text)]

@@ -57,10 +57,16 @@ Headers = Annotated[dict[str, str], AfterValidator(_checked)]
 class HealthCheck(Record):
     """What is asked to see whether the service is well. `health: /path` alone means: any answer of 200 to 299 is healthy."""
 
-    path: str = Field(default="/health", pattern="^/", description="below the base URL, so on the same host")
-    status: int | None = Field(default=None, ge=200, le=599, description="the one status that is healthy; default: 200 to 299")
-    headers: Headers = Field(default={}, description="beside the environment's, such as a login; secrets as `${NAME}`")
-    timeout_s: DurationS = Field(default=2, alias="timeout", gt=0, le=60, description="how long one answer may take")
+    path: str = Field(default="/health", pattern="^/", description="Path of the health check, below the base URL.")
+    status: int | None = Field(
+        default=None, ge=200, le=599, description="The only status code that counts as healthy; any from 200 to 299 if left out."
+    )
+    headers: Headers = Field(
+        default={}, description="Headers for the health check, in addition to the environment's; secrets as `${NAME}`."
+    )
+    timeout_s: DurationS = Field(
+        default=2, alias="timeout", gt=0, le=60, description="How long one health check may take, such as `2s`."
+    )
 
     model_config = BY_NAME_TOO
 
@@ -76,11 +82,16 @@ class Tls(Record):
     """How an `https` service proves who it is, and how we do. Paths of PEM files, relative to the project."""
 
     ca_file: str | None = Field(
-        default=None, description="the authority, or the self-signed certificate, to trust instead of the system's"
+        default=None,
+        description="PEM file of the certificate authority, or self-signed certificate, to trust in place of the system's.",
     )
-    cert_file: str | None = Field(default=None, description="our client certificate")
-    key_file: str | None = Field(default=None, description="its private key, without a passphrase; default: in `cert_file`")
-    verify: bool = Field(default=True, description="false: any certificate will do")
+    cert_file: str | None = Field(default=None, description="PEM file of the client certificate.")
+    key_file: str | None = Field(
+        default=None, description="PEM file of its private key, without a passphrase; read from `cert_file` if left out."
+    )
+    verify: bool = Field(
+        default=True, description="`false` accepts any certificate of the service; use it for test systems only."
+    )
 
     @model_validator(mode="after")
     def _makes_sense(self) -> Tls:

@@ -19,11 +19,31 @@ class BuildSource(Record):
     `json`; `header`: a response header of the same; `command`: the last line that a command prints; `git`: the checkout in which
     a backend that we start has its working directory (so it is for those, unless the file says otherwise)."""
 
-    origin: Literal["health", "header", "command", "git"] = Field(alias="from")
-    path: str | None = Field(default=None, pattern="^/", description="below the base URL")
-    json_pointer: str | None = Field(default=None, alias="json", min_length=1)
-    header: str | None = Field(default=None, pattern=r"^[A-Za-z0-9-]+$")
-    command: tuple[str, ...] = ()
+    origin: Literal["health", "header", "command", "git"] = Field(
+        alias="from",
+        description=(
+            "Where the build is named: in the health response, in a response header, in the output of a command, "
+            "or in the git checkout."
+        ),
+    )
+    path: str | None = Field(
+        default=None, pattern="^/", description="Path to request, below the base URL; the health check's if left out."
+    )
+    json_pointer: str | None = Field(
+        default=None,
+        alias="json",
+        min_length=1,
+        description="JSON pointer to the value in the response, such as `version` or `/build/commit`; for `from: health`.",
+    )
+    header: str | None = Field(
+        default=None,
+        pattern=r"^[A-Za-z0-9-]+$",
+        description="Name of the response header, such as `X-Version`; for `from: header`.",
+    )
+    command: tuple[str, ...] = Field(
+        default=(),
+        description="Command whose last output line names the build; `LOADTEST_BASE_URL` is set for it; for `from: command`.",
+    )
 
     model_config = Record.model_config | {"populate_by_name": True}
 
@@ -78,13 +98,22 @@ class Builds(Record):
     the branch that others are compared with; `prepare`: commands that run in a worktree of the commit, once for each.
     `{commit}` in them, and in the backend's command and variables, is the commit's full hash."""
 
-    repository: str = "."
-    token_variable: str | None = Field(default=None, pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")
-    connection: str | None = Field(
-        default=None, pattern=r"^[A-Za-z0-9_-]+$", description="Airflow connection whose password is a token to read it"
+    repository: str = Field(default=".", description="The service's git repository: a folder relative to the project, or a URL.")
+    token_variable: str | None = Field(
+        default=None,
+        pattern=r"^[A-Za-z_][A-Za-z0-9_]*$",
+        description="Name of the environment variable that holds a token for reading a remote repository.",
     )
-    main: str = "main"
-    prepare: tuple[tuple[str, ...], ...] = ()
+    connection: str | None = Field(
+        default=None,
+        pattern=r"^[A-Za-z0-9_-]+$",
+        description="Id of the Airflow connection whose password is a token for reading a remote repository.",
+    )
+    main: str = Field(default="main", description="The main branch, which other branches are compared with.")
+    prepare: tuple[tuple[str, ...], ...] = Field(
+        default=(),
+        description="Commands that run once in a worktree of each commit, such as `[npm, ci]`; `{commit}` is the full hash.",
+    )
 
     @property
     def is_remote(self) -> bool:

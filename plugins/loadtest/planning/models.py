@@ -47,24 +47,38 @@ class Stage(Record):
     `ramp: true` changes linearly from the previous level, false jumps to the level and holds it.
     """
 
-    duration_s: DurationS = Field(alias="duration", ge=1)
-    users: int | None = Field(default=None, ge=0, le=20_000)
-    arrivals_per_s: float | None = Field(default=None, ge=0, le=50_000)
-    ramp: bool = True
+    duration_s: DurationS = Field(alias="duration", ge=1, description="How long the stage lasts, such as `2m`.")
+    users: int | None = Field(default=None, ge=0, le=20_000, description="Users at the end of the stage, in the closed model.")
+    arrivals_per_s: float | None = Field(
+        default=None, ge=0, le=50_000, description="Arrivals per second at the end of the stage, in the open model."
+    )
+    ramp: bool = Field(
+        default=True,
+        description="`true` changes the load linearly from the previous stage; `false` jumps to the new level and holds it.",
+    )
 
     model_config = BY_NAME_TOO
 
 
 class AbortCriterion(Record):
-    """Stop the load early when `metric` of `endpoint` (None: all together) stays above `above` for `for` seconds.
+    """Stops the load early when a metric stays above its limit for some time.
 
     `above`: a share or percentage for `error_rate`, else milliseconds (or a duration such as `5s`).
     """
 
-    metric: Literal["error_rate", "p50_ms", "p95_ms", "p99_ms"]
-    above: float = Field(ge=0)
-    for_s: DurationS = Field(alias="for", ge=1)
-    endpoint: str | None = None
+    metric: Literal["error_rate", "p50_ms", "p95_ms", "p99_ms"] = Field(description="The metric to watch while the load runs.")
+    above: float = Field(
+        ge=0,
+        description=(
+            "The limit: a share such as `0.5` or `50%` for `error_rate`, otherwise a duration (a plain number is milliseconds)."
+        ),
+    )
+    for_s: DurationS = Field(
+        alias="for", ge=1, description="How long the metric must stay above the limit before the load is stopped, such as `30s`."
+    )
+    endpoint: str | None = Field(
+        default=None, description="The endpoint to watch, such as `GET /orders/{id}`; all requests together if left out."
+    )
 
     model_config = BY_NAME_TOO
 
@@ -85,31 +99,71 @@ class Profile(Record):
     """How much load. Closed model: users; open model: arrivals. Durations in seconds."""
 
     name: Slug
-    purpose: str = Field(min_length=1)
-    users: int = Field(default=0, ge=0, le=20_000)
-    spawn_rate: float = Field(default=1.0, gt=0, le=5_000, description="users started per second")
-    duration_s: DurationS = Field(default=0, alias="duration", ge=1, le=MAX_DURATION_S, description="stages say it themselves")
-    load_model: LoadModel = LoadModel.CLOSED
-    arrivals_per_s: float | None = Field(default=None, gt=0, le=50_000)
-    max_concurrency: int = Field(default=1_000, ge=1, le=20_000, description="open model: requests in flight at most")
-    stages: tuple[Stage, ...] = ()
-    search: CapacitySearch | None = Field(default=None, description="look for the highest load at which all targets hold")
-    shape: Literal["profile", "scenario"] = Field(
-        default="profile", description="scenario: users over time as the Locust file's own LoadTestShape asks for them"
+    purpose: str = Field(min_length=1, description="What the profile is for, in one line; shown by `loadtest profiles`.")
+    users: int = Field(default=0, ge=0, le=20_000, description="Number of concurrent users, in the closed model.")
+    spawn_rate: float = Field(default=1.0, gt=0, le=5_000, description="Users started per second during ramp-up.")
+    duration_s: DurationS = Field(
+        default=0,
+        alias="duration",
+        ge=1,
+        le=MAX_DURATION_S,
+        description="How long the load lasts, ramp-up included, such as `5m`; stages bring their own durations.",
     )
-    tags: tuple[Tag, ...] = Field(default=(), description="only tasks with one of these tags; instead of the scenario's")
-    exclude_tags: tuple[Tag, ...] = Field(default=(), description="no tasks with one of these tags; instead of the scenario's")
-    workers: Annotated[int, Field(ge=1, le=256)] | Literal["auto"] = 1
-    remote_workers: int = Field(default=0, ge=0, le=500, description="external Locust workers that must join the master")
-    remote_wait_s: DurationS = Field(default=60, alias="remote_wait", description="how long to wait for the external workers")
-    evidence: Evidence = Evidence.CONCLUSIVE
-    tolerance: ShareOrPercent = Field(default=0.20, gt=0, le=1, description="what a pass must exclude, relative")
-    abort_when: tuple[AbortCriterion, ...] = ()
+    load_model: LoadModel = Field(
+        default=LoadModel.CLOSED,
+        description=(
+            "`closed`: users wait for each response before they continue. `open`: arrivals come at a given rate, "
+            "however slow the responses are."
+        ),
+    )
+    arrivals_per_s: float | None = Field(default=None, gt=0, le=50_000, description="Arrival rate of the open model, per second.")
+    max_concurrency: int = Field(
+        default=1_000,
+        ge=1,
+        le=20_000,
+        description="Upper limit on requests in flight in the open model; arrivals beyond it are counted as not sent.",
+    )
+    stages: tuple[Stage, ...] = Field(
+        default=(), description="Load that changes over time, in place of `users` or `arrivals_per_s` and `duration`."
+    )
+    search: CapacitySearch | None = Field(
+        default=None, description="Searches for the highest load at which all targets are met, in place of a fixed load."
+    )
+    shape: Literal["profile", "scenario"] = Field(
+        default="profile", description="`scenario` lets the Locust file's own `LoadTestShape` decide how many users run when."
+    )
+    tags: tuple[Tag, ...] = Field(default=(), description="Run only tasks with one of these tags; replaces the scenario's list.")
+    exclude_tags: tuple[Tag, ...] = Field(
+        default=(), description="Leave out tasks with one of these tags; replaces the scenario's list."
+    )
+    workers: Annotated[int, Field(ge=1, le=256)] | Literal["auto"] = Field(
+        default=1, description="Locust worker processes on this machine; `auto` chooses from the number of CPU cores."
+    )
+    remote_workers: int = Field(
+        default=0, ge=0, le=500, description="Locust workers on other machines that must join before the load starts."
+    )
+    remote_wait_s: DurationS = Field(
+        default=60, alias="remote_wait", description="How long to wait for the remote workers, such as `2m`."
+    )
+    evidence: Evidence = Field(
+        default=Evidence.CONCLUSIVE, description="`indicative` marks a load too small for firm conclusions, such as a smoke test."
+    )
+    tolerance: ShareOrPercent = Field(
+        default=0.20, gt=0, le=1, description="Largest regression that a pass may leave possible, such as `20%`."
+    )
+    abort_when: tuple[AbortCriterion, ...] = Field(
+        default=(), description="Stops the load early when one of these criteria is met, in addition to the environment's."
+    )
     leaks: Literal["warn", "fail"] = Field(
         default="warn",
-        description="what it means when latency, errors, or memory and open files of our backend grow within 8 minutes or more",
+        description=(
+            "Outcome when latency, errors, memory or open files grow steadily during a constant load of eight minutes or more."
+        ),
     )
-    host_probe: bool = True
+    host_probe: bool = Field(
+        default=True,
+        description="Measures CPU and loopback speed before and after the load, to tell a slow host from a slow build.",
+    )
 
     model_config = BY_NAME_TOO
 
@@ -127,17 +181,25 @@ class Profile(Record):
 
 
 class BackendCommand(Record):
-    """How to start a backend that is ours. `{port}` in the command and `env` values becomes a free port, `{host}` the address to
+    """How to start the service for a run. `{port}` in the command and `env` values becomes a free port, `{host}` the address to
     listen on: this machine's loopback, or all of its addresses when remote workers must reach it."""
 
-    command: tuple[str, ...] = Field(min_length=1)
-    env: dict[str, str] = {}
-    working_dir: str = "."
-    start_timeout_s: DurationS = Field(default=30, alias="start_timeout")
+    command: tuple[str, ...] = Field(
+        min_length=1, description="The program and its arguments, as a list; no shell interprets it."
+    )
+    env: dict[str, str] = Field(
+        default={}, description="Environment variables of the backend; `${NAME}` passes on a variable of whoever starts the run."
+    )
+    working_dir: str = Field(default=".", description="Where the command runs, relative to the project folder.")
+    start_timeout_s: DurationS = Field(
+        default=30, alias="start_timeout", description="How long the backend may take to accept connections, such as `30s`."
+    )
     advertise: str | None = Field(
         default=None,
         pattern=r"^[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?$",
-        description="host name or IPv4 address under which remote workers reach it; auto: this machine's host name",
+        description=(
+            "Host name or IPv4 address by which remote workers reach the backend; `auto` takes the host name of this machine."
+        ),
     )
 
     model_config = BY_NAME_TOO
@@ -147,37 +209,84 @@ class Environment(Declared):
     """Where the load goes. Either `backend` starts it, or `base_url` (or its variable or connection) names it."""
 
     name: Slug
-    purpose: str = ""
-    backend: BackendCommand | None = None
-    builds: Builds | None = Field(default=None, description="how commits are made runnable")
-    build: BuildSource | None = Field(default=None, description="how the running build is known; None: git, if we start it")
-    wait_for_build_s: DurationS = Field(default=0, alias="wait_for_build", ge=0, le=3600)
-    base_url: str | None = None
-    base_url_variable: str | None = Field(default=None, description="environment variable that holds the base URL")
-    base_url_connection: str | None = Field(default=None, description="Airflow connection that holds the base URL")
+    purpose: str = Field(default="", description="What the environment is, in one line; shown by `loadtest environments`.")
+    backend: BackendCommand | None = Field(
+        default=None,
+        description="Starts the service for each run and stops it afterwards; an environment without it needs a base URL.",
+    )
+    builds: Builds | None = Field(
+        default=None, description="How a commit becomes a backend that can be started, for comparisons of builds."
+    )
+    build: BuildSource | None = Field(
+        default=None,
+        description="How to find out which build is running; by default the git checkout of a backend that the run starts.",
+    )
+    wait_for_build_s: DurationS = Field(
+        default=0,
+        alias="wait_for_build",
+        ge=0,
+        le=3600,
+        description="How long a run for a commit waits until that commit is deployed, such as `10m`.",
+    )
+    base_url: str | None = Field(
+        default=None, description="Address of a service that is already running, such as `https://staging.example.com`."
+    )
+    base_url_variable: str | None = Field(default=None, description="Name of the environment variable that holds the base URL.")
+    base_url_connection: str | None = Field(default=None, description="Id of the Airflow connection that holds the base URL.")
     health: HealthCheck | None = Field(
         default_factory=HealthCheck,
         validation_alias=AliasChoices("health", "health_path"),
-        description="must answer before the load, and is asked each second while it runs: a path, a mapping, or `none`",
+        description=(
+            "Health check that must succeed before the load and is repeated each second while it runs: a path, a "
+            "mapping, or `none`."
+        ),
     )
     health_timeout_s: DurationS = Field(
-        default=30, alias="health_timeout", description="how long to wait before the load until the service is healthy"
+        default=30,
+        alias="health_timeout",
+        description="How long to wait for the service to become healthy before the load, such as `1m`.",
     )
-    headers: Headers = Field(default={}, description="added to each request; secrets as `${NAME}` or `${conn.ID.password}`")
+    headers: Headers = Field(
+        default={}, description="Headers added to every request; secrets as `${NAME}` or `${conn.ID.password}`."
+    )
     allowed_hosts: tuple[AllowedHost, ...] = Field(
-        default=(), description="may be called too; counted apart, no part of the service"
+        default=(),
+        description=(
+            "Other hosts that the scenario may call, such as an identity provider; their requests are counted separately."
+        ),
     )
-    tls: Tls | None = Field(default=None, description="of an `https` service whose certificate the system does not know")
-    restarts: RestartSign | None = Field(default=None, description="how a restart of the service under load is seen")
-    allows_slowdown: bool = False
-    needs_approval: bool = False
-    approval_timeout_s: DurationS = Field(default=24 * 3600, alias="approval_timeout")
-    allowed_profiles: tuple[str, ...] | None = None
-    max_users: int = Field(default=1_000, ge=1)
-    abort_when: tuple[AbortCriterion, ...] = ()
-    artifact_retention_days: int = Field(default=90, ge=1)
-    load_generator: Slug | None = Field(default=None, description="which of Airflow's load generators sends the load")
-    fleet: KubernetesFleet | None = Field(default=None, description="where Airflow starts the remote workers")
+    tls: Tls | None = Field(
+        default=None,
+        description="Certificates for an `https` service that needs its own certificate authority or a client certificate.",
+    )
+    restarts: RestartSign | None = Field(
+        default=None, description="How to notice that a service which the run did not start was restarted under load."
+    )
+    allows_slowdown: bool = Field(
+        default=False, description="Allows a run to slow endpoints down on purpose; never set it for a service with real users."
+    )
+    needs_approval: bool = Field(default=False, description="A person must approve each run in Airflow before any load is sent.")
+    approval_timeout_s: DurationS = Field(
+        default=24 * 3600,
+        alias="approval_timeout",
+        description="How long a run waits for approval before it ends without load, such as `24h`.",
+    )
+    allowed_profiles: tuple[str, ...] | None = Field(
+        default=None, description="The only profiles that may be run here; all of them if left out."
+    )
+    max_users: int = Field(default=1_000, ge=1, description="Upper limit on users, and on `max_concurrency` in the open model.")
+    abort_when: tuple[AbortCriterion, ...] = Field(
+        default=(), description="Stops the load early when one of these criteria is met, in addition to the profile's."
+    )
+    artifact_retention_days: int = Field(
+        default=90, ge=1, description="Days until bulky files of a run, such as its samples, may be deleted."
+    )
+    load_generator: Slug | None = Field(
+        default=None, description="Name of the Airflow load generator that sends the load; the default one if left out."
+    )
+    fleet: KubernetesFleet | None = Field(
+        default=None, description="Kubernetes cluster in which Airflow starts the remote workers of a profile."
+    )
 
     model_config = BY_NAME_TOO
 
@@ -234,49 +343,85 @@ class Target(Record):
 
 
 class Mute(Record):
-    """A known matter that is recorded and shown, but does not count until it expires."""
+    """A known problem: its findings are recorded and shown, but do not count until the mute expires."""
 
-    endpoint: str | None = None
-    metric: str | None = None
-    reason: str = Field(min_length=3)
-    expires: datetime
-    by: str = ""
+    endpoint: str | None = Field(default=None, description="The endpoint to mute; all endpoints if left out.")
+    metric: str | None = Field(default=None, description="The metric to mute, such as `p95_ms`; all metrics if left out.")
+    reason: str = Field(min_length=3, description="Why the finding is acceptable for now; shown wherever it is muted.")
+    expires: datetime = Field(description="Date or time after which findings count again, such as `2026-12-31`.")
+    by: str = Field(default="", description="Who decided it.")
 
 
 class EndpointCriteria(Record):
     """Overrides for one endpoint."""
 
-    tolerance: ShareOrPercent | None = Field(default=None, gt=0, le=1)
-    least_effect: ShareOrPercent | None = Field(default=None, gt=0, le=1)
-    critical: bool = False
-    required: bool = False
+    tolerance: ShareOrPercent | None = Field(
+        default=None,
+        gt=0,
+        le=1,
+        description=(
+            "Largest regression that a pass may leave possible for this endpoint, such as `30%`; the scenario's if left out."
+        ),
+    )
+    least_effect: ShareOrPercent | None = Field(
+        default=None,
+        gt=0,
+        le=1,
+        description="Smallest change of this endpoint that counts as a regression, such as `10%`; the scenario's if left out.",
+    )
+    critical: bool = Field(
+        default=False, description="An open question about this endpoint prevents a pass, however well the others are covered."
+    )
+    required: bool = Field(
+        default=False,
+        description="The run fails if this endpoint was never requested in the steady phase; an indicative run only warns.",
+    )
 
 
 class CommonCriteria(Record):
     """How scenarios are judged whose own `criteria.yaml` does not say otherwise; the defaults need no file."""
 
-    tolerance: ShareOrPercent | None = Field(default=None, gt=0, le=1, description="None: the profile's")
-    least_effect: ShareOrPercent = Field(default=0.05, gt=0, le=1, description="smaller regressions are no regressions")
-    false_alarm_level: float = Field(default=0.003, gt=0, le=0.2, description="adjusted p below which a regression fails")
-    most_errors: ShareOrPercent = Field(
-        default=0.05, gt=0, lt=1, description="error rate surely above this fails, where no target on the error rate judges it"
+    tolerance: ShareOrPercent | None = Field(
+        default=None,
+        gt=0,
+        le=1,
+        description="Largest regression that a pass may leave possible, such as `20%`; the profile's if left out.",
     )
-    baseline_required: bool = Field(default=False, description="a run without a comparison is inconclusive")
+    least_effect: ShareOrPercent = Field(
+        default=0.05, gt=0, le=1, description="Smallest change that counts as a regression, such as `5%`."
+    )
+    false_alarm_level: float = Field(
+        default=0.003,
+        gt=0,
+        le=0.2,
+        description="Adjusted p-value below which a regression fails; smaller values mean fewer false alarms and less power.",
+    )
+    most_errors: ShareOrPercent = Field(
+        default=0.05,
+        gt=0,
+        lt=1,
+        description="The run fails when its error rate is certainly above this share and no target limits the error rate.",
+    )
+    baseline_required: bool = Field(default=False, description="A run that cannot be compared with a baseline is inconclusive.")
 
 
 class Criteria(CommonCriteria):
     """How a scenario is judged: `criteria.yaml` beside it, over what `include/criteria.yaml` says of all."""
 
-    least_capacity: int | None = Field(default=None, ge=1, description="users that a search for the capacity must find held")
-    endpoints: dict[str, EndpointCriteria] = {}
-    muted: tuple[Mute, ...] = ()
+    least_capacity: int | None = Field(
+        default=None, ge=1, description="Number of users that a capacity search must find the service to hold."
+    )
+    endpoints: dict[str, EndpointCriteria] = Field(
+        default={}, description="Overrides for single endpoints, by name, such as `POST /login`."
+    )
+    muted: tuple[Mute, ...] = Field(default=(), description="Known problems that are shown but do not count until they expire.")
 
 
 class GroupingPattern(Record):
-    """A scenario's own endpoint grouping: paths that match `match` (regular expression) are named `name`."""
+    """Combines request paths into one endpoint."""
 
-    match: str
-    name: str
+    match: str = Field(description="Regular expression that the request path must match.")
+    name: str = Field(description="Endpoint name under which matching requests are reported, such as `/files/{name}`.")
 
     @model_validator(mode="before")
     @classmethod
@@ -291,16 +436,23 @@ class Scenario(Declared):
     covers every file in it that changes the load (not targets or criteria)."""
 
     name: Slug
-    purpose: str = ""
+    purpose: str = Field(default="", description="What the scenario does, in one line; shown by `loadtest scenarios`.")
     folder: str
-    locustfile: str | tuple[str, ...] = "locustfile.py"
-    arguments: dict[Annotated[str, Field(pattern=name_pattern)], ArgumentValue] = Field(
-        default={}, description="values of arguments that the Locust file adds to Locust's parser; secrets as ${SCENARIO_NAME}"
+    locustfile: str | tuple[str, ...] = Field(
+        default="locustfile.py", description="The Locust file, or several files or folders, relative to the scenario's folder."
     )
-    tags: tuple[Tag, ...] = Field(default=(), description="only tasks with one of these tags")
-    exclude_tags: tuple[Tag, ...] = Field(default=(), description="no tasks with one of these tags")
-    grouping: tuple[GroupingPattern, ...] = ()
-    max_endpoints: int = Field(default=200, ge=1, description="above this many distinct names the run warns")
+    arguments: dict[Annotated[str, Field(pattern=name_pattern)], ArgumentValue] = Field(
+        default={},
+        description="Values for arguments that the Locust file adds to Locust's parser; secrets as `${SCENARIO_NAME}`.",
+    )
+    tags: tuple[Tag, ...] = Field(default=(), description="Run only tasks with one of these tags.")
+    exclude_tags: tuple[Tag, ...] = Field(default=(), description="Leave out tasks with one of these tags.")
+    grouping: tuple[GroupingPattern, ...] = Field(
+        default=(), description="Rules that combine request paths into endpoints, in addition to the built-in ones for ids."
+    )
+    max_endpoints: int = Field(
+        default=200, ge=1, description="The run warns when it sees more distinct endpoint names than this."
+    )
     targets: tuple[Target, ...] = ()
     criteria: Criteria = Criteria()
     files_digest: str = ""

@@ -21,12 +21,28 @@ class RestartSign(Record):
     It must be of the service as a whole: of several processes that answer in turns each has its own.
     """
 
-    origin: Literal["health", "header", "metrics"] = Field(alias="from")
-    path: str | None = Field(default=None, pattern="^/", description="below the base URL")
-    json_pointer: str | None = Field(default=None, alias="json", min_length=1)
-    header: str | None = Field(default=None, pattern=r"^[A-Za-z0-9-]+$")
-    metric: str | None = Field(default=None, pattern=r"^[A-Za-z_:][A-Za-z0-9_:]*$", description=f"default: `{START_TIME}`")
-    uptime: bool = Field(default=False, description="the value counts the seconds since the start")
+    origin: Literal["health", "header", "metrics"] = Field(
+        alias="from",
+        description="Where the value is: in the health response, in a response header, or on a page of Prometheus metrics.",
+    )
+    path: str | None = Field(default=None, pattern="^/", description="Path to request, below the base URL.")
+    json_pointer: str | None = Field(
+        default=None,
+        alias="json",
+        min_length=1,
+        description="JSON pointer to the value in the response, such as `boot_id`; for `from: health`.",
+    )
+    header: str | None = Field(
+        default=None,
+        pattern=r"^[A-Za-z0-9-]+$",
+        description="Name of the response header, such as `X-Boot-Id`; for `from: header`.",
+    )
+    metric: str | None = Field(
+        default=None,
+        pattern=r"^[A-Za-z_:][A-Za-z0-9_:]*$",
+        description=f"Name of the metric, `{START_TIME}` if left out; for `from: metrics`.",
+    )
+    uptime: bool = Field(default=False, description="The value counts the seconds since the service started.")
 
     model_config = Record.model_config | {"populate_by_name": True}
 

@@ -27,15 +27,21 @@ _REPOSITORY = r"^[A-Za-z0-9][A-Za-z0-9_-]*/[A-Za-z0-9_.-]*[A-Za-z0-9_-]$"
 
 
 class Overrides(Record):
-    """What a schedule wants otherwise than its profile and scenario say; the defaults of its form."""
+    """What a schedule changes in its profile and scenario; also the defaults of its form in Airflow."""
 
-    users: int | None = Field(default=None, ge=1, le=MAX_USERS, description="instead of the profile's number")
-    spawn_rate: float | None = Field(default=None, gt=0, le=5_000, description="users started per second")
-    duration: str | None = Field(default=None, description="instead of the profile's, such as 10m")
-    slowdown: str | None = Field(default=None, max_length=2_000, description="of the sample backend")
-    arguments: dict[str, Any] = Field(default={}, description="of the scenario's Locust file, name: value")
-    tags: tuple[Tag, ...] = Field(default=(), description="only tasks with one of these tags")
-    exclude_tags: tuple[Tag, ...] = Field(default=(), description="no tasks with one of these tags")
+    users: int | None = Field(default=None, ge=1, le=MAX_USERS, description="Number of users; replaces the profile's.")
+    spawn_rate: float | None = Field(
+        default=None, gt=0, le=5_000, description="Users started per second; replaces the profile's."
+    )
+    duration: str | None = Field(default=None, description="How long the load lasts, such as `10m`; replaces the profile's.")
+    slowdown: str | None = Field(
+        default=None,
+        max_length=2_000,
+        description="Slows endpoints of the sample backend down on purpose, such as `GET /api/v1/courses=+400ms`.",
+    )
+    arguments: dict[str, Any] = Field(default={}, description="Values for arguments of the scenario's Locust file.")
+    tags: tuple[Tag, ...] = Field(default=(), description="Run only tasks with one of these tags.")
+    exclude_tags: tuple[Tag, ...] = Field(default=(), description="Leave out tasks with one of these tags.")
 
     @field_validator("duration", mode="before")
     @classmethod
@@ -48,30 +54,40 @@ class Overrides(Record):
 class GitHubPlace(Record):
     """Where issues about this schedule's runs belong."""
 
-    repository: str | None = Field(default=None, pattern=_REPOSITORY, description="owner/name, where a run names none itself")
-    assignees: tuple[str, ...] = Field(default=(), description="logins that its issues are assigned to")
+    repository: str | None = Field(
+        default=None, pattern=_REPOSITORY, description="Repository for issues, as `owner/name`, when the run itself names none."
+    )
+    assignees: tuple[str, ...] = Field(default=(), description="GitHub logins to assign issues to.")
 
 
 class Schedule(Record):
     """One load test that comes again: the DAG `load_test__<name>`."""
 
     name: Slug
-    purpose: str = Field(default="", description="one line for the DAG's list")
-    scenario: str = Field(description="what users do: a name of include/scenarios")
-    environment: str = Field(description="where the load goes: a name of include/environments")
-    profile: str = Field(default="light", description="how much load: a name of `loadtest profiles`")
-    cron: str = Field(description="when: minute, hour, day of month, month, day of week, such as `0 2 * * MON`")
-    timezone: str = Field(default="UTC", description="in which the cron expression is meant, such as Europe/Berlin")
-    overrides: Overrides = Field(default=Overrides(), description="instead of what profile and scenario say")
-    blocking: bool = Field(default=False, description="a failed verdict turns the DAG run red")
+    purpose: str = Field(default="", description="What the schedule is for, in one line; shown in the list of DAGs.")
+    scenario: str = Field(description="What users do: the name of a folder in `include/scenarios`.")
+    environment: str = Field(description="Where the load goes: the name of a file in `include/environments`.")
+    profile: str = Field(default="light", description="How much load: a name that `loadtest profiles` lists.")
+    cron: str = Field(description="When to run: minute, hour, day of month, month, day of week, such as `0 2 * * MON`.")
+    timezone: str = Field(default="UTC", description="Time zone of the cron expression, such as `Europe/Berlin`.")
+    overrides: Overrides = Field(
+        default=Overrides(), description="Changes to what the profile and the scenario say, for the runs of this schedule."
+    )
+    blocking: bool = Field(default=False, description="A failed verdict also fails the DAG run.")
     owners: dict[str, str | None] = Field(
-        default={}, description="names of people or teams, each with a link (https: or mailto:) or none; or a list of names"
+        default={},
+        description="People or teams responsible, each with a link (`https:` or `mailto:`) or none; or a list of names.",
     )
     slack_channel: str | None = Field(
-        default=None, min_length=1, max_length=80, description="where its alerts go (bot tokens only: a webhook has its own)"
+        default=None,
+        min_length=1,
+        max_length=80,
+        description="Slack channel for alerts; needs a bot token, because a webhook has its own channel.",
     )
-    github: GitHubPlace = Field(default=GitHubPlace(), description="where its issues go")
-    load_generator: Slug | None = Field(default=None, description="which machine sends the load, instead of the environment's")
+    github: GitHubPlace = Field(default=GitHubPlace(), description="Where issues about this schedule's runs are opened.")
+    load_generator: Slug | None = Field(
+        default=None, description="Name of the Airflow load generator that sends the load; the environment's if left out."
+    )
 
     @field_validator("cron")
     @classmethod

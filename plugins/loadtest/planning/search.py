@@ -14,12 +14,22 @@ class CapacitySearch(Record):
     seconds of a step are not judged. At the end `hold` seconds at the load that was found: what tables and charts of the run
     show."""
 
-    start: int = Field(default=4, ge=1, le=20_000, description="users of the first step")
-    step_s: DurationS = Field(default=20, alias="step", ge=5, le=3600)
-    settle_s: DurationS = Field(default=5, alias="settle", ge=1, le=600)
-    hold_s: DurationS = Field(default=60, alias="hold", ge=10, le=3600)
-    resolution: ShareOrPercent = Field(default=0.10, ge=0.01, le=0.5)
-    repeats: int = Field(default=8, ge=4, le=100, description="steps around the edge, once it is found")
+    start: int = Field(default=4, ge=1, le=20_000, description="Users in the first step.")
+    step_s: DurationS = Field(default=20, alias="step", ge=5, le=3600, description="How long each step lasts, such as `20s`.")
+    settle_s: DurationS = Field(
+        default=5, alias="settle", ge=1, le=600, description="Time at the start of each step that is not judged, such as `5s`."
+    )
+    hold_s: DurationS = Field(
+        default=60,
+        alias="hold",
+        ge=10,
+        le=3600,
+        description="How long the load that was found is held at the end; the tables and charts of the run show this time.",
+    )
+    resolution: ShareOrPercent = Field(
+        default=0.10, ge=0.01, le=0.5, description="Distance between neighboring loads, such as `10%`."
+    )
+    repeats: int = Field(default=8, ge=4, le=100, description="Number of steps around the limit once it has been found.")
 
     model_config = BY_NAME_TOO
 

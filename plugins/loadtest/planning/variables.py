@@ -30,12 +30,16 @@ IGNORED = "Set here and read by the Locust files, but not handed to them; name t
 
 
 class Source(Record):
-    """Where a value is kept. `file`: relative to the project; `field` of an Airflow connection, or a key of its extra."""
+    """Where a value is kept: exactly one of an environment variable, a file and an Airflow connection."""
 
-    variable: str | None = None
-    file: str | None = None
-    connection: str | None = Field(default=None, pattern=r"^[A-Za-z0-9_.-]+$")
-    field: str = "password"
+    variable: str | None = Field(default=None, description="Name of the environment variable that holds the value.")
+    file: str | None = Field(default=None, description="Path of the file that holds the value, relative to the project folder.")
+    connection: str | None = Field(
+        default=None, pattern=r"^[A-Za-z0-9_.-]+$", description="Id of the Airflow connection that holds the value."
+    )
+    field: str = Field(
+        default="password", description="Field of the connection, such as `login` or `password`, or a key of its extra."
+    )
 
     @model_validator(mode="after")
     def _is_one(self) -> Source:
@@ -79,8 +83,14 @@ Secrets = Annotated[dict[Name, Source], BeforeValidator(_by_their_own_names)]
 class Declared(Record):
     """The `env:` and `secrets:` that a scenario and an environment share."""
 
-    env: Env = Field(default={}, description="variables of the Locust file: a value, or where it is kept")
-    secrets: Secrets = Field(default={}, description="the same for secrets, which are masked; empty: the variable of that name")
+    env: Env = Field(default={}, description="Variables for the Locust file: a value, or where to find it.")
+    secrets: Secrets = Field(
+        default={},
+        description=(
+            "Secret variables for the Locust file, which are masked everywhere; an empty entry reads the "
+            "environment variable of that name."
+        ),
+    )
 
     @model_validator(mode="after")
     def _one_or_the_other(self) -> Declared:
