@@ -107,7 +107,7 @@ class Profile(Record):
         alias="duration",
         ge=1,
         le=MAX_DURATION_S,
-        description="How long the load lasts, ramp-up included, such as `5m`; stages bring their own durations.",
+        description="How long the load lasts, such as `5m`; stages bring their own durations.",
     )
     load_model: LoadModel = Field(
         default=LoadModel.CLOSED,
@@ -121,7 +121,7 @@ class Profile(Record):
         default=1_000,
         ge=1,
         le=20_000,
-        description="Upper limit on requests in flight in the open model; arrivals beyond it are counted as not sent.",
+        description="Upper limit on requests in flight in the open model; arrivals beyond it are dropped and counted.",
     )
     stages: tuple[Stage, ...] = Field(
         default=(), description="Load that changes over time, in place of `users` or `arrivals_per_s` and `duration`."
@@ -137,7 +137,7 @@ class Profile(Record):
         default=(), description="Leave out tasks with one of these tags; replaces the scenario's list."
     )
     workers: Annotated[int, Field(ge=1, le=256)] | Literal["auto"] = Field(
-        default=1, description="Locust worker processes on this machine; `auto` chooses from the number of CPU cores."
+        default=1, description="Locust worker processes on this machine; `auto` uses all CPU cores but one."
     )
     remote_workers: int = Field(
         default=0, ge=0, le=500, description="Locust workers on other machines that must join before the load starts."
