@@ -111,7 +111,8 @@ def make_run(folder: Path, rows: int, seed: int) -> None:
     import pyarrow.parquet as pq
 
     from loadtest.load.models import LoadResult, StopReason, WorkerFacts
-    from loadtest.planning.models import Environment, HostClass, LoadModel, Plan, Profile, Scenario, Trigger, TriggerKind
+    from loadtest.planning.models import Environment, HostClass, Plan, Scenario, Trigger, TriggerKind
+    from loadtest.planning.profiles import LoadModel, Profile
 
     folder.mkdir(parents=True, exist_ok=True)
     host = HostClass(cpu_model="CPU", cores=2, memory_gib=4, os="Linux", python="3.11", locust="2.47", executor="local")

@@ -24,7 +24,9 @@ from loadtest.gate.records.summaries import RunSummary
 from loadtest.gate.statistics.steady_samples import read_steady_samples
 from loadtest.gate.statistics.summary import summarize_endpoint
 from loadtest.load.models import LoadResult, StopReason
-from loadtest.planning.models import Criteria, HostClass, LoadModel
+from loadtest.planning.criteria import Criteria
+from loadtest.planning.models import HostClass
+from loadtest.planning.profiles import LoadModel
 
 STARTED_AT = datetime(2026, 1, 5, 2, tzinfo=UTC)
 DURATION_S = 600.0

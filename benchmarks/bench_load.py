@@ -29,7 +29,7 @@ from loadtest.gate.records.verdicts import Verdict
 from loadtest.gate.verdict import conclude
 from loadtest.load.control import run
 from loadtest.load.models import LoadResult, StopReason
-from loadtest.planning.models import Target
+from loadtest.planning.criteria import Target
 from loadtest.run_folder import RunFolder
 from loadtest.vocabulary import Outcome
 from tests.load.plans import folder_of, plan_of, write_scenario

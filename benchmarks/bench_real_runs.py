@@ -115,7 +115,7 @@ def usual_rule(before, now) -> str:
 def decision(baseline: Sequence, run, again: Callable, endpoint: str | None) -> str:
     """The gate's word on a run: of one endpoint if named, else of all regressions together; suspects are confirmed."""
     from loadtest.gate.comparison import compare
-    from loadtest.planning.models import Criteria
+    from loadtest.planning.criteria import Criteria
     from loadtest.vocabulary import Criterion, Outcome, worst
 
     criteria, tolerance = Criteria(), 0.2

@@ -38,7 +38,9 @@ def commands() -> str:
 
 
 def files() -> str:
-    from loadtest.planning.models import CommonCriteria, Criteria, Environment, Profile, Scenario
+    from loadtest.planning.criteria import CommonCriteria, Criteria
+    from loadtest.planning.models import Environment, Scenario
+    from loadtest.planning.profiles import Profile
     from loadtest.planning.schedules import Schedule
 
     kinds: list[tuple[str, str, type[BaseModel], set[str]]] = [

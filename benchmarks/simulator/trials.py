@@ -14,7 +14,7 @@ from loadtest.gate.comparison import ComparisonResult, compare
 from loadtest.gate.records.findings import Finding
 from loadtest.gate.records.summaries import RunSummary
 from loadtest.gate.rules.coverage import looks_beyond
-from loadtest.planning.models import Criteria
+from loadtest.planning.criteria import Criteria
 from loadtest.vocabulary import Criterion, Outcome
 
 BASELINE_RUNS = 8

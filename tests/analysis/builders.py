@@ -15,7 +15,8 @@ from upath import UPath
 
 from loadtest.load.models import LoadResult, StopReason, WorkerFacts
 from loadtest.planning.build import Build
-from loadtest.planning.models import Environment, HostClass, LoadModel, Plan, Profile, Scenario, Trigger, TriggerKind
+from loadtest.planning.models import Environment, HostClass, Plan, Scenario, Trigger, TriggerKind
+from loadtest.planning.profiles import LoadModel, Profile
 from loadtest.run_folder import RunFolder
 
 START = datetime(2026, 3, 2, 2, 0, tzinfo=UTC)

@@ -21,7 +21,7 @@ from loadtest.analysis.contract_rules import rules
 from loadtest.analysis.data_docs import inert, publish_docs
 from loadtest.analysis.models import ContractCheck, DataContract, RunMetrics
 from loadtest.load.models import AbortFacts, ArrivalFacts
-from loadtest.planning.models import LoadModel
+from loadtest.planning.profiles import LoadModel
 from loadtest.run_folder import RunFolder
 from tests.analysis.builders import START, make_load, random_table, sample_table, write_run
 from tests.support.waiting import until

@@ -9,7 +9,8 @@ from pathlib import Path
 import psutil
 
 from loadtest.backend.stop import RUN_MARK, run_mark
-from loadtest.planning.models import BackendCommand, Environment, HostClass, Plan, Profile, Scenario, Trigger, TriggerKind
+from loadtest.planning.models import BackendCommand, Environment, HostClass, Plan, Scenario, Trigger, TriggerKind
+from loadtest.planning.profiles import Profile
 from loadtest.run_folder import RunFolder
 
 ROOT = Path(__file__).resolve().parents[2]

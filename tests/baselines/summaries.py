@@ -10,7 +10,8 @@ import numpy as np
 from loadtest.gate.decide import check
 from loadtest.gate.records.summaries import EndpointSummary, RunSummary
 from loadtest.gate.verdict import conclude
-from loadtest.planning.models import Plan, Target, TriggerKind
+from loadtest.planning.criteria import Target
+from loadtest.planning.models import Plan, TriggerKind
 from loadtest.run_folder import RunFolder
 from tests.gate.run_facts import HOST, make_load, make_plan, make_worker, write_run
 

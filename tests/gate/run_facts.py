@@ -10,18 +10,9 @@ import numpy as np
 from loadtest.analysis.models import DataContract, EndpointMetrics, RunInfo, RunMetrics
 from loadtest.load.models import HealthFacts, LoadResult, StopReason, WorkerFacts
 from loadtest.planning.build import Build
-from loadtest.planning.models import (
-    Criteria,
-    Environment,
-    HostClass,
-    LoadModel,
-    Plan,
-    Profile,
-    Scenario,
-    Target,
-    Trigger,
-    TriggerKind,
-)
+from loadtest.planning.criteria import Criteria, Target
+from loadtest.planning.models import Environment, HostClass, Plan, Scenario, Trigger, TriggerKind
+from loadtest.planning.profiles import LoadModel, Profile
 from loadtest.run_folder import RunFolder
 from loadtest.vocabulary import Evidence
 

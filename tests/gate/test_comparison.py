@@ -13,7 +13,7 @@ from pydantic import ValidationError
 
 from loadtest.gate.comparison import ComparisonResult, compare
 from loadtest.gate.records.summaries import EndpointSummary, RunSummary
-from loadtest.planning.models import Criteria, EndpointCriteria
+from loadtest.planning.criteria import Criteria, EndpointCriteria
 from loadtest.vocabulary import Criterion, Outcome
 from tests.gate.simulated_summaries import NAMES, make_baseline, make_endpoint, make_run
 

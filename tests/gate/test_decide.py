@@ -20,7 +20,8 @@ from loadtest.gate.records.verdicts import RegressionReport
 from loadtest.gate.verdict import conclude
 from loadtest.load.models import HostProbe
 from loadtest.planning.build import Build
-from loadtest.planning.models import Criteria, Mute, Plan
+from loadtest.planning.criteria import Criteria, Mute
+from loadtest.planning.models import Plan
 from loadtest.reporting.facts import detectable_sentence
 from loadtest.reporting.inputs import read_run
 from loadtest.run_folder import RunFolder

@@ -18,7 +18,7 @@ from loadtest.gate.decide import check
 from loadtest.gate.records.verdicts import Verdict
 from loadtest.gate.verdict import conclude
 from loadtest.load.control import run
-from loadtest.planning.models import Target
+from loadtest.planning.criteria import Target
 from loadtest.vocabulary import Outcome
 from tests.load.plans import folder_of, plan_of, write_scenario
 from tests.support.http_server import CountingServer, counting_server

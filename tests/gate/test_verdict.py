@@ -18,7 +18,8 @@ from loadtest.gate.records.findings import Comparison, Finding
 from loadtest.gate.records.verdicts import Verdict
 from loadtest.gate.verdict import Judgment, conclude, judge_run, not_run
 from loadtest.load.models import AbortFacts, StopReason
-from loadtest.planning.models import Criteria, EndpointCriteria, Mute, Plan, Target
+from loadtest.planning.criteria import Criteria, EndpointCriteria, Mute, Target
+from loadtest.planning.models import Plan
 from loadtest.run_folder import RunFolder
 from loadtest.vocabulary import SEVERITY, Criterion, Evidence, Outcome, RunStatus, worst
 from tests.gate.run_facts import STARTED_AT, make_load, make_plan, make_worker, write_run

@@ -7,7 +7,8 @@ from pathlib import Path
 
 from upath import UPath
 
-from loadtest.planning.models import Environment, HostClass, Plan, Profile, Scenario, Trigger, TriggerKind
+from loadtest.planning.models import Environment, HostClass, Plan, Scenario, Trigger, TriggerKind
+from loadtest.planning.profiles import Profile
 from loadtest.run_folder import RunFolder
 
 SIMPLE = """

@@ -10,7 +10,8 @@ from loadtest.errors import ConfigurationError
 from loadtest.load.abort import AbortWatch, check_endpoints, describe
 from loadtest.load.live import Counts, LiveStats, bucket_of
 from loadtest.load.supervision.tail import SAMPLE_DTYPE
-from loadtest.planning.models import AbortCriterion, Plan
+from loadtest.planning.models import Plan
+from loadtest.planning.profiles import AbortCriterion
 from tests.load.plans import plan_of, write_scenario
 
 ERRORS = AbortCriterion.model_validate({"metric": "error_rate", "above": 0.5, "for": "6s"})

@@ -12,7 +12,8 @@ from loadtest.errors import ConfigurationError
 from loadtest.load.inside_locust import fleet_door
 from loadtest.planning import fleet
 from loadtest.planning.kubernetes_fleet import KubernetesFleet
-from loadtest.planning.models import BackendCommand, Environment, Profile
+from loadtest.planning.models import BackendCommand, Environment
+from loadtest.planning.profiles import Profile
 from tests.load.plans import plan_of
 
 TOKEN = "x" * fleet.LEAST_TOKEN_LENGTH

@@ -6,7 +6,7 @@ import pytest
 
 from loadtest.errors import ConfigurationError
 from loadtest.planning.config import load_profile
-from loadtest.planning.models import Profile
+from loadtest.planning.profiles import Profile
 from loadtest.settings import Settings, settings
 
 STAGES = "stages: [{duration: 1m, users: 10}, {duration: 30s, users: 10}]\n"

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from loadtest.load.job import schedule_of
-from loadtest.planning.models import Profile
+from loadtest.planning.profiles import Profile
 from loadtest.planning.shape_stages import levels_of, stages_of
 
 

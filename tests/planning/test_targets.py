@@ -7,7 +7,7 @@ import pytest
 from loadtest.errors import ConfigurationError
 from loadtest.load.control.scenario_check import check_scenario, check_targets
 from loadtest.planning.config import load_scenario
-from loadtest.planning.models import Target
+from loadtest.planning.criteria import Target
 from loadtest.settings import Settings, settings
 
 

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from loadtest.gate.records.capacity import Capacity, CapacityKind, CapacityStep
 from loadtest.gate.records.verdicts import RegressionReport
-from loadtest.planning.models import Target
+from loadtest.planning.criteria import Target
 from loadtest.reporting.capacity_data import capacity_view, chart_rows, chart_text
 from loadtest.reporting.html import render_report
 from loadtest.reporting.inputs import RunFiles

@@ -141,7 +141,7 @@ def test_the_load_model_and_what_it_hides_are_told(view_of):
 def test_facts_of_an_open_loop_run_and_a_broken_contract(tmp_path):
     from loadtest.analysis.models import ContractCheck, DataContract
     from loadtest.load.models import ArrivalFacts, HealthFacts, LoadResult
-    from loadtest.planning.models import LoadModel
+    from loadtest.planning.profiles import LoadModel
 
     folder = build_run_folder(tmp_path)
     changed = {

@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 import yaml
 
-from loadtest.planning.models import Criteria, Environment, Scenario, Target
+from loadtest.planning.criteria import Criteria, Target
+from loadtest.planning.models import Environment, Scenario
 from tests.sample_backend.running import INCLUDE, environment, running
 
 SCENARIO = INCLUDE / "scenarios" / "student_api"

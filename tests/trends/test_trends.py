@@ -13,7 +13,7 @@ from loadtest.history.acknowledgements import false_alarm
 from loadtest.history.database import writing
 from loadtest.history.models import HistoryStatus, MetricRow, RunEntry, RunRow, Source
 from loadtest.history.store import upsert
-from loadtest.planning.models import Target
+from loadtest.planning.criteria import Target
 from loadtest.trends.compute import compute_trends
 from loadtest.trends.models import Direction, TrendsReport
 from loadtest.trends.proposals import propose_targets, round_up

@@ -15,7 +15,8 @@ from loadtest.gate.decide import check
 from loadtest.gate.verdict import conclude
 from loadtest.history.imported import ImportRecord
 from loadtest.load.models import Progress
-from loadtest.planning.models import Criteria, Mute, Plan, Target, TriggerKind
+from loadtest.planning.criteria import Criteria, Mute, Target
+from loadtest.planning.models import Plan, TriggerKind
 from loadtest.run_folder import RunFolder
 from loadtest.settings import Settings
 from loadtest.web.runs import TREND_RUNS, Run, overview

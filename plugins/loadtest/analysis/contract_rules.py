@@ -12,7 +12,7 @@ from typing import Any
 
 from loadtest.analysis.contract_tables import LATENCIES
 from loadtest.load.models import LoadResult
-from loadtest.planning.models import LoadModel
+from loadtest.planning.profiles import LoadModel
 
 LONGEST_LATENCY_MS = 2**32 / 1000  # what the recorder can hold
 CLOCK_SLACK_S = 1.0

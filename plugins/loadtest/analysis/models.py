@@ -6,7 +6,8 @@ from datetime import datetime
 
 from loadtest.files import FileModel, Record
 from loadtest.load.models import Exemplar, HealthFacts
-from loadtest.planning.models import HostClass, LoadModel
+from loadtest.planning.models import HostClass
+from loadtest.planning.profiles import LoadModel
 
 
 class ServerTime(Record):

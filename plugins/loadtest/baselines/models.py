@@ -9,7 +9,8 @@ from pydantic import Field, model_validator
 
 from loadtest.files import FileModel, Record
 from loadtest.gate.records.summaries import RunSummary
-from loadtest.planning.models import HostClass, Slug
+from loadtest.planning.models import HostClass
+from loadtest.planning.quantities import Slug
 
 FULL_RUNS = 8
 LEAST_RUNS = 3  # with fewer nothing is compared

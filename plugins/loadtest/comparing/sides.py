@@ -14,7 +14,8 @@ from loadtest.gate.records.verdicts import RegressionReport, Verdict
 from loadtest.history.folders import runs_named
 from loadtest.history.models import TOTAL, RunEntry
 from loadtest.history.queries import run_entry, runs_of_build
-from loadtest.planning.models import HostClass, LoadModel, Plan
+from loadtest.planning.models import HostClass, Plan
+from loadtest.planning.profiles import LoadModel
 from loadtest.planning.quantities import format_duration
 from loadtest.run_folder import RunFolder
 from loadtest.vocabulary import Outcome

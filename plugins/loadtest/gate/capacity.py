@@ -14,7 +14,8 @@ from loadtest.gate.records.capacity import Capacity, CapacityKind, CapacityStep
 from loadtest.gate.statistics.threshold import threshold
 from loadtest.load.models import LoadResult, LoadStep
 from loadtest.load.step_targets import QUANTILES, least_requests, step_targets
-from loadtest.planning.models import Plan, Target
+from loadtest.planning.criteria import Target
+from loadtest.planning.models import Plan
 
 _COLUMNS = ("start_us", "latency_us", "endpoint", "error")
 

@@ -17,7 +17,7 @@ from loadtest.gate.statistics.fit import LEAST_BASELINE_RUNS
 from loadtest.gate.statistics.global_factor import GlobalFactor, common_factor
 from loadtest.gate.statistics.judge import Judgement, judge
 from loadtest.gate.statistics.judged_metrics import TYPICAL
-from loadtest.planning.models import Criteria
+from loadtest.planning.criteria import Criteria
 from loadtest.vocabulary import Criterion, Outcome
 
 

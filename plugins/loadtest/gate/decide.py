@@ -36,7 +36,8 @@ from loadtest.gate.side_by_side import side_by_side_findings
 from loadtest.gate.statistics.steady_samples import EndpointSamples, read_steady_samples
 from loadtest.load.attempts import Sending, sendings_of
 from loadtest.load.models import LoadResult, StopReason
-from loadtest.planning.models import Criteria, Mute, Plan
+from loadtest.planning.criteria import Criteria, Mute
+from loadtest.planning.models import Plan
 from loadtest.run_folder import CONFIRMATIONS, RunFolder
 from loadtest.vocabulary import Outcome
 

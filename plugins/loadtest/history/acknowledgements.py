@@ -23,7 +23,7 @@ from loadtest.history.models import TOTAL, Acknowledgement, AcknowledgementKind,
 from loadtest.history.tables import AcknowledgementRow, Run, RunMetric
 from loadtest.history.text import clean, clean_name, endpoint_key
 from loadtest.planning.config import known_names, profile_names
-from loadtest.planning.models import Mute
+from loadtest.planning.criteria import Mute
 from loadtest.planning.mutes import require_metric
 from loadtest.settings import settings
 from loadtest.vocabulary import Outcome

@@ -12,7 +12,8 @@ from loadtest.gate.records.summaries import RunSummary
 from loadtest.history.acknowledgements import active_mutes
 from loadtest.history.queries import drift_series
 from loadtest.history.regressions import open_regressions
-from loadtest.planning.models import Mute, Plan
+from loadtest.planning.criteria import Mute
+from loadtest.planning.models import Plan
 
 log = logging.getLogger(__name__)
 

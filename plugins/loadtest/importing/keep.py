@@ -20,7 +20,8 @@ from loadtest.importing.parsed import ParsedRun, Totals
 from loadtest.importing.samples import write_samples
 from loadtest.load.models import LoadResult, StopReason
 from loadtest.planning.build import Build
-from loadtest.planning.models import Environment, HostClass, LoadModel, Plan, Profile, Scenario, Trigger, TriggerKind
+from loadtest.planning.models import Environment, HostClass, Plan, Scenario, Trigger, TriggerKind
+from loadtest.planning.profiles import LoadModel, Profile
 from loadtest.planning.quantities import slugify
 from loadtest.run_folder import RunFolder
 from loadtest.vocabulary import Evidence

@@ -12,7 +12,8 @@ from loadtest.errors import ConfigurationError
 from loadtest.load.grouping import EndpointNames
 from loadtest.load.live import Counts, merge
 from loadtest.load.models import AbortFacts
-from loadtest.planning.models import AbortCriterion, Plan
+from loadtest.planning.models import Plan
+from loadtest.planning.profiles import AbortCriterion
 from loadtest.planning.quantities import format_duration
 
 LEAST_REQUESTS = 5

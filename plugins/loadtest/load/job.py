@@ -15,7 +15,8 @@ from loadtest.load.request_headers import RequestHeaders
 from loadtest.load.schedule import Schedule
 from loadtest.planning.access import filled_headers
 from loadtest.planning.allowed_hosts import origins_of
-from loadtest.planning.models import LoadModel, Plan, Profile
+from loadtest.planning.models import Plan
+from loadtest.planning.profiles import LoadModel, Profile
 from loadtest.planning.references import references
 from loadtest.processes import ProcessIdentity
 from loadtest.run_folder import Attempt, RunFolder

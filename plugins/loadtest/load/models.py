@@ -24,7 +24,7 @@ from datetime import datetime
 from enum import StrEnum
 
 from loadtest.files import FileModel, Record
-from loadtest.planning.models import LoadModel
+from loadtest.planning.profiles import LoadModel
 
 BUSY_HOST_SHARE = 0.25  # of the host's CPU: more for others than ourselves and the backend is a doubt
 TOLERATED_SATURATION = 0.10  # share of the time in which a generator may be saturated

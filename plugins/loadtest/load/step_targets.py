@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import math
 
-from loadtest.planning.models import Plan, Target
+from loadtest.planning.criteria import Target
+from loadtest.planning.models import Plan
 
 QUANTILES = {"p50_ms": 0.50, "p90_ms": 0.90, "p95_ms": 0.95, "p99_ms": 0.99}
 LEAST_REQUESTS = 10  # of an endpoint, for a mean or an error rate

@@ -13,7 +13,8 @@ from loadtest.errors import LoadTestError, NotRunError
 from loadtest.operators.connection_fields import field_of_connection
 from loadtest.operators.request_of import request_of
 from loadtest.operators.stage import RUN_FOLDER_KEY, StageOperator, translated
-from loadtest.planning.models import LoadModel, Plan
+from loadtest.planning.models import Plan
+from loadtest.planning.profiles import LoadModel
 from loadtest.planning.quantities import format_duration
 from loadtest.run_folder import RunFolder
 from loadtest.settings import settings

@@ -16,19 +16,11 @@ from loadtest.errors import ConfigurationError
 from loadtest.files import Record
 from loadtest.planning.access import Tls
 from loadtest.planning.arguments import check_arguments
-from loadtest.planning.models import (
-    MAX_DURATION_S,
-    TARGET_METRICS,
-    CommonCriteria,
-    Criteria,
-    Environment,
-    LoadModel,
-    Profile,
-    Scenario,
-    Target,
-)
+from loadtest.planning.criteria import TARGET_METRICS, CommonCriteria, Criteria, Target
+from loadtest.planning.models import Environment, Scenario
 from loadtest.planning.mutes import require_metric
 from loadtest.planning.problems import got, message_of, problems_of, refusal
+from loadtest.planning.profiles import MAX_DURATION_S, LoadModel, Profile
 from loadtest.planning.quantities import format_duration, slug_pattern
 from loadtest.settings import BUILTIN_PROFILES, Settings
 

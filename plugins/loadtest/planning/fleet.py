@@ -8,7 +8,8 @@ import socket
 from urllib.parse import urlsplit
 
 from loadtest.errors import ConfigurationError
-from loadtest.planning.models import Environment, Plan, Profile
+from loadtest.planning.models import Environment, Plan
+from loadtest.planning.profiles import Profile
 
 TOKEN_VARIABLE = "LOADTEST_FLEET_TOKEN"
 BIND_VARIABLE = "LOADTEST_MASTER_BIND"

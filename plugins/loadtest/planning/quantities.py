@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Annotated, Any
 
-from pydantic import BeforeValidator
+from pydantic import BeforeValidator, Field
 
 slug_pattern = r"^[a-z0-9](?:[a-z0-9._-]{0,126}[a-z0-9])?$"
 
@@ -61,3 +61,5 @@ def slugify(text: str) -> str:
 
 DurationS = Annotated[float, BeforeValidator(parse_duration_s)]
 ShareOrPercent = Annotated[float, BeforeValidator(parse_share)]
+Slug = Annotated[str, Field(pattern=slug_pattern)]
+Tag = Annotated[str, Field(min_length=1, max_length=100)]

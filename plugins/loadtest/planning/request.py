@@ -10,7 +10,8 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 from loadtest.errors import ConfigurationError
 from loadtest.files import first_problem
 from loadtest.planning.arguments import ArgumentValue, named_values
-from loadtest.planning.models import MAX_DURATION_S, Trigger, TriggerKind
+from loadtest.planning.models import Trigger, TriggerKind
+from loadtest.planning.profiles import MAX_DURATION_S
 from loadtest.planning.quantities import DurationS, format_duration
 
 MAX_USERS = 20_000

@@ -19,7 +19,8 @@ from loadtest.planning.arguments import canonical, check_arguments, joined
 from loadtest.planning.config import check_search_bounds, load_environment, load_profile, load_scenario
 from loadtest.planning.fleet import check_fleet
 from loadtest.planning.host_class import host_class, versions
-from loadtest.planning.models import MAX_DURATION_S, Environment, LoadModel, Plan, Profile, Scenario, Stage, TriggerKind
+from loadtest.planning.models import Environment, Plan, Scenario, TriggerKind
+from loadtest.planning.profiles import MAX_DURATION_S, LoadModel, Profile, Stage
 from loadtest.planning.quantities import format_duration, slugify
 from loadtest.planning.references import ConnectionLookup, provide
 from loadtest.planning.request import Request

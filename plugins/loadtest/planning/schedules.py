@@ -15,8 +15,7 @@ from pydantic import Field, field_validator
 from loadtest.errors import ConfigurationError
 from loadtest.files import Record
 from loadtest.planning.config import check_known, known_names, profile_names, read_yaml, validated
-from loadtest.planning.models import Slug, Tag
-from loadtest.planning.quantities import parse_duration_s
+from loadtest.planning.quantities import Slug, Tag, parse_duration_s
 from loadtest.planning.request import MAX_USERS, Request
 from loadtest.planning.resolve import run_id_from
 from loadtest.settings import Settings

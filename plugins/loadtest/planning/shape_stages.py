@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from itertools import groupby, pairwise
 
-from loadtest.planning.models import Stage
+from loadtest.planning.profiles import Stage
 
 
 def levels_of(asked: Sequence[tuple[float, float]]) -> list[float]:

@@ -7,7 +7,8 @@ import shlex
 from loadtest import wording
 from loadtest.planning.arguments import as_options
 from loadtest.planning.build import CHANGED
-from loadtest.planning.models import LoadModel, Plan
+from loadtest.planning.models import Plan
+from loadtest.planning.profiles import LoadModel
 from loadtest.reporting.escape import NAME_LIMIT, plain
 from loadtest.reporting.inputs import RunFiles
 

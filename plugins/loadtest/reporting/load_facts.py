@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from loadtest import wording
 from loadtest.load.models import ArrivalFacts, HealthFacts, HostProbe, LoadResult, NeighborFacts, OtherHost, OutageKind
-from loadtest.planning.models import LoadModel
+from loadtest.planning.profiles import LoadModel
 from loadtest.reporting.escape import plain
 from loadtest.reporting.inputs import RunFiles
 from loadtest.wording import plural

@@ -9,7 +9,7 @@ from loadtest.analysis.models import EndpointMetrics, FailureGroup
 from loadtest.gate.records.findings import Finding
 from loadtest.gate.records.regressions import COMPARISONS, in_plain_words, is_slower, slower
 from loadtest.load.models import Exemplar
-from loadtest.planning.models import Target
+from loadtest.planning.criteria import Target
 from loadtest.reporting import facts, format
 from loadtest.reporting.capacity_data import capacity_view
 from loadtest.reporting.escape import LINE_LIMIT, NAME_LIMIT, plain

@@ -11,7 +11,7 @@ from loadtest.history.models import Acknowledgement, RunRow
 from loadtest.history.queries import all_series, metric_table, recent_runs
 from loadtest.history.regressions import open_regressions
 from loadtest.planning.config import load_scenario
-from loadtest.planning.models import Target
+from loadtest.planning.criteria import Target
 from loadtest.settings import settings
 from loadtest.trends.availability import availability
 from loadtest.trends.capacity import METRIC, capacity_points, capacity_sentence

@@ -9,7 +9,7 @@ import numpy as np
 from scipy import stats
 
 from loadtest import wording
-from loadtest.planning.models import Target
+from loadtest.planning.criteria import Target
 from loadtest.trends.models import Direction, Proposal
 
 LEAST_RUNS = 8

@@ -15,7 +15,7 @@ from loadtest.gate.records.findings import Finding
 from loadtest.gate.records.summaries import CapacitySummary, RunSummary
 from loadtest.gate.rules.capacity import judge_capacity
 from loadtest.load.models import LoadStep
-from loadtest.planning.models import Criteria, Target
+from loadtest.planning.criteria import Criteria, Target
 from loadtest.vocabulary import Criterion, Outcome
 from tests.gate.run_facts import HOST, STARTED_AT, make_load, make_plan, write_samples
 

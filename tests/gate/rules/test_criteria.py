@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 from loadtest.gate.records.findings import Finding
 from loadtest.gate.rules.criteria import apply_mutes, judge_required, tolerance_of
-from loadtest.planning.models import Criteria, EndpointCriteria, Mute
+from loadtest.planning.criteria import Criteria, EndpointCriteria, Mute
 from loadtest.vocabulary import Criterion, Evidence, Outcome
 from tests.gate.run_facts import make_endpoint, make_metrics, make_plan
 

@@ -10,7 +10,7 @@ from loadtest.analysis.models import EndpointMetrics, FailureGroup
 from loadtest.gate.records.findings import Finding
 from loadtest.gate.rules.criteria import apply_mutes
 from loadtest.gate.rules.failures import judge_failures
-from loadtest.planning.models import Mute, Target
+from loadtest.planning.criteria import Mute, Target
 from loadtest.vocabulary import Criterion, Evidence, Outcome
 from tests.gate.run_facts import STARTED_AT, make_endpoint, make_metrics, make_plan
 

@@ -8,7 +8,7 @@ import pytest
 from loadtest.gate.rules.latency_bounds import latency_bounds
 from loadtest.gate.statistics.bounds import mean_bounds, quantile_bounds
 from loadtest.gate.statistics.steady_samples import EndpointSamples
-from loadtest.planning.models import Target
+from loadtest.planning.criteria import Target
 
 SIZES = {"GET /a": 4000, "GET /b": 70, "GET /never succeeded": 0}
 

@@ -14,7 +14,7 @@ from loadtest.gate.records.summaries import EndpointSummary, RunSummary
 from loadtest.gate.rules.latency_bounds import latency_bounds
 from loadtest.gate.rules.targets import judge_targets
 from loadtest.gate.statistics.steady_samples import EndpointSamples
-from loadtest.planning.models import Target
+from loadtest.planning.criteria import Target
 from loadtest.vocabulary import Evidence, Outcome
 from tests.gate.run_facts import HOST, STARTED_AT, make_endpoint, make_metrics, make_plan
 

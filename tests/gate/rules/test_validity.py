@@ -12,7 +12,7 @@ from loadtest.gate.rules.validity import judge_validity
 from loadtest.gate.rules.validity_facts import Usual
 from loadtest.load.abort import describe
 from loadtest.load.models import AbortFacts, ArrivalFacts, HealthFacts, StopReason
-from loadtest.planning.models import AbortCriterion, LoadModel
+from loadtest.planning.profiles import AbortCriterion, LoadModel
 from loadtest.vocabulary import Criterion, Outcome
 from tests.gate.run_facts import STARTED_AT, make_endpoint, make_load, make_metrics, make_plan, make_worker
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from loadtest.gate.comparison import compare
-from loadtest.planning.models import Criteria
+from loadtest.planning.criteria import Criteria
 from tests.gate.simulated_summaries import NAMES, make_baseline, make_run
 
 

@@ -10,7 +10,7 @@ from scipy.stats import nbinom
 
 from loadtest.gate.comparison import compare
 from loadtest.gate.statistics.error_rates import compare_errors, dispersion, p_more_errors, upper_rate
-from loadtest.planning.models import Criteria
+from loadtest.planning.criteria import Criteria
 from loadtest.vocabulary import Criterion, Outcome
 from tests.gate.simulated_summaries import NAMES, make_baseline, make_run
 

@@ -9,7 +9,7 @@ import pytest
 
 from loadtest.gate.comparison import compare
 from loadtest.gate.records.findings import Finding
-from loadtest.planning.models import Criteria
+from loadtest.planning.criteria import Criteria
 from loadtest.vocabulary import Criterion, Outcome
 from tests.gate.simulated_summaries import NAMES, make_baseline, make_run
 

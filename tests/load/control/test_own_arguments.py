@@ -13,7 +13,8 @@ from loadtest.errors import ConfigurationError
 from loadtest.load.control import run
 from loadtest.load.control.scenario_check import check_scenario, inspect, stages_of_shape
 from loadtest.load.models import StopReason
-from loadtest.planning.models import Profile, Scenario
+from loadtest.planning.models import Scenario
+from loadtest.planning.profiles import Profile
 from tests.load.control.conftest import Join
 from tests.load.plans import folder_of, plan_of, write_scenario
 from tests.support.http_server import CountingServer

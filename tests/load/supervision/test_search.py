@@ -10,7 +10,8 @@ import pytest
 from loadtest.load.levels import Level
 from loadtest.load.live import Counts, bucket_of
 from loadtest.load.supervision.search import SearchControl
-from loadtest.planning.models import Plan, Target
+from loadtest.planning.criteria import Target
+from loadtest.planning.models import Plan
 from tests.gate.run_facts import make_plan
 
 TARGET = Target(endpoint="GET /a", metric="p95_ms", limit=200)

@@ -10,9 +10,7 @@ from loadtest.analysis.models import (
 )
 from loadtest.gate.records.findings import Comparison, Coverage, Detectable, Finding, Recommendation
 from loadtest.gate.records.verdicts import Verdict
-from loadtest.planning.models import (
-    Plan,
-)
+from loadtest.planning.models import Plan
 from loadtest.vocabulary import SEVERITY, Criterion, Evidence, Outcome, RunStatus
 from tests.support.synthetic.endpoints import (
     REGRESSED,

@@ -21,10 +21,8 @@ from loadtest.analysis.models import (
     TimelinePoint,
 )
 from loadtest.load.models import Exemplar, HealthFacts, HostProbe, LoadResult, StopReason, WorkerFacts
-from loadtest.planning.models import (
-    LoadModel,
-    Plan,
-)
+from loadtest.planning.models import Plan
+from loadtest.planning.profiles import LoadModel
 from loadtest.vocabulary import Outcome
 from tests.support.synthetic.endpoints import (
     REGRESSED,

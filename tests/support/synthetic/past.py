@@ -9,9 +9,7 @@ from datetime import datetime, timedelta
 
 from loadtest.gate.records.summaries import EndpointSummary, RunSummary
 from loadtest.load.models import HostProbe
-from loadtest.planning.models import (
-    Plan,
-)
+from loadtest.planning.models import Plan
 from loadtest.reporting.inputs import EndpointTrend, TrendPoint
 from loadtest.vocabulary import Outcome
 from tests.support.synthetic.endpoints import (

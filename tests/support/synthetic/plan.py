@@ -6,17 +6,9 @@ from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 
 from loadtest.planning.build import Build
-from loadtest.planning.models import (
-    Criteria,
-    Environment,
-    HostClass,
-    Plan,
-    Profile,
-    Scenario,
-    Target,
-    Trigger,
-    TriggerKind,
-)
+from loadtest.planning.criteria import Criteria, Target
+from loadtest.planning.models import Environment, HostClass, Plan, Scenario, Trigger, TriggerKind
+from loadtest.planning.profiles import Profile
 from loadtest.vocabulary import Evidence
 from tests.support.synthetic.endpoints import (
     base_p50_ms,

@@ -6,7 +6,7 @@ from datetime import datetime
 from enum import StrEnum
 
 from loadtest.files import Record
-from loadtest.planning.models import Target
+from loadtest.planning.criteria import Target
 
 
 class CapacityKind(StrEnum):

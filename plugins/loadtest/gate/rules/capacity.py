@@ -14,7 +14,7 @@ from statistics import mean, variance
 from loadtest.gate.records.capacity import Capacity, CapacityKind
 from loadtest.gate.records.findings import Finding
 from loadtest.gate.records.summaries import CapacitySummary, RunSummary
-from loadtest.planning.models import Criteria, Target
+from loadtest.planning.criteria import Criteria, Target
 from loadtest.vocabulary import Criterion, Outcome
 from loadtest.wording import change, change_interval, listing, metric_label, p_value, plural, rate, subject, threshold
 

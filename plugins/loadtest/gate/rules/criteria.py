@@ -8,7 +8,8 @@ from datetime import UTC, datetime
 from loadtest.analysis.models import RunMetrics
 from loadtest.gate.records.findings import Finding
 from loadtest.gate.rules.failures import NEVER_SUCCEEDED
-from loadtest.planning.models import Criteria, Mute, Plan
+from loadtest.planning.criteria import Criteria, Mute
+from loadtest.planning.models import Plan
 from loadtest.vocabulary import Criterion, Evidence, Outcome
 
 # A doubt about the measurement cannot be talked away, and neither can a service that went away, or a load that was stopped or

@@ -15,7 +15,7 @@ from loadtest.analysis.quantiles import bucket_of
 from loadtest.gate.rules.targets import QUANTILE_OF
 from loadtest.gate.statistics.bounds import Bounds, mean_bounds, quantile_bounds, quantile_ranks
 from loadtest.gate.statistics.steady_samples import EndpointSamples
-from loadtest.planning.models import Target
+from loadtest.planning.criteria import Target
 
 _BUCKET_BITS = 14
 _BUCKETS = 33 << _BUCKET_BITS

@@ -13,7 +13,7 @@ from loadtest.gate.records.findings import Finding
 from loadtest.gate.rules.validity_facts import Facts, invalid
 from loadtest.load.job import schedule_of
 from loadtest.load.models import HealthFacts, Outage, OutageKind, ServiceDeath
-from loadtest.planning.models import LoadModel
+from loadtest.planning.profiles import LoadModel
 from loadtest.planning.quantities import format_duration
 from loadtest.vocabulary import Criterion, Outcome
 from loadtest.wording import plural

@@ -9,7 +9,8 @@ from loadtest.gate.records.findings import Finding
 from loadtest.gate.records.summaries import RunSummary
 from loadtest.gate.rules.failures import LEAST_ERRORS
 from loadtest.gate.statistics.bounds import Bounds, RunSpread, error_rate_bounds, rate_bounds, run_spread, widen
-from loadtest.planning.models import Plan, Target
+from loadtest.planning.criteria import Target
+from loadtest.planning.models import Plan
 from loadtest.vocabulary import Criterion, Evidence, Outcome
 from loadtest.wording import metric_label, plural, quantity, subject, threshold
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from loadtest.gate.records.findings import Finding
 from loadtest.gate.rules.validity_facts import Facts, Usual, invalid, warn
 from loadtest.load.models import LoadResult, StopReason
-from loadtest.planning.models import LoadModel
+from loadtest.planning.profiles import LoadModel
 from loadtest.planning.quantities import format_duration
 from loadtest.vocabulary import Criterion, Outcome
 from loadtest.wording import listing, ms, percent, plural

@@ -23,8 +23,9 @@ from loadtest.load.working_folder import lay_out
 from loadtest.masking import MASK
 from loadtest.planning.arguments import variables_of
 from loadtest.planning.config import NOT_LOAD
-from loadtest.planning.models import MAX_DURATION_S, LoadModel, Profile, Scenario, Stage
+from loadtest.planning.models import Scenario
 from loadtest.planning.problems import refusal
+from loadtest.planning.profiles import MAX_DURATION_S, LoadModel, Profile, Stage
 from loadtest.planning.quantities import format_duration
 from loadtest.planning.shape_stages import levels_of, stages_of
 from loadtest.planning.variables import Declared, secret_names, values_to_try

@@ -28,7 +28,7 @@ from loadtest.load.supervision.convert import Conversion, WorkerStream
 from loadtest.load.supervision.facts import ProcessFacts, worker_facts
 from loadtest.load.supervision.neighbors import NeighborWatch
 from loadtest.load.turns import Turns
-from loadtest.planning.models import LoadModel
+from loadtest.planning.profiles import LoadModel
 from loadtest.wording import plural
 
 COUNTED_WITHIN_S = 1.5

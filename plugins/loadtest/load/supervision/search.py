@@ -17,7 +17,8 @@ from loadtest.load.levels import Level
 from loadtest.load.live import Counts, merge
 from loadtest.load.models import TOLERATED_SATURATION, LoadStep
 from loadtest.load.step_targets import QUANTILES, least_requests, step_targets
-from loadtest.planning.models import Plan, Target
+from loadtest.planning.criteria import Target
+from loadtest.planning.models import Plan
 
 log = logging.getLogger("loadtest.load.supervision.search")
 
