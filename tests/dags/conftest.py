@@ -39,12 +39,13 @@ build_include(HOME)
 
 @dataclass(frozen=True)
 class Ended:
-    """A DAG run that ended: its color, each task's state, and what the run folder says."""
+    """A DAG run that ended: its color, each task's state, what the run folder says, and its note in Airflow."""
 
     state: str
     tasks: dict[str, str | None]
     folder: RunFolder | None
     verdict: Verdict | None
+    note: str | None = None
 
 
 @pytest.fixture(scope="session")
@@ -78,9 +79,21 @@ def run_dag(airflow_home: Path) -> Callable[..., Ended]:
         path = folder_of(dag_run)
         folder = RunFolder(UPath(path)) if path else None
         verdict = Verdict.read(folder.verdict) if folder and folder.verdict.exists() else None
-        return Ended(str(dag_run.state), {name: state and str(state) for name, state in tasks.items()}, folder, verdict)
+        states = {name: state and str(state) for name, state in tasks.items()}
+        return Ended(str(dag_run.state), states, folder, verdict, note_of(dag_run))
 
     return run
+
+
+def note_of(dag_run) -> str | None:
+    """As it was stored."""
+    from airflow.models.dagrun import DagRun
+    from airflow.utils.session import create_session
+    from sqlalchemy import select
+
+    with create_session() as session:
+        stored = session.scalars(select(DagRun).where(DagRun.dag_id == dag_run.dag_id, DagRun.run_id == dag_run.run_id)).one()
+        return stored.note
 
 
 def folder_of(dag_run) -> str | None:

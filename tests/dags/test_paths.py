@@ -27,6 +27,7 @@ def test_all_well_is_green_and_nothing_is_confirmed(run_dag) -> None:
     assert ended.state == "success"
     assert ended.verdict.outcome is Outcome.PASS
     assert "indicative" in ended.verdict.sentence
+    assert ended.note == ended.verdict.sentence
     assert {ended.tasks[name] for name in CONFIRMATIONS} == {"skipped"}
     assert_cleaned_and_reported(ended)
     names = {path.name for path in ended.folder.path.iterdir()}
@@ -103,6 +104,7 @@ def test_a_refused_request_is_red_and_says_why(run_dag) -> None:
     assert ended.verdict.status is RunStatus.NOT_RUN
     assert "5000 users are more than environment 'healthy' allows" in ended.verdict.sentence
     assert ended.folder.path.parent.name == "_refused"
+    assert ended.note == ended.verdict.sentence
     assert ended.tasks["load_test.run_load"] == "upstream_failed"
     assert ended.tasks["reporting.report"] == "success"
     assert ended.folder.report.exists()

@@ -46,9 +46,7 @@ def init(
 ) -> None:
     """Make a project folder for a service: what its users do, where it is, what is fast enough.
 
-    loadtest init my-load-tests --base-url http://127.0.0.1:8000 --openapi openapi.yaml
-
-    Example: loadtest init my-load-tests --base-url http://127.0.0.1:8000 --openapi openapi.json
+    Example: loadtest init my-load-tests --base-url http://127.0.0.1:8000 --openapi openapi.yaml
     """
     from loadtest.planning.resolve import checked_url
     from loadtest.scaffolding.probing import find_health_path, look_at

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from airflow.plugins_manager import AirflowPlugin
 
+from loadtest.web import run_notes
 from loadtest.web.app import create_app
 
 
 class LoadTestPlugin(AirflowPlugin):
-    """Adds *Load tests* to the navigation and the report to each run of a load test."""
+    """Adds *Load tests* to the navigation, and to each run of a load test the report and the verdict as its note."""
 
     name = "loadtest"
     fastapi_apps = [{"app": create_app(), "url_prefix": "/loadtest", "name": "Load tests"}]
+    listeners = [run_notes]
     external_views = [
         {
             "name": "Load tests",
