@@ -58,12 +58,16 @@ def _store(dag_run: Any, text: str) -> None:
 
 
 def note_of(dag_id: str, dag_run_id: str) -> str:
-    """The verdict's sentence of a DAG run; empty where it left no verdict that can be read here."""
+    """The verdict's sentence of a DAG run; empty where it left no verdict that can be read here. Object storage is not asked:
+    while it does not answer, the scheduler would wait for it with everything else that it has to do."""
+    from loadtest.files import is_local
     from loadtest.gate.records.verdicts import Verdict
     from loadtest.reporting.escape import fit, plain
     from loadtest.settings import settings
     from loadtest.web.runs import find_run
 
+    if not is_local(settings().runs_root):
+        return ""
     run = find_run(settings(), dag_run_id, dag_id)
     if run is None or not run.folder.verdict.exists():
         return ""
