@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
 
+import psutil
 import pytest
 
 from loadtest.backend.models import BackendState
+from loadtest.gate.records.verdicts import Verdict
 from loadtest.gate.verdict import not_run
 from loadtest.operators.backend import StartBackendOperator, StopBackendOperator
 from loadtest.pipeline.leftovers import stop_backends_of_ended_runs
@@ -57,8 +60,10 @@ def test_the_run_goes_on_and_says_what_was_not_stopped_until_the_next_run_there_
     scratch("first")
     assert stop_backends_of_ended_runs() == [] and backend.is_alive, "a run without a verdict may still need it"
     not_run(folder, "judged elsewhere")
+    verdict = Verdict.read(folder.verdict)
+    verdict.model_copy(update={"created_at": verdict.created_at + timedelta(minutes=1)}).write(folder.verdict)
     scratch("second")
-    assert stop_backends_of_ended_runs() == [] and backend.is_alive, "only its own machine can stop it"
+    assert stop_backends_of_ended_runs() == [] and psutil.pid_exists(backend.pid), "only its own machine can stop it"
     scratch("first")
     following = RunFolder(folder.path.parent / "following")
     Plan.read(folder.plan).model_copy(update={"run_id": "following"}).write(following.plan)

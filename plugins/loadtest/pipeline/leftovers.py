@@ -25,6 +25,7 @@ from loadtest.planning.models import Plan
 from loadtest.run_folder import CONFIRMATIONS, RunFolder
 from loadtest.settings import Settings, settings
 
+START_TIME_ERROR_S = 2.0  # the kernel tells the moment of its boot, from which start times are counted, in whole seconds
 _log = logging.getLogger(__name__)
 
 
@@ -105,7 +106,7 @@ def stop_backends_of_ended_runs() -> list[str]:
 
 def _ended_after(run: RunFolder, moment_s: float) -> bool:
     """Whether Airflow judged it after that: a person may clear a task of a run that has a verdict, and it goes on."""
-    judged = run.verdict.exists() and Verdict.read(run.verdict).created_at.timestamp() > moment_s
+    judged = run.verdict.exists() and Verdict.read(run.verdict).created_at.timestamp() > moment_s + START_TIME_ERROR_S
     return judged and Plan.read(run.plan).trigger.airflow_run_id is not None
 
 
