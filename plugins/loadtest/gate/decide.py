@@ -27,6 +27,7 @@ from loadtest.gate.rules.criteria import apply_mutes, judge_required
 from loadtest.gate.rules.failures import judge_failures
 from loadtest.gate.rules.latency_bounds import latency_bounds
 from loadtest.gate.rules.neighbors import judge_neighbors
+from loadtest.gate.rules.not_sent import judge_not_sent
 from loadtest.gate.rules.soak import judge_soak
 from loadtest.gate.rules.targets import judge_targets
 from loadtest.gate.rules.validity import judge_validity
@@ -74,7 +75,9 @@ def check(
         return _check_capacity(folder, run, mutes, earlier)
     baseline, reason, itself = (None, "", "") if run.plan.against else _baseline_without(run.plan, confirmations)
     history = baseline.runs if baseline else ()
-    findings = judge_validity(run.plan, run.load, run.metrics, _usual(run, history), run.sendings)
+    failures = _failures(folder)
+    findings = judge_not_sent(run.metrics, failures)
+    findings += judge_validity(run.plan, run.load, run.metrics, _usual(run, history), run.sendings)
     waiting = awaiting_acceptance(run.plan) if baseline is None and not run.plan.against else 0
     comparison = Comparison(compared=False, reason=reason, awaiting_acceptance=waiting)
     detectable: tuple[Detectable, ...] = ()
@@ -96,7 +99,7 @@ def check(
             findings += [*regressions, *(_drift(baseline, run, earlier) if comparison.compared else ())]
         elif not run.plan.against and run.summary is not None:
             detectable = detectable_at_best(run.summary, run.plan.scenario.criteria, run.plan.profile.tolerance)
-        findings += judge_failures(run.plan, run.metrics, _known(history) if comparison.compared else (), _failures(folder))
+        findings += judge_failures(run.plan, run.metrics, _known(history) if comparison.compared else (), failures)
         findings += judge_soak(run.plan, _analysis(folder))
         loads = [run.load, *(LoadResult.read(each.load) for each in confirmations)]
         findings = judge_neighbors(findings, [each.neighbors for each in loads])
@@ -109,7 +112,7 @@ def check(
         comparison=comparison,
         findings=muted,
         detectable=detectable,
-        recommendations=recommend(run.plan, muted, comparison, run.metrics, history, overrides_of(run.plan), _failures(folder)),
+        recommendations=recommend(run.plan, muted, comparison, run.metrics, history, overrides_of(run.plan), failures),
     )
     report.write(folder.regression_report)
     return report

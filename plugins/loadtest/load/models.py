@@ -226,6 +226,7 @@ class LoadResult(FileModel):
     running_users_share: float | None = None
     task_errors: int = 0  # exceptions that left a scenario's tasks
     task_error: str = ""  # the first of them
+    users_quit: int = 0  # users that ended although nobody had told them to: they raised StopUser
     in_flight_at_end: int = 0
     unanswered: dict[str, int] = {}  # the same by endpoint, where its process lived to tell
     endpoints_seen: int = 0

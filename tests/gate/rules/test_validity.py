@@ -134,6 +134,12 @@ def test_users_that_ended_are_told_with_their_reason() -> None:
     assert "the others had ended, 9 uncaught exceptions in scenario tasks (first: KeyError: 'token')" in findings[0].sentence
 
 
+def test_users_that_stopped_themselves_are_no_ramp_that_was_too_short() -> None:
+    (finding,) = judged(reached_users=0, users_quit=2)
+    assert "2 users ended of their own accord (StopUser)" in finding.sentence
+    assert finding.evidence["rule"] == "users_ended"
+
+
 def test_a_fleet_must_have_the_scenario_of_the_plan_and_no_more_members_than_asked_for() -> None:
     plan = make_plan(remote_workers=2)
     fleet = [make_worker(f"eu/{number}", scenario_digest="") for number in (0, 1)]

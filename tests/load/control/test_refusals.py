@@ -92,6 +92,10 @@ class Shopper(HttpUser):
             ON_START_FAILS.replace("on_start", "prepare").replace('self.client.get("/buy")', "self.prepare()"),
             f"the first: {NO_GROUP}",
         ),
+        (
+            ON_START_FAILS.replace("def on_start(self):", "def __init__(self, environment):"),
+            f"None of the 3 users could be created: {NO_GROUP}",
+        ),
     ],
 )
 def test_where_no_user_came_to_a_request_the_first_exception_is_told(
@@ -100,3 +104,37 @@ def test_where_no_user_came_to_a_request_the_first_exception_is_told(
     result = load(tmp_path, server, text, duration_s=1)
     assert result.samples == server.total == 0
     assert result.error.endswith(expected)
+
+
+def test_users_that_think_for_minutes_do_not_sleep_through_a_short_load(tmp_path: Path, server: CountingServer) -> None:
+    text = """
+from locust import HttpUser, constant, task
+
+
+class Reader(HttpUser):
+    wait_time = constant(180)
+
+    @task
+    def read(self):
+        self.client.get("/read")
+"""
+    result = load(tmp_path, server, text, duration_s=2)
+    assert result.samples == server.total == 3
+
+
+def test_users_that_end_of_their_own_accord_are_counted(tmp_path: Path, server: CountingServer) -> None:
+    text = """
+from locust import HttpUser, constant, task
+from locust.exception import StopUser
+
+
+class Once(HttpUser):
+    wait_time = constant(0.1)
+
+    @task
+    def once(self):
+        self.client.get("/once")
+        raise StopUser
+"""
+    result = load(tmp_path, server, text, duration_s=2)
+    assert (result.samples, result.users_quit, result.task_errors) == (server.total, 3, 0)

@@ -6,7 +6,6 @@ first a measurement that cannot be believed, then errors, then where it got slow
 
 from __future__ import annotations
 
-import re
 import shlex
 from collections.abc import Iterator, Sequence
 
@@ -19,13 +18,13 @@ from loadtest.gate.advice.service_advice import service_first
 from loadtest.gate.records.findings import Comparison, Finding, Recommendation
 from loadtest.gate.records.summaries import RunSummary
 from loadtest.gate.rules.neighbors import RULE as BUSY_HOST
+from loadtest.gate.rules.not_sent import requests_not_sent
 from loadtest.planning.build import CHANGED
 from loadtest.planning.models import Plan
 from loadtest.vocabulary import Criterion, Outcome
 from loadtest.wording import change, listing, percent, plural, subject
 
 MOST = 6
-_NOT_SENT = re.compile(r"not sent to (https?://[^\s,]+), because this run may only send load to")
 WRITES = ("POST", "PUT", "PATCH", "DELETE")
 REFUSED_SHARE = 0.5  # of the failures
 TAIL_FACTOR = 2.0  # p95 rose at least this many times as much as typical latency: some requests, not all
@@ -47,7 +46,7 @@ def recommend(
     """
     facts = Facts(plan, tuple(f for f in findings if f.counts), comparison, metrics, baseline, overrides, tuple(failures))
     if any(f.outcome is Outcome.INVALID for f in facts.counted):
-        return tuple(repair_measurement(facts))[:MOST]
+        return (*_other_hosts(facts), *repair_measurement(facts))[:MOST]
     rules = _AFTER_A_SEARCH if plan.profile.search else _RULES
     return tuple(recommendation for rule in rules for recommendation in rule(facts))[:MOST]
 
@@ -89,13 +88,12 @@ def _not_authorized(facts: Facts) -> Iterator[Recommendation]:
 
 def _other_hosts(facts: Facts) -> Iterator[Recommendation]:
     """Requests that were kept from leaving for a second host, which the service cannot help."""
-    found = [(match[1], group.count) for group in facts.failures if (match := _NOT_SENT.search(group.cause))]
-    if found:
-        hosts = sorted({host for host, _ in found})
+    if counts := requests_not_sent(facts.failures):
+        hosts = sorted(counts)
         yield Recommendation(
             title="Allow the second host, or leave its requests out",
-            evidence=f"{plural(sum(count for _, count in found), 'request')} to {listing(hosts)} "
-            "were not sent, because the environment does not name it",
+            evidence=f"{plural(sum(counts.values()), 'request')} to {listing(hosts)} were not sent, because the environment does "
+            "not name it",
             next_step="if it may be called, add to the environment's file: "
             f"allowed_hosts: [{', '.join(hosts[:3])}]; its requests are then counted apart",
         )

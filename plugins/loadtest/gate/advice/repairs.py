@@ -45,7 +45,8 @@ _REPAIRS: dict[tuple[str, ...], tuple[str, str | Callable[[Plan], str]]] = {
     ),
     ("users_ended", "task_errors"): (
         "Fix the scenario",
-        "users stop early or skip requests because a task or on_start raises; the exceptions are in locust.log",
+        "users stop early or skip requests because a task or on_start raises an exception; the exceptions are in locust.log; a "
+        "user that raises StopUser is not replaced, RescheduleTask lets it go on with another task",
     ),
     ("samples_lost", "names_lost"): (
         "Free disk space on the load generator",

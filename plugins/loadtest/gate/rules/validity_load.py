@@ -84,7 +84,7 @@ def judge_users(facts: Facts) -> Iterator[Finding]:
     if load.load_model is LoadModel.CLOSED and load.reached_users < load.planned_users:
         yield invalid(
             f"only {load.reached_users} of {plural(load.planned_users, 'planned user')} were running{_why_users_ended(load)}",
-            rule="users_ended" if load.task_errors else "users_not_reached",
+            rule="users_ended" if load.task_errors or load.users_quit else "users_not_reached",
             reached=load.reached_users,
             planned=load.planned_users,
         )
@@ -104,7 +104,8 @@ def judge_users(facts: Facts) -> Iterator[Finding]:
 
 
 def _why_users_ended(load: LoadResult) -> str:
-    return f", {_task_errors_in_words(load)}" if load.task_errors else ""
+    quit_themselves = f", {plural(load.users_quit, 'user')} ended of their own accord (StopUser)" if load.users_quit else ""
+    return quit_themselves + (f", {_task_errors_in_words(load)}" if load.task_errors else "")
 
 
 def _task_errors_in_words(load: LoadResult) -> str:

@@ -47,7 +47,13 @@ from loadtest.load.inside_locust.shipping import (
 from loadtest.load.inside_locust.taking_turns import TurnTaker
 from loadtest.load.inside_locust.task_errors import TaskErrors
 from loadtest.load.inside_locust.tracing import trace_requests
-from loadtest.load.inside_locust.user_patches import apply_tags, desynchronize_users, stop_waiting_users_safely
+from loadtest.load.inside_locust.user_patches import (
+    apply_tags,
+    desynchronize_users,
+    report_users_not_created,
+    report_users_that_quit,
+    stop_waiting_users_safely,
+)
 from loadtest.load.levels import Level
 from loadtest.load.request_headers import RequestHeaders
 from loadtest.load.turns import READY_WITHIN_S
@@ -130,6 +136,7 @@ class Agent:
         self.others: OtherHosts | None = None
         self.started_at: float | None = None  # monotonic
         self.task_errors = TaskErrors()
+        self.users_quit = 0
         self.headers = RequestHeaders.taken_from_environment()
         self._started = Event()
         self._parent = os.getppid()
@@ -198,7 +205,9 @@ class Agent:
                 stop_timeout_s=config.stop_timeout_s,
             )
         else:
-            desynchronize_users()
+            desynchronize_users(config.duration_s)
+            report_users_not_created(runner, self.on_task_error)
+            report_users_that_quit(self.on_user_quit)
         stop_waiting_users_safely()
         if config.turns:
             self.turns = TurnTaker(Path(config.turns), config.side)
@@ -249,6 +258,9 @@ class Agent:
     def on_task_error(self, exception: BaseException, tb: TracebackType | None = None, **_: object) -> None:
         if first := self.task_errors.add(exception, tb):
             self.event("task_error", **first)
+
+    def on_user_quit(self) -> None:
+        self.users_quit += 1
 
     def on_test_stop(self, **_: object) -> None:
         elapsed = monotonic() - self.started_at if self.started_at is not None else 0.0
@@ -303,6 +315,7 @@ class Agent:
                 "raw_names": recorder.raw_names,
                 "in_flight": len(recorder.in_flight),
                 "task_errors": self.task_errors.count,
+                "users_quit": self.users_quit,
             }
             | (self.arrivals.facts() if self.arrivals else {})
             | (self.others.facts() if self.others else {})

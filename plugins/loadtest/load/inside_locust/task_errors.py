@@ -1,4 +1,5 @@
-"""Exceptions that left a scenario's tasks or `on_start`: how many, the first of them, and the scenario's line it came from."""
+"""Exceptions that left a scenario's tasks, its `on_start` or the constructor of a user: how many, the first of them, and the
+scenario's line it came from."""
 
 from __future__ import annotations
 
@@ -25,7 +26,8 @@ class TaskErrors:
         self.count = 0
 
     def add(self, exception: BaseException, tb: TracebackType | None) -> dict[str, object] | None:
-        """Count one; of the first, what is to be told: its words with the place, and whether it left an `on_start`."""
+        """Count one; of the first, what is to be told: its words with the place, and whether it left an `on_start` or kept a
+        user from being created."""
         self.count += 1
         if self.count > 1:
             return None
@@ -33,4 +35,5 @@ class TaskErrors:
         place = next((frame for frame in reversed(frames) if not frame.filename.startswith(NOT_THE_SCENARIO_S)), None)
         where = f", {Path(place.filename).name} line {place.lineno}" if place else ""
         error = mask_secrets(describe_error(exception, 0))
-        return {"error": error + where, "in_on_start": any(frame.name == "on_start" for frame in frames)}
+        names = {frame.name for frame in frames}
+        return {"error": error + where, "in_on_start": "on_start" in names, "not_created": "spawn_users" in names}

@@ -87,6 +87,7 @@ def load_result(job: LoadJob, observed: Observed, processes: Sequence[ProcessFac
         running_users_share=_running_users_share(job, senders, started, steady, observed.steps),
         task_errors=sum(process.latest("task_errors") for process in senders),
         task_error=next((event["error"] for process in senders if (event := process.event("task_error"))), ""),
+        users_quit=sum(process.latest("users_quit") for process in senders),
         in_flight_at_end=sum(process.latest("in_flight") for process in senders),
         unanswered=_unanswered(senders),
         endpoints_seen=len(conversion.endpoints),
@@ -294,9 +295,12 @@ def _why_no_request(job: LoadJob, senders: Sequence[ProcessFacts]) -> str:
     """The load ran its time, and nobody sent a request: most often the scenario failed before its first one."""
     first = next((event for process in senders if (event := process.event("task_error"))), None)
     if first is None:
-        return "The load ran its time but not one request was recorded; see locust.log."
+        return "The load ran its time but not one request was recorded: the scenario's tasks reported none; see locust.log."
     users = planned_users(job.plan.profile)
+    nobody = f"None of the {users} users" if users > 1 else "No user"
+    if first.get("not_created"):
+        return f"{nobody} could be created: {first['error']}."
     if first.get("in_on_start"):
-        return f"{f'None of the {users} users' if users > 1 else 'No user'} got beyond on_start: {first['error']}."
+        return f"{nobody} got beyond on_start: {first['error']}."
     errors = sum(process.latest("task_errors") for process in senders)
-    return f"Not one request was sent: {plural(errors, 'exception')} left the scenario's tasks, the first: {first['error']}."
+    return f"Not one request was recorded: {plural(errors, 'exception')} left the scenario's tasks, the first: {first['error']}."
