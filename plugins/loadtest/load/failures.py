@@ -48,4 +48,7 @@ def _way_to_a_package(problem: str, scenario: Scenario) -> str:
         return ""
     requirements = Path(scenario.folder) / "requirements.txt"
     verb = "add it to" if requirements.exists() else "list it in"
-    return f" If {missing['package']} is a package, {verb} {requirements}: what that file lists is installed for the scenario."
+    return (
+        f" If {missing['package']} is a package, {verb} {requirements}: what that file lists is installed for the scenario. "
+        "If it is a module of yours, put it into the scenario's folder."
+    )

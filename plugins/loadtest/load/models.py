@@ -227,6 +227,8 @@ class LoadResult(FileModel):
     task_errors: int = 0  # exceptions that left a scenario's tasks
     task_error: str = ""  # the first of them
     users_quit: int = 0  # users that ended although nobody had told them to: they raised StopUser
+    own_ending: str = ""  # how the scenario itself ended the load: `runner.quit(), locustfile.py line 8`
+    own_exit_code: int | None = None  # that the scenario gave Locust: the result of a check of its own
     in_flight_at_end: int = 0
     unanswered: dict[str, int] = {}  # the same by endpoint, where its process lived to tell
     endpoints_seen: int = 0

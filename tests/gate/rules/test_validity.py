@@ -140,6 +140,17 @@ def test_users_that_stopped_themselves_are_no_ramp_that_was_too_short() -> None:
     assert finding.evidence["rule"] == "users_ended"
 
 
+def test_a_load_that_the_scenario_ended_is_told_once() -> None:
+    ended = {"stop_reason": StopReason.CRASHED, "ended_at": STARTED_AT + timedelta(seconds=9), "reached_users": 0}
+    (finding,) = judged(own_ending="runner.quit(), locustfile.py line 8", **ended)
+    assert finding.sentence == "the scenario itself ended the load after 9s of 2m5s: runner.quit(), locustfile.py line 8"
+
+
+def test_a_check_of_the_scenarios_own_that_failed_is_a_warning() -> None:
+    (finding,) = judged(own_exit_code=1)
+    assert (finding.outcome, finding.evidence["exit_code"]) == (Outcome.WARN, 1)
+
+
 def test_a_fleet_must_have_the_scenario_of_the_plan_and_no_more_members_than_asked_for() -> None:
     plan = make_plan(remote_workers=2)
     fleet = [make_worker(f"eu/{number}", scenario_digest="") for number in (0, 1)]

@@ -138,3 +138,42 @@ class Once(HttpUser):
 """
     result = load(tmp_path, server, text, duration_s=2)
     assert (result.samples, result.users_quit, result.task_errors) == (server.total, 3, 0)
+
+
+ENDS_ITSELF = """
+import sys
+from locust import HttpUser, between, events, task
+
+
+class Buyer(HttpUser):
+    wait_time = between(0.1, 0.2)
+
+    @task
+    def buy(self):
+        self.client.get("/buy")
+        ENDING
+
+
+@events.quitting.add_listener
+def own_check(environment, **_):
+    environment.process_exit_code = 4
+"""
+
+
+@pytest.mark.parametrize(
+    ("ending", "told"),
+    [
+        ("self.environment.runner.quit()", "runner.quit(), locustfile.py line 12"),
+        ("self.environment.runner.stop()", "runner.stop(), locustfile.py line 12"),
+        ('sys.exit("no stock")', "SystemExit: no stock, locustfile.py line 12"),
+    ],
+)
+def test_a_scenario_that_ends_the_load_is_named(tmp_path: Path, server: CountingServer, ending: str, told: str) -> None:
+    result = load(tmp_path, server, ENDS_ITSELF.replace("ENDING", ending), duration_s=30)
+    assert (result.stop_reason, result.own_ending) == (StopReason.CRASHED, told)
+    assert result.samples == server.total > 0
+
+
+def test_a_check_of_the_scenarios_own_is_told(tmp_path: Path, server: CountingServer) -> None:
+    result = load(tmp_path, server, ENDS_ITSELF.replace("ENDING", ""), duration_s=1)
+    assert (result.stop_reason, result.own_ending, result.own_exit_code) == (StopReason.COMPLETED, "", 4)

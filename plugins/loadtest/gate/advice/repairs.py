@@ -48,6 +48,11 @@ _REPAIRS: dict[tuple[str, ...], tuple[str, str | Callable[[Plan], str]]] = {
         "users stop early or skip requests because a task or on_start raises an exception; the exceptions are in locust.log; a "
         "user that raises StopUser is not replaced, RescheduleTask lets it go on with another task",
     ),
+    ("own_ending",): (
+        "Let the scenario run to the end",
+        "the profile or --duration says when the load ends; give the run what the scenario gave up for (a token, a login, data), "
+        "or take the call out of the Locust file",
+    ),
     ("samples_lost", "names_lost"): (
         "Free disk space on the load generator",
         "free space under LOADTEST_SCRATCH (docs/operations.md says how much a run needs), then run again",

@@ -17,6 +17,7 @@ from loadtest.gate.rules.validity_facts import Facts, Usual, invalid
 from loadtest.gate.rules.validity_generator import judge_clocks, judge_generator, judge_samples
 from loadtest.gate.rules.validity_load import (
     judge_overlap,
+    judge_own_check,
     judge_tasks,
     judge_throughput,
     judge_unanswered,
@@ -67,9 +68,10 @@ def _nothing_measured(facts: Facts) -> Iterator[Finding]:
         yield invalid(f"the load generator did not start: {why}", rule="not_started", exit_code=load.exit_code)
         return
     why = f"in {format_duration(facts.ran_s)} of load; see the scenario's tasks and locust.log"
+    rule = "own_ending" if load.own_ending else "no_samples"
     if load.error:
         why = f"({load.error.rstrip('.')})"
-    yield invalid(f"no request was recorded {why}", rule="no_samples", samples=0)
+    yield invalid(f"no request was recorded {why}", rule=rule, samples=0)
 
 
 def _stopped(facts: Facts) -> Iterator[Finding]:
@@ -79,6 +81,8 @@ def _stopped(facts: Facts) -> Iterator[Finding]:
         yield _abort(facts)
     elif load.stop_reason is StopReason.SIGNALED:
         yield invalid(f"the load was stopped from outside {times}", rule="cut_short", ran_s=ran, planned_s=planned)
+    elif load.own_ending:
+        yield invalid(f"the scenario itself ended the load {times}: {load.own_ending}", rule="own_ending", ran_s=ran)
     elif load.stop_reason is StopReason.CRASHED:
         why = load.error.rstrip(".") or f"exit code {load.exit_code}, no completion marker"
         yield invalid(f"the load generator ended by itself {times}: {why}", rule="crashed", exit_code=load.exit_code, ran_s=ran)
@@ -127,6 +131,7 @@ _RULES = (
     judge_workers,
     judge_users,
     judge_tasks,
+    judge_own_check,
     judge_samples,
     _steady_phase,
     judge_throughput,

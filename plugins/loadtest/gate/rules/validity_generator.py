@@ -14,12 +14,13 @@ MOST_OVERSHOOT_SHARE = 0.10  # of the median latency
 MOST_CLOCK_STEP_MS = 100.0
 SOME_STALLED_SHARE, MOST_STALLED_SHARE = 0.01, 0.05  # of the time: p99 holds them, then p95 does
 LEAST_OBSERVED_SHARE = 0.90  # of the steady phase
+LEAST_RAN_S = 1.0  # what a shorter load shows is how it started
 
 
 def judge_generator(facts: Facts) -> Iterator[Finding]:
     median = facts.metrics.total.p50_ms if facts.metrics else None
     limit_ms = max(MOST_OVERSHOOT_MS, MOST_OVERSHOOT_SHARE * (median or 0.0))
-    if facts.load.steady_started_at is None:
+    if facts.load.steady_started_at is None or facts.ran_s < LEAST_RAN_S:
         return  # nothing steady to observe; said by the rule about the ramp, or the load was aborted
     for worker in facts.load.workers:
         if worker.samples and not worker.lost:

@@ -79,7 +79,7 @@ def judge_overlap(facts: Facts) -> Iterator[Finding]:
 
 def judge_users(facts: Facts) -> Iterator[Finding]:
     load = facts.load
-    if facts.aborted:
+    if facts.aborted or load.own_ending:
         return
     if load.load_model is LoadModel.CLOSED and load.reached_users < load.planned_users:
         yield invalid(
@@ -128,6 +128,12 @@ def judge_tasks(facts: Facts) -> Iterator[Finding]:
         yield invalid(f"{said}: users did not do what the scenario says", rule="task_errors", **evidence)
     else:
         yield warn(f"{said}; see locust.log", rule="some_task_errors", **evidence)
+
+
+def judge_own_check(facts: Facts) -> Iterator[Finding]:
+    """A check of the scenario's own that failed: this gate is another one, but people would look for it."""
+    if code := facts.load.own_exit_code:
+        yield warn(f"the scenario itself asked Locust to exit with {code}; see locust.log", rule="own_exit_code", exit_code=code)
 
 
 def judge_throughput(facts: Facts) -> Iterator[Finding]:

@@ -31,6 +31,7 @@ from loadtest.load.inside_locust.caught_responses import report_every_response, 
 from loadtest.load.inside_locust.fleet_door import lock_the_door
 from loadtest.load.inside_locust.open_loop import ArrivalCounts, use_open_loop
 from loadtest.load.inside_locust.other_hosts import OtherHosts
+from loadtest.load.inside_locust.own_endings import report_own_endings
 from loadtest.load.inside_locust.pytest_users import make_plain_users
 from loadtest.load.inside_locust.recorder import Recorder
 from loadtest.load.inside_locust.request_hook import listen_first, make_recorded
@@ -137,6 +138,7 @@ class Agent:
         self.started_at: float | None = None  # monotonic
         self.task_errors = TaskErrors()
         self.users_quit = 0
+        self.ended_itself = False
         self.headers = RequestHeaders.taken_from_environment()
         self._started = Event()
         self._parent = os.getppid()
@@ -209,6 +211,7 @@ class Agent:
             report_users_not_created(runner, self.on_task_error)
             report_users_that_quit(self.on_user_quit)
         stop_waiting_users_safely()
+        report_own_endings(runner, self.on_own_ending)
         if config.turns:
             self.turns = TurnTaker(Path(config.turns), config.side)
             self.turns.hold_requests_back()
@@ -260,7 +263,12 @@ class Agent:
             self.event("task_error", **first)
 
     def on_user_quit(self) -> None:
-        self.users_quit += 1
+        self.users_quit += not self.ended_itself
+
+    def on_own_ending(self, what: str) -> None:
+        if not self.ended_itself:
+            self.ended_itself = True
+            self.event("own_ending", what=what)
 
     def on_test_stop(self, **_: object) -> None:
         elapsed = monotonic() - self.started_at if self.started_at is not None else 0.0
@@ -272,7 +280,7 @@ class Agent:
 
     def on_quit(self, exit_code: int | None = None, **_: object) -> None:
         self.second()
-        self.event("quit", exit_code=exit_code)
+        self.event("quit", exit_code=exit_code, own_exit_code=self.environment.process_exit_code)
         gevent.monkey.get_original("_thread", "start_new_thread")(leave_at_last, (exit_code or 0,))
 
     def event(self, name: str, **more: object) -> None:

@@ -3,20 +3,12 @@ scenario's line it came from."""
 
 from __future__ import annotations
 
-import sysconfig
 import traceback
-from pathlib import Path
 from types import TracebackType
 
-import loadtest
 from loadtest.load.inside_locust.recorder import describe_error
+from loadtest.load.inside_locust.scenario_place import place_in_scenario
 from loadtest.masking import mask_secrets
-
-NOT_THE_SCENARIO_S = (
-    *(sysconfig.get_path(name) for name in ("stdlib", "purelib", "platlib")),
-    str(Path(loadtest.__file__).parent),
-    "<",  # generated code
-)
 
 
 class TaskErrors:
@@ -32,8 +24,8 @@ class TaskErrors:
         if self.count > 1:
             return None
         frames = traceback.extract_tb(tb)
-        place = next((frame for frame in reversed(frames) if not frame.filename.startswith(NOT_THE_SCENARIO_S)), None)
-        where = f", {Path(place.filename).name} line {place.lineno}" if place else ""
+        place = place_in_scenario(frames)
         error = mask_secrets(describe_error(exception, 0))
         names = {frame.name for frame in frames}
-        return {"error": error + where, "in_on_start": "on_start" in names, "not_created": "spawn_users" in names}
+        words = f"{error}, {place}" if place else error
+        return {"error": words, "in_on_start": "on_start" in names, "not_created": "spawn_users" in names}

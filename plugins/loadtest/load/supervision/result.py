@@ -88,6 +88,8 @@ def load_result(job: LoadJob, observed: Observed, processes: Sequence[ProcessFac
         task_errors=sum(process.latest("task_errors") for process in senders),
         task_error=next((event["error"] for process in senders if (event := process.event("task_error"))), ""),
         users_quit=sum(process.latest("users_quit") for process in senders),
+        own_ending=_own_ending(processes),
+        own_exit_code=next((code for process in processes if (code := (process.event("quit") or {}).get("own_exit_code"))), None),
         in_flight_at_end=sum(process.latest("in_flight") for process in senders),
         unanswered=_unanswered(senders),
         endpoints_seen=len(conversion.endpoints),
@@ -276,6 +278,8 @@ def _stop(
         return StopReason.SIGNALED, f"The load was stopped from outside after {max(0.0, elapsed):.0f} of {planned:.0f} s."
     if observed.error:
         return (StopReason.CRASHED if conversion.samples else StopReason.NOT_STARTED), observed.error
+    if ending := _own_ending(processes):
+        return StopReason.CRASHED, f"The scenario itself ended the load: {ending}."
     expected = resolve_workers(job.plan.profile) + job.plan.profile.remote_workers
     if observed.lost:
         names = ", ".join(sorted(observed.lost))
@@ -289,6 +293,10 @@ def _stop(
     if conversion.samples == 0:
         return StopReason.NOT_STARTED, _why_no_request(job, senders)
     return StopReason.COMPLETED, ""
+
+
+def _own_ending(processes: Sequence[ProcessFacts]) -> str:
+    return next((event["what"] for process in processes if (event := process.event("own_ending"))), "")
 
 
 def _why_no_request(job: LoadJob, senders: Sequence[ProcessFacts]) -> str:
