@@ -25,6 +25,10 @@ Result = TypeVar("Result")
 EXTRAS = {"s3": "s3", "s3a": "s3", "gs": "gcs", "gcs": "gcs", "az": "azure", "abfs": "azure", "abfss": "azure", "adl": "azure"}
 
 
+# What asking again would not change. Any other trouble is the storage's, and may pass.
+FINAL = (FileNotFoundError, PermissionError, FileExistsError, IsADirectoryError, NotADirectoryError)
+
+
 def modified_at(info: dict[str, Any]) -> float:
     """Seconds since the epoch of what `files_below` says about a file."""
     return float(UPathStatResult.from_info(info).st_mtime)
@@ -56,13 +60,13 @@ class StoredPath(CloudPath):
                 f"{self} needs {error.name or 'a package'}, which is not installed; "
                 f"install loadtest[{EXTRAS.get(self.protocol, self.protocol)}]."
             ) from None
-        except OSError as error:
+        except FINAL as error:
             if error.filename is None:
                 error.filename = str(self)
             raise
         except (TypeError, AttributeError, AssertionError):  # a defect, of ours or of theirs
             raise
-        except Exception as error:  # every vendor has error classes of its own, none of them an OSError
+        except Exception as error:  # every vendor has error classes of its own, some of them an OSError
             reason = " ".join(str(error).split()).rstrip(".") or type(error).__name__
             raise StorageError(None, f"the storage did not answer: {reason[:300]}", str(self)) from error
 

@@ -1,4 +1,4 @@
-"""The DAG with its runs, baselines and trends in S3 (a real server on loopback), which may be away for a while."""
+"""The DAG with its runs, baselines and trends in object storage (real servers on loopback), which may be away for a while."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from loadtest.run_folder import RunFolder
 from loadtest.settings import settings
 from loadtest.storage import StoredPath
 from loadtest.vocabulary import Outcome
-from tests.support.s3 import BUCKET, S3Server, s3, s3_server  # noqa: F401 (fixtures)
+from tests.support.storages import Storage, storage, storage_server  # noqa: F401 (fixtures)
 from tests.support.waiting import until
 
 pytestmark = [pytest.mark.airflow, pytest.mark.timeout(400)]
@@ -34,15 +34,15 @@ ROOT = Path(__file__).resolve().parents[2]
 
 
 @pytest.fixture(autouse=True)
-def stored(s3: S3Server, airflow_home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> S3Server:  # noqa: F811
-    root = f"s3://{BUCKET}/runs"
+def stored(storage: Storage, airflow_home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Storage:  # noqa: F811
+    root = f"{storage.url}/runs"
     values = {"LOADTEST_RUNS_ROOT": root, "LOADTEST_BASELINES": f"{root}/_baselines", "LOADTEST_SCRATCH": str(tmp_path)}
     for name, value in values.items():
         monkeypatch.setenv(name, value)
-    return s3
+    return storage
 
 
-def test_a_storage_that_is_away_while_load_is_sent_and_when_it_ends_loses_nothing(run_dag, stored: S3Server, tmp_path) -> None:
+def test_a_storage_that_is_away_while_load_is_sent_and_when_it_ends_loses_nothing(run_dag, stored: Storage, tmp_path) -> None:
     scratch = tmp_path / "loads"
 
     def away() -> None:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
-import s3fs
 from upath import UPath
 
 from loadtest.errors import ConfigurationError
@@ -14,12 +14,14 @@ from loadtest.history.rebuild import run_folders
 from loadtest.run_folder import RunFolder
 from loadtest.storage import StorageError, StoredPath
 from tests.support.run_folders import build_run_folder
-from tests.support.s3 import BUCKET, S3Server, s3, s3_server  # noqa: F401 (fixtures)
+from tests.support.s3 import BUCKET
+from tests.support.storages import Storage, storage, storage_server  # noqa: F401 (fixtures)
+from tests.support.waiting import until
 
 
 @pytest.fixture
-def root(s3: S3Server) -> UPath:  # noqa: F811
-    return UPath(f"s3://{BUCKET}/runs")
+def root(storage: Storage) -> UPath:  # noqa: F811
+    return UPath(f"{storage.url}/runs")
 
 
 def test_a_path_in_a_bucket_is_ours_and_so_are_those_below(root):
@@ -41,7 +43,7 @@ def test_a_folder_without_files_is_not_there(root):
 def test_what_is_written_is_listed_at_once_also_what_another_process_wrote(root):
     write_text(root / "a" / "one.txt", "1")
     assert [path.name for path in (root / "a").iterdir()] == ["one.txt"]
-    s3fs.S3FileSystem(skip_instance_cache=True).pipe_file(f"{BUCKET}/runs/a/two.txt", b"2")
+    type(root.fs)(**root.storage_options, skip_instance_cache=True).pipe_file(f"{BUCKET}/runs/a/two.txt", b"2")
     assert sorted(path.name for path in (root / "a").iterdir()) == ["one.txt", "two.txt"]
     assert sorted(root.files_below()) == ["a/one.txt", "a/two.txt"]
     assert [path.name for path in root.glob("*/one.txt")] == ["one.txt"]
@@ -85,9 +87,9 @@ def test_run_folders_are_found(root, tmp_path):
     assert [one.run_id for one in run_folders(root)] == [local.run_id]
 
 
-def test_a_storage_that_does_not_answer_is_trouble_and_never_an_absence(root, s3):  # noqa: F811
+def test_a_storage_that_does_not_answer_is_trouble_and_never_an_absence(root, storage):  # noqa: F811
     (root / "there").write_bytes(b"1")
-    s3.stop()
+    storage.stop()
     try:
         for question in (
             root.exists,
@@ -96,13 +98,22 @@ def test_a_storage_that_does_not_answer_is_trouble_and_never_an_absence(root, s3
             RunFolder(root / "a/b/c/run").attempts,
             lambda: (root / "new").write_bytes(b"2"),
         ):
-            with pytest.raises(StorageError, match=f"s3://{BUCKET}/runs.*did not answer"):
+            with pytest.raises(StorageError, match=f"{storage.url}/runs.*did not answer"):
                 question()
     finally:
-        s3.start()
+        storage.start()
+    until(lambda: answered(root / "there"), "the storage is whole again")
     assert (root / "there").read_bytes() == b"1"
 
 
+def answered(path: UPath) -> bool:
+    try:
+        return path.exists() and path.read_bytes() is not None
+    except StorageError:
+        return False
+
+
+@pytest.mark.skipif(find_spec("gcsfs") is not None, reason="it is installed")
 def test_a_storage_without_its_package_says_what_to_install():
     with pytest.raises(ConfigurationError, match=r"install loadtest\[gcs\]"):
         UPath("gs://bucket/runs").exists()
