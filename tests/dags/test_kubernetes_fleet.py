@@ -9,10 +9,13 @@ from pathlib import Path
 import pytest
 from airflow.sdk.exceptions import AirflowException, AirflowFailException
 
+from loadtest.errors import InfrastructureError
 from loadtest.load.models import LoadResult, StopReason
+from loadtest.operators.kubernetes_fleet import FleetJob
 from loadtest.operators.load import RunLoadOperator
 from loadtest.planning.config import files_digest
 from loadtest.planning.kubernetes_fleet import KubernetesFleet
+from loadtest.planning.models import Plan
 from loadtest.processes import free_port
 from loadtest.run_folder import RunFolder
 from tests.load.plans import folder_of, plan_of, write_scenario
@@ -100,6 +103,82 @@ def test_a_cluster_that_refuses_ends_the_load_and_is_said(
         operator.execute({})
     assert not isinstance(failed.value, AirflowFailException)  # rights may be given meanwhile
     assert not cluster.jobs and not cluster.pods and server.total == 0
+
+
+WAITING = {
+    "phase": "Pending",
+    "containerStatuses": [
+        {
+            "name": "worker",
+            "image": "registry/loadtest:1",
+            "imageID": "",
+            "ready": False,
+            "restartCount": 0,
+            "state": {"waiting": {"reason": "ImagePullBackOff", "message": 'Back-off pulling image "registry/loadtest:1"'}},
+        }
+    ],
+}
+FULL = {
+    "phase": "Pending",
+    "conditions": [
+        {"type": "PodScheduled", "status": "False", "reason": "Unschedulable", "message": "0/3 nodes are available: 3 full."}
+    ],
+}
+
+
+@pytest.mark.parametrize(
+    ("status", "said"),
+    [
+        (WAITING, '2 of 2 workers cannot run: ImagePullBackOff (Back-off pulling image "registry/loadtest:1").'),
+        (FULL, "2 of 2 workers cannot run: Unschedulable (0/3 nodes are available: 3 full.)."),
+    ],
+)
+def test_workers_that_cannot_start_are_said_by_the_cluster_s_own_reason(
+    tmp_path: Path, server: CountingServer, cluster: Cluster, status: dict[str, object], said: str
+) -> None:
+    cluster.waiting = status
+    operator, folder = planned(tmp_path, server, remote_wait_s=2)
+    with pytest.raises(AirflowException) as failed:
+        operator.execute({})
+    assert said in str(failed.value)
+    assert LoadResult.read(folder.load).error.endswith(said)
+    assert not cluster.jobs and server.total == 0
+
+
+def test_a_fleet_that_the_cluster_does_not_make_is_said_by_its_event(
+    tmp_path: Path, server: CountingServer, cluster: Cluster
+) -> None:
+    message = 'pods "loadtest-0" is forbidden: exceeded quota: team'
+    cluster.events = [{"metadata": {}, "involvedObject": {}, "type": "Warning", "reason": "FailedCreate", "message": message}]
+    operator, _ = planned(tmp_path, server, remote_wait_s=2)
+    with pytest.raises(AirflowException) as failed:
+        operator.execute({})
+    assert f"The cluster made 0 of 2 workers: {message}." in str(failed.value)
+
+
+def test_an_ended_job_of_an_earlier_try_makes_way_and_one_of_another_run_is_told(
+    tmp_path: Path, server: CountingServer, cluster: Cluster
+) -> None:
+    operator, folder = planned(tmp_path, server)
+    plan = Plan.read(folder.plan)
+    job = FleetJob.of(plan, 1)
+    assert job is not None
+    cluster.waiting = WAITING
+    job.start(lambda _: None)
+    cluster.jobs[job.name]["status"] = {"conditions": [{"type": "Complete", "status": "True"}]}
+    cluster.waiting = None
+    operator.execute({})
+    assert LoadResult.read(folder.load).stop_reason is StopReason.COMPLETED
+    made = [path for method, path, _ in cluster.seen if method == "POST" and path.endswith("/jobs")]
+    assert len(made) == 3  # the first, the refused, the one in its place
+    job.start(lambda _: None)
+    cluster.jobs[job.name]["metadata"]["annotations"]["loadtest/run"] = "of-others"
+    with pytest.raises(InfrastructureError, match="belongs to another run"):
+        job.start(lambda _: None)
+    cluster.jobs[job.name]["metadata"]["annotations"]["loadtest/run"] = plan.run_id
+    job.start(lambda _: None)  # one that runs is joined
+    job.remove(lambda _: None)
+    assert not cluster.jobs and not cluster.secrets
 
 
 def test_a_task_marked_failed_takes_its_fleet_along(tmp_path: Path, server: CountingServer, cluster: Cluster) -> None:

@@ -24,7 +24,8 @@ TOKEN = "of-the-service-account"
 
 @dataclass
 class Cluster:
-    """`jobs` and `secrets`: what is there, by name; `seen`: (method, path, body) of all requests; `refuse`: by path."""
+    """`jobs` and `secrets`: what is there, by name; `seen`: (method, path, body) of all requests; `refuse`: by path. `waiting`: a
+    pod's status, for pods that never start; `events`: of the Job."""
 
     folder: Path
     variables: dict[str, str]
@@ -34,6 +35,8 @@ class Cluster:
     seen: list[tuple[str, str, str]] = field(default_factory=list)
     refuse: dict[str, int] = field(default_factory=dict)
     pods: dict[str, list[subprocess.Popen[bytes]]] = field(default_factory=dict)
+    waiting: dict[str, Any] | None = None
+    events: list[dict[str, Any]] = field(default_factory=list)
     url: str = ""
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
@@ -54,6 +57,9 @@ class Cluster:
         cluster = self
 
         class Handler(BaseHTTPRequestHandler):
+            def do_GET(self) -> None:
+                self.answer()
+
             def do_POST(self) -> None:
                 self.answer()
 
@@ -99,6 +105,15 @@ class Cluster:
                 )
             if method == "DELETE" and path.startswith(f"{jobs}/"):
                 return self._delete(path.rpartition("/")[2])
+            if method == "GET" and path.startswith(f"{jobs}/"):
+                job = self.jobs.get(path.rpartition("/")[2])
+                return (200, job) if job else (404, failure("jobs not found"))
+            if method == "GET" and path.endswith("/pods"):
+                made = [name for name in self.jobs for _ in range(self._wanted(name)) if not self.events]
+                status = self.waiting or {"phase": "Running"}
+                return 200, {"kind": "PodList", "items": [{"metadata": {"name": name}, "status": status} for name in made]}
+            if method == "GET" and path.endswith("/events"):
+                return 200, {"kind": "EventList", "items": self.events}
             return 404, failure("the server could not find the requested resource")
 
     def _create(self, thing: dict[str, Any], there: dict[str, dict[str, Any]], kind: str) -> tuple[int, dict[str, Any]]:
@@ -110,6 +125,8 @@ class Cluster:
         if thing["kind"] != kind or name in there:
             return (409 if name in there else 400), failure(f"{kind} {name} cannot be made")
         thing["metadata"] |= {"uid": str(uuid.uuid4()), "namespace": self.namespace}
+        if kind == "Job":
+            thing["status"] = {}
         there[name] = thing
         self._start_what_can_start()
         return 201, thing
@@ -125,7 +142,12 @@ class Cluster:
             del self.secrets[one]
         return 200, {"kind": "Status", "apiVersion": "v1", "status": "Success"}
 
+    def _wanted(self, name: str) -> int:
+        return int(self.jobs[name]["spec"]["completions"])
+
     def _start_what_can_start(self) -> None:
+        if self.waiting or self.events:
+            return
         for name, job in self.jobs.items():
             container = job["spec"]["template"]["spec"]["containers"][0]
             named = [one["secretRef"]["name"] for one in container["envFrom"]]

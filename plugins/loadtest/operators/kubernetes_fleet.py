@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
@@ -19,6 +20,7 @@ from loadtest.errors import ConfigurationError, InfrastructureError
 from loadtest.load.job import longest_s
 from loadtest.load.locust_command import master_port
 from loadtest.masking import SECRETS_VARIABLE, mask_secrets
+from loadtest.operators.kubernetes_pods import pods_trouble
 from loadtest.planning.fleet import TOKEN_VARIABLE, fleet_token
 from loadtest.planning.kubernetes_fleet import KubernetesFleet
 from loadtest.planning.models import Plan
@@ -33,6 +35,9 @@ BEFORE_LOAD_S = 3600.0  # a confirmation starts its backend first
 LABELS = {"app.kubernetes.io/name": "loadtest", "app.kubernetes.io/component": "fleet"}
 USER = 50000  # as in the image
 CONFLICT, NOT_FOUND = 409, 404
+RUN = "loadtest/run"
+ENDINGS = {"Complete", "Failed", "SuccessCriteriaMet", "FailureTarget"}
+GONE_WITHIN_S = 60.0
 
 Say = Callable[[str], None]
 
@@ -53,21 +58,32 @@ class FleetJob:
 
     def start(self, say: Say) -> None:
         """Raises InfrastructureError with what the cluster said; then nothing is left there. One that is there already, of a
-        task that died, stays: its load goes on."""
+        task that died, stays if its workers run: its load goes on. One that has ended is replaced."""
         namespace = self._fleet.namespace
         values = self._secret_values()
-        job = job_manifest(self._plan, self._fleet, self.name)
-        created = self._asked("start its workers", "batch_v1_client", "create_namespaced_job", namespace, job, but=CONFLICT)
-        if created is None:
-            say(f"The workers of this load are there already (Job {namespace}/{self.name}).")
-            return
+        job, is_new = self._job(say)
         try:
-            secret = secret_manifest(self.name, created.metadata.uid, values)
-            self._asked("hand its workers their variables", "core_v1_client", "create_namespaced_secret", namespace, secret)
+            secret = secret_manifest(self.name, job.metadata.uid, values)
+            what = "hand its workers their variables"
+            self._asked(what, "core_v1_client", "create_namespaced_secret", namespace, secret, but=0 if is_new else CONFLICT)
         except BaseException:
             self.remove(say)
             raise
-        say(f"{self._plan.profile.remote_workers} workers are starting (Job {namespace}/{self.name}).")
+        doing = "starting" if is_new else "there already"
+        say(f"{self._plan.profile.remote_workers} workers are {doing} (Job {namespace}/{self.name}).")
+
+    def explained(self, error: str) -> str:
+        """`error` of a load whose workers did not come, and what the cluster says about them."""
+        namespace = self._fleet.namespace
+        workers, about = f"loadtest/fleet={self.name}", f"involvedObject.name={self.name},type=Warning"
+        try:
+            what = "tell about its workers"
+            pods = self._asked(what, "core_v1_client", "list_namespaced_pod", namespace, label_selector=workers)
+            events = self._asked(what, "core_v1_client", "list_namespaced_event", namespace, field_selector=about)
+        except InfrastructureError as trouble:
+            return f"{error} {trouble}"
+        warnings = [event.message or event.reason or "" for event in events.items]
+        return f"{error} {pods_trouble(pods.items, self._plan.profile.remote_workers, warnings)}".rstrip()
 
     def remove(self, say: Say) -> None:
         """Its pods and its Secret go with it. A cluster that cannot be asked loses no result: the Job ends by itself."""
@@ -83,6 +99,42 @@ class FleetJob:
             )
         except InfrastructureError as error:
             say(f"{error} The Job {self._fleet.namespace}/{self.name} ends by itself.")
+
+    def _job(self, say: Say) -> tuple[Any, bool]:
+        """The Job as the cluster has it, and whether it is new."""
+        namespace, manifest = self._fleet.namespace, job_manifest(self._plan, self._fleet, self.name)
+        while True:
+            what, call = "start its workers", "create_namespaced_job"
+            created = self._asked(what, "batch_v1_client", call, namespace, manifest, but=CONFLICT)
+            if created is not None:
+                return created, True
+            found = self._read()
+            if found is not None and not has_ended(found):
+                return found, False
+            self._wait_until_gone(say)
+
+    def _read(self) -> Any:
+        """None where it is gone."""
+        what, namespace = "tell about its workers", self._fleet.namespace
+        found = self._asked(what, "batch_v1_client", "read_namespaced_job", self.name, namespace, but=NOT_FOUND)
+        run_id = (found.metadata.annotations or {}).get(RUN) if found else self._plan.run_id
+        if run_id != self._plan.run_id:
+            raise InfrastructureError(
+                f"The Job {namespace}/{self.name} belongs to another run ({run_id}); give this installation's fleets a "
+                "namespace of their own."
+            )
+        return found
+
+    def _wait_until_gone(self, say: Say) -> None:
+        self.remove(say)
+        deadline = time.monotonic() + GONE_WITHIN_S
+        while self._read() is not None:
+            if time.monotonic() > deadline:
+                raise InfrastructureError(
+                    f"The Job {self._fleet.namespace}/{self.name} of an earlier try has ended and cannot be removed within "
+                    f"{GONE_WITHIN_S:.0f} s; delete it, then clear the task."
+                )
+            time.sleep(1)
 
     def _secret_values(self) -> dict[str, str]:
         declared = (self._plan.scenario, self._plan.environment)
@@ -108,6 +160,12 @@ class FleetJob:
         except (HTTPError, ConfigException, OSError) as error:
             said = mask_secrets(str(error))[:200]
             raise InfrastructureError(f"The cluster could not be asked to {what}: {said}.") from None
+
+
+def has_ended(job: Any) -> bool:
+    """Whether its workers are over, or about to be: a new load cannot have them."""
+    over = {condition.type for condition in job.status.conditions or () if condition.status == "True"}
+    return job.metadata.deletion_timestamp is not None or bool(over & ENDINGS)
 
 
 def job_manifest(plan: Plan, fleet: KubernetesFleet, name: str) -> dict[str, Any]:
@@ -160,7 +218,7 @@ def job_manifest(plan: Plan, fleet: KubernetesFleet, name: str) -> dict[str, Any
     return {
         "apiVersion": "batch/v1",
         "kind": "Job",
-        "metadata": {"name": name, "labels": labels, "annotations": {"loadtest/run": plan.run_id}},
+        "metadata": {"name": name, "labels": labels, "annotations": {RUN: plan.run_id}},
         "spec": {
             "completionMode": "Indexed",
             "completions": plan.profile.remote_workers,

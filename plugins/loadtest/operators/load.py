@@ -120,8 +120,14 @@ class RunLoadOperator(ResumableJobMixin, StageOperator):
         if result is None:
             raise InfrastructureError(f"Attempt {attempt.number} left no result: its supervisor ended before any load was sent.")
         if result.stop_reason not in DONE:
-            kind = ConfigurationError if would_fail_again(result, Plan.read(self._folder.plan)) else InfrastructureError
-            raise kind(result.error or f"The load ended before its time ({result.stop_reason}).")
+            plan = Plan.read(self._folder.plan)
+            kind = ConfigurationError if would_fail_again(result, plan) else InfrastructureError
+            error = result.error or f"The load ended before its time ({result.stop_reason})."
+            if result.stop_reason is StopReason.NOT_STARTED and (fleet := FleetJob.of(plan, attempt.number)):
+                error = fleet.explained(error)
+                for place in (self._folder.load, attempt.load):
+                    result.model_copy(update={"error": error}).write(place)
+            raise kind(error)
         return {"attempt": result.attempt, "samples": result.samples, "stop_reason": str(result.stop_reason)}
 
     def on_kill(self) -> None:
@@ -178,6 +184,8 @@ class ConfirmOperator(StageOperator):
         try:
             self._start_fleet()
             confirmation = confirm(plan, folder, self.number, LogWatcher(self.log))
+        except InfrastructureError as error:
+            raise InfrastructureError(self._fleet.explained(str(error)) if self._fleet else str(error)) from error
         finally:
             self._remove_fleet()
         result = LoadResult.read(self._sibling.load)
