@@ -40,3 +40,41 @@ def test_locust_files_of_strangers_run_unchanged(
     assert len(http) == server.total
     if name == "custom_protocol":
         assert set(frame[frame.endpoint == "queue publish broken"].error) == {"TimeoutError: timed out"}
+
+
+OWN_HOST = """
+from locust import HttpUser, User, constant, events, task
+
+
+class Greeter(User):
+    host = "localhost:50051"
+    wait_time = constant(0.1)
+
+    @task
+    def greet(self):
+        events.request.fire(request_type="grpc", name=self.host, response_time=1, response_length=0, exception=None)
+
+
+class Soap(User):
+    host = "http://elsewhere.example"
+    wait_time = constant(0.1)
+
+    @task
+    def call(self):
+        name = "environment" if self.host.startswith("http://127.0.0.1") else self.host
+        events.request.fire(request_type="soap", name=name, response_time=1, response_length=0, exception=None)
+"""
+
+
+@pytest.mark.parametrize("how", [{"users": 4}, {"load_model": "open", "users": 0, "arrivals_per_s": 30}], ids=["closed", "open"])
+def test_a_client_of_another_protocol_keeps_the_host_of_its_class(
+    tmp_path: Path, server: CountingServer, how: dict[str, object]
+) -> None:
+    locustfile = tmp_path / "scenario/locustfile.py"
+    locustfile.parent.mkdir()
+    locustfile.write_text(OWN_HOST)
+    plan = plan_of(locustfile, server.base_url, duration_s=1, **how)
+    folder = folder_of(tmp_path / "runs")
+    result = run.wait_for_load(run.start_load(plan, folder))
+    assert result.stop_reason is StopReason.COMPLETED, result.error
+    assert set(samples_of(folder).endpoint) == {"grpc localhost:50051", "soap environment"}

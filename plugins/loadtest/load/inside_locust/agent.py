@@ -51,6 +51,7 @@ from loadtest.load.inside_locust.tracing import trace_requests
 from loadtest.load.inside_locust.user_patches import (
     apply_tags,
     desynchronize_users,
+    keep_hosts_of_other_protocols,
     report_users_not_created,
     report_users_that_quit,
     stop_waiting_users_safely,
@@ -194,6 +195,7 @@ class Agent:
         if environment.shape_class is not None:
             environment.shape_class = None  # where a profile obeys it, the plan's stages are what it asked for
         make_plain_users(environment.user_classes)
+        keep_hosts_of_other_protocols(environment.user_classes)
         if config.set_aside and not isinstance(runner, WorkerRunner):
             logger.warning("set aside from the Locust files: %s", "; ".join(config.set_aside))
         apply_tags(environment)

@@ -83,13 +83,15 @@ def _set_aside(classes: list[Any], shape: Any, question: dict[str, Any]) -> list
     """What the files say and a plan decides: how much load, and where it goes."""
     from locust import User
 
+    from loadtest.load.inside_locust.user_patches import names_another_protocols_host
+
     found = []
     if shape and not question["sample_s"]:
         found.append(
             f"the load shape {type(shape).__name__}: the profile says how much load there is; obey it with a profile that says "
             "shape: scenario"
         )
-    hosts = {user_class.host for user_class in classes if getattr(user_class, "host", None)}
+    hosts = {user_class.host for user_class in classes if user_class.host and not names_another_protocols_host(user_class)}
     if hosts:
         found.append(f"the host of its user classes ({', '.join(sorted(map(str, hosts)))}): the environment says where load goes")
     if question["open_loop"] and any(user_class.wait_time is not User.wait_time for user_class in classes):

@@ -4,6 +4,8 @@
 - A waiting user that is told to stop may wake at that moment, send a request, and have it cut off: Locust's `stop` blocks
   its event loop for tens of milliseconds first, so this happens to many users at once.
 - Users that cannot be created, or that end of their own accord, leave no trace in Locust's events.
+- Locust gives every user the environment's host, which is the URL of an HTTP service. A client of another protocol that names
+  a host of its own (`localhost:50051`) keeps it.
 - Users to whom tags leave no task are not started: they would do nothing but raise an exception again and again.
 """
 
@@ -13,6 +15,7 @@ import random
 from collections.abc import Callable
 
 import gevent
+from locust import FastHttpUser, HttpUser
 from locust.exception import StopUser
 from locust.user.task import LOCUST_STATE_STOPPING, LOCUST_STATE_WAITING, DefaultTaskSet, TaskSet
 from locust.user.users import User
@@ -85,6 +88,24 @@ def report_users_that_quit(report: Callable[[], None]) -> None:
             report()
 
     User.run = run  # type: ignore[misc, method-assign]
+
+
+def names_another_protocols_host(user_class: type[User]) -> bool:
+    host = user_class.host or "http://"
+    return not host.startswith(("http://", "https://")) and not issubclass(user_class, (HttpUser, FastHttpUser))
+
+
+def keep_hosts_of_other_protocols(user_classes: list[type[User]]) -> None:
+    for user_class in filter(names_another_protocols_host, user_classes):
+        user_class.__init__ = _with_host(user_class.host, user_class.__init__)  # type: ignore[method-assign]
+
+
+def _with_host(host: str | None, original: Callable[..., None]) -> Callable[..., None]:
+    def __init__(self: User, *args, **kwargs) -> None:
+        self.host = host  # of the instance: Locust sets the one of the class when the load starts
+        original(self, *args, **kwargs)
+
+    return __init__
 
 
 def apply_tags(environment) -> None:
