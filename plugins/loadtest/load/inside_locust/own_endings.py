@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import traceback
 from collections.abc import Callable, Iterable
+from typing import Any
 
 import gevent
 from locust.user.users import User
@@ -35,13 +36,15 @@ def report_own_endings(runner, report: Callable[[str], None]) -> None:
     User.run = run  # type: ignore[misc, method-assign]
 
 
-def _told(stop: Callable[[], None], name: str, report: Callable[[str], None]) -> Callable[[], None]:
-    def stop_told() -> None:
+def _told(stop: Callable[..., None], name: str, report: Callable[[str], None]) -> Callable[..., None]:
+    """`stop` is Locust's own: a master's takes an argument, which its `quit` gives."""
+
+    def stop_told(*arguments: Any, **options: Any) -> None:
         if where := _where(traceback.extract_stack()):
             report(f"{name}{where}")
-            gevent.spawn(stop)
+            gevent.spawn(stop, *arguments, **options)
         else:
-            stop()
+            stop(*arguments, **options)
 
     return stop_told
 
