@@ -100,8 +100,8 @@ compose-run: ## one load test on it: make compose-run PROFILE=smoke ENVIRONMENT=
 	@deployment/compose/run.sh $(foreach name,PROFILE ENVIRONMENT SCENARIO USERS DURATION,$(if $(value $(name)),--$(call lower,$(name)) "$$$(name)"))
 compose-down: ## stop it; volumes stay
 	@docker compose --profile "*" down --remove-orphans
-compose-test: install-dev ## build it and try it as a whole, WHAT=object_storage: on S3; needs a Docker engine
-	@tests/compose/run.sh
+compose-test: install-dev ## build it and try it as a whole, WHAT=object_storage: on S3, ONLY=fleet: a part; needs a Docker engine
+	@tests/compose/run.sh $(if $(ONLY),-k "$(ONLY)")
 compose-idle: install-dev ## what it takes and keeps while it has nothing to do, on a busy machine: MINUTES=60
 	@WHAT=idle tests/compose/run.sh
 

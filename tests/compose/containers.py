@@ -155,6 +155,12 @@ class Stack:
         subprocess.run(["docker", "kill", container], check=True, capture_output=True)
 
 
+def is_fine(verdict: dict[str, Any]) -> bool:
+    """Passed, or no more than a doubt that other work of the machine explains: nobody keeps it quiet for these tests."""
+    busy = any(one["evidence"].get("rule") == "busy_host" and one["outcome"] == "warn" for one in verdict["findings"])
+    return verdict["outcome"] == "pass" or (verdict["outcome"] == "warn" and busy)
+
+
 @contextmanager
 def built_and_up(folder: Path, **options: str) -> Iterator[Stack]:
     """Built, healthy, and gone at the end with all that it held. `options`: of `Stack`."""

@@ -1,7 +1,7 @@
 """The DAGs with all run folders in S3-compatible storage: run, baseline, confirmations, dashboard, downloads, upkeep, and a
 storage that is stopped while a load runs.
 
-`WHAT=object_storage tests/compose/run.sh`. The stop needs the stand-in for the storage, which keeps what it holds over it.
+`WHAT=object_storage tests/compose/run.sh`.
 """
 
 from __future__ import annotations
@@ -20,9 +20,11 @@ import httpx
 import pyarrow.parquet as pq
 import pytest
 
-from tests.compose.containers import ROOT, Stack, built_and_up
+from tests.compose.containers import ROOT, Stack, built_and_up, is_fine
 
-PLAN = {"environment": "staging", "scenario": "student_api", "profile": "light", "users": 3, "duration": "10s"}
+PLAN = {"environment": "staging", "scenario": "student_api", "profile": "light", "users": 10, "duration": "20s"}
+SLOW = "GET /api/v1/courses"
+RUNS = "SELECT run_id FROM loadtest_runs WHERE confirms IS NULL ORDER BY started_at"
 
 
 @pytest.fixture(scope="module")
@@ -31,10 +33,14 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
         yield stack
 
 
-def files_of(stack: Stack, run_id: str) -> set[str]:
-    """As a task lists them."""
-    script = f"from loadtest.settings import settings; print(*settings().runs_root.glob('*/*/*/{run_id}/*'), sep=chr(10))"
+def stored(stack: Stack, pattern: str) -> set[str]:
+    """Names of the files in the runs root, as a task lists them."""
+    script = f"from loadtest.settings import settings; print(*settings().runs_root.glob('{pattern}'), sep=chr(10))"
     return {path.rpartition("/")[2] for path in stack.in_container("airflow-worker", f'python -c "{script}"').splitlines()}
+
+
+def files_of(stack: Stack, run_id: str) -> set[str]:
+    return stored(stack, f"*/*/*/{run_id}/*")
 
 
 def downloaded(stack: Stack, run_id: str) -> zipfile.ZipFile:
@@ -43,9 +49,9 @@ def downloaded(stack: Stack, run_id: str) -> zipfile.ZipFile:
 
 
 def test_a_run_is_judged_shown_and_downloaded(stack: Stack) -> None:
-    run_id = stack.start_run(profile="smoke", duration="10s", environment="staging")
+    run_id = stack.start_run(profile="smoke", duration="10s")
     verdict = stack.end(run_id)
-    assert verdict["outcome"] is not None, verdict  # a busy machine may end it in any of them
+    assert is_fine(verdict), verdict
     assert run_id in stack.call("GET", f"/loadtest/dag-runs/{run_id}/report.html").text
     assert run_id in stack.call("GET", "/loadtest/api/runs").text
     archive = downloaded(stack, run_id)
@@ -56,29 +62,30 @@ def test_a_run_is_judged_shown_and_downloaded(stack: Stack) -> None:
 
 def test_a_slow_build_is_found_by_an_accepted_baseline_and_measured_again(stack: Stack) -> None:
     assert stack.accepted_baseline("collected", PLAN, "the first reference")["version"] == 1
-    run_id = stack.start_run(**PLAN, slowdown="GET /api/v1/courses=+400ms")
-    verdict = stack.end(run_id, timeout_s=600)
+    run_id = stack.start_run(**PLAN, slowdown=f"{SLOW}=+2s")  # more than other work of the machine explains
+    verdict = stack.end(run_id, timeout_s=900)
     assert verdict["comparison"]["compared"] and verdict["comparison"]["baseline_runs"] == 3
-    slow = {finding["outcome"] for finding in verdict["findings"] if finding["endpoint"] == "GET /api/v1/courses"}
-    assert slow & {"fail", "warn", "inconclusive"}, verdict
-    if stack.states(run_id)["regression.confirm_1"] == "success":  # not where a busy host explains it
-        assert {"plan.json", "samples.parquet"} <= files_of(stack, f"{run_id}-confirm-1")
-    else:
-        assert "busy host" in json.dumps(verdict)
+    assert stack.states(run_id)["regression.confirm_1"] == "success", verdict
+    assert {"plan.json", "samples.parquet"} <= files_of(stack, f"{run_id}-confirm-1")
+    report = stack.file_of(run_id, "regression_report.json")
+    assert f"{run_id}-confirm-1" in report["confirmation_runs"]
+    slow = [one for one in report["findings"] if one["endpoint"] == SLOW and one["criterion"] == "regression"]
+    assert slow and {one["outcome"] for one in slow} <= {"warn", "fail"} and not any(one["suspect"] for one in slow), slow
+    assert verdict["outcome"] in ("warn", "fail"), verdict  # a baseline of minutes may only warn
 
 
 def test_a_storage_that_stops_in_mid_run_loses_nothing(stack: Stack) -> None:
     run_id = stack.start_run(profile="smoke", duration="30s", environment="staging")
     stack.loading(run_id)
-    stack.compose("kill", "-s", "SIGUSR1", "object-storage")
+    stack.compose("stop", "object-storage")
     stopped = time.monotonic()
     with pytest.raises((AssertionError, httpx.HTTPError)):
         stack.call("GET", f"/loadtest/api/dag-runs/{run_id}/progress")
     while time.monotonic() - stopped < 50:  # beyond the end of the load
         time.sleep(1)
-    stack.compose("kill", "-s", "SIGUSR2", "object-storage")
+    stack.compose("start", "object-storage")
     verdict = stack.end(run_id, timeout_s=600)
-    assert verdict["outcome"] is not None, verdict
+    assert verdict["status"] == "judged", verdict
     archive = downloaded(stack, run_id)
     load = json.loads(archive.read("load.json"))
     assert load["attempt"] == 1 and load["stop_reason"] == "completed" and load["lost_samples"] == 0, load
@@ -90,6 +97,28 @@ def test_a_storage_that_stops_in_mid_run_loses_nothing(stack: Stack) -> None:
 def test_the_upkeep_reads_and_writes_there(stack: Stack, dag_id: str) -> None:
     stack.airflow.create_run(dag_id, "by-hand", {})
     assert stack.airflow.wait_for_run(dag_id, "by-hand", timeout_s=240).state == "success"
+
+
+def test_trends_are_pages_there(stack: Stack) -> None:
+    assert any(name.endswith(".html") for name in stored(stack, "_trends/*"))
+
+
+def test_the_dashboard_shows_every_run(stack: Stack) -> None:
+    known = stack.compose("exec", "-T", "postgres", "psql", "-U", "airflow", "-d", "loadtest", "-tAc", RUNS).split()
+    shown = stack.call("GET", "/loadtest/api/runs").text
+    assert len(known) >= 3 and not [run_id for run_id in known if run_id not in shown]
+
+
+def test_what_is_old_is_swept_from_there(stack: Stack) -> None:
+    (run_id, *_) = stack.compose("exec", "-T", "postgres", "psql", "-U", "airflow", "-d", "loadtest", "-tAc", RUNS).split()
+    assert {"samples.parquet", "report.html", "verdict.json"} <= files_of(stack, run_id)
+    script = (
+        "from datetime import UTC, datetime, timedelta; from loadtest.retention.sweep import carry_out, plan_sweep; "
+        "carry_out(plan_sweep(now=datetime.now(UTC) + timedelta(days=100)))"
+    )
+    stack.in_container("airflow-worker", f'python -c "{script}"')
+    left = files_of(stack, run_id)
+    assert "verdict.json" in left and not {"samples.parquet", "report.html"} & left
 
 
 def test_prometheus_reads_the_runs_and_answers_what_the_dashboard_asks(stack: Stack) -> None:
