@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import sys
 import time
-from typing import Annotated
+from functools import partial
+from typing import Annotated, NoReturn
 
 import psutil
 import typer
@@ -15,6 +16,7 @@ from loadtest.cli.interrupts import Interrupts
 from loadtest.cli.printing import Format
 from loadtest.errors import NotRunError
 from loadtest.planning.models import Plan, Trigger, TriggerKind
+from loadtest.planning.request import Request
 from loadtest.settings import settings
 
 
@@ -41,6 +43,10 @@ def run(
     against: load_options.Against = None,
     reason: Annotated[str, typer.Option(help="Why this run; stands in the report.")] = "",
     strict: load_options.Strict = False,
+    dry: Annotated[
+        bool,
+        typer.Option("--dry-run", help="Each task once, requests and answers shown; nothing is kept. Exits 1 if one failed."),
+    ] = False,
     output: Annotated[Format, typer.Option("--format", help="json: the verdict on standard output, nothing else.")] = Format.TEXT,
 ) -> None:
     """Run a load test: plan, backend, load, analysis, gate, verdict, report.
@@ -49,12 +55,13 @@ def run(
 
     Examples: loadtest run --profile light --reason "new index";
     loadtest run --users 20 --duration 5m --strict;
+    loadtest run --dry-run;
     loadtest run --against main
     """
     from loadtest.cli.watch import TerminalWatcher
     from loadtest.pipeline.stages import planned_load_s, run_once
     from loadtest.planning.config import the_one
-    from loadtest.planning.request import SIDE_BY_SIDE, Request
+    from loadtest.planning.request import SIDE_BY_SIDE
     from loadtest.vocabulary import exit_code
 
     request = Request.of(
@@ -73,6 +80,8 @@ def run(
         exclude_tags=exclude_tag,
         trigger=Trigger(kind=TriggerKind.CLI, by=user_name(), reason=reason, commit=commit, branch=branch),
     )
+    if dry:
+        _show_dry_run(request, output)
     with Interrupts(), TerminalWatcher() as watcher:
         outcome = run_once(request, settings(), watcher=watcher, approve=approve_by_typing)
     if output is Format.JSON:
@@ -88,8 +97,23 @@ def run(
     sys.exit(exit_code(outcome.verdict.outcome, strict=strict))
 
 
-def approve_by_typing(plan: Plan) -> None:
-    """A typed confirmation; refused when nobody can type."""
+def _show_dry_run(request: Request, output: Format) -> NoReturn:
+    from loadtest.cli.dry_run import print_rehearsal, succeeded
+    from loadtest.cli.watch import TerminalWatcher
+    from loadtest.pipeline.dry_run import dry_run
+
+    approve = partial(approve_by_typing, load="each task once")
+    with Interrupts(), TerminalWatcher() as watcher:
+        seen = dry_run(request, settings(), watcher=watcher, approve=approve)
+    if output is Format.JSON:
+        print(seen.model_dump_json(indent=2))
+    else:
+        print_rehearsal(seen)
+    sys.exit(0 if succeeded(seen) else 1)
+
+
+def approve_by_typing(plan: Plan, load: str = "") -> None:
+    """A typed confirmation; refused when nobody can type. `load`: how much goes there, if not what the plan says."""
     from loadtest.planning.quantities import format_duration
 
     name = plan.environment.name
@@ -98,7 +122,7 @@ def approve_by_typing(plan: Plan) -> None:
             f"Environment {name!r} wants a person's approval; run this in a terminal and type its name, "
             "or trigger the DAG load_test and approve it in Airflow."
         )
-    load = f"{plan.profile.users} users for {format_duration(plan.profile.duration_s)}"
+    load = load or f"{plan.profile.users} users for {format_duration(plan.profile.duration_s)}"
     Console(stderr=True).print(f"Load goes to {plan.base_url} ({name}): {load}.", markup=False)
     if input(f"Type {name} to approve: ").strip() != name:
         raise NotRunError("It was not approved.")

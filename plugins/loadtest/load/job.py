@@ -190,10 +190,10 @@ def _stages(profile: Profile) -> list[tuple[float, float, bool]]:
     ]
 
 
-def request_headers(job: LoadJob) -> RequestHeaders:
+def request_headers(plan: Plan) -> RequestHeaders:
     """Of the plan's environment, with their values; raises ConfigurationError for one that is not there."""
-    headers = job.plan.environment.headers
-    values = filled_headers(headers, f"The load of environment {job.plan.environment.name!r}")
+    headers = plan.environment.headers
+    values = filled_headers(headers, f"The load of environment {plan.environment.name!r}")
     return RequestHeaders(values, tuple(os.environ[one.variable] for one in references(headers.values())))
 
 

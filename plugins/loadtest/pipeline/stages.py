@@ -67,16 +67,20 @@ class Outcome:
 
 def open_run(request: Request, settings: Settings, *, connections: ConnectionLookup = no_connections) -> tuple[Plan, RunFolder]:
     """Resolve a request and write its plan; a refused one is kept under `_refused/` and raises ConfigurationError."""
-    from loadtest.load.control.scenario_check import stages_of_shape
-
-    private_folder(settings.scratch)
-    plan = resolve(request, settings, connections=connections, stages_of_shape=stages_of_shape)
-    plan = _with_commits_known(plan)
+    plan = planned(request, settings, connections=connections)
     folder = RunFolder.of(settings.runs_root, plan.scenario.name, plan.environment.name, plan.profile.name, plan.run_id)
     if folder.verdict.exists():
         raise ConfigurationError(f"Run {plan.run_id} is there already ({folder.path}); choose another run id.")
     plan.write(folder.plan)
     return plan, folder
+
+
+def planned(request: Request, settings: Settings, *, connections: ConnectionLookup = no_connections) -> Plan:
+    """The plan of a request; nothing is kept of it. Raises ConfigurationError."""
+    from loadtest.load.control.scenario_check import stages_of_shape
+
+    private_folder(settings.scratch)
+    return _with_commits_known(resolve(request, settings, connections=connections, stages_of_shape=stages_of_shape))
 
 
 def _with_commits_known(plan: Plan) -> Plan:
@@ -226,7 +230,7 @@ def run_once(
         plan, folder = open_run(request, settings)
     except KeyboardInterrupt:
         raise NotRunError("Canceled before anything started.") from None
-    before_start = partial(_approved_and_checked, plan, folder, watcher, approve)
+    before_start = partial(approved_and_checked, plan, folder, watcher, approve)
     return run_planned(plan, folder, watcher, before_start=before_start, confirm=confirm)
 
 
@@ -327,7 +331,8 @@ def last_look(plan: Plan, folder: RunFolder, watcher: Watcher) -> Plan:
     return plan
 
 
-def _approved_and_checked(plan: Plan, folder: RunFolder, watcher: Watcher, approve: Callable[[Plan], None] | None) -> Plan:
+def approved_and_checked(plan: Plan, folder: RunFolder, watcher: Watcher, approve: Callable[[Plan], None] | None) -> Plan:
+    """The approval that the environment wants, then the last look. Errors of both, NotRunError where nobody approves."""
     _check_approval(plan, approve)
     return last_look(plan, folder, watcher)
 

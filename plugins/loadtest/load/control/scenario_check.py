@@ -4,22 +4,18 @@ anything starts."""
 from __future__ import annotations
 
 import ast
-import json
 import re
 import subprocess
-import tempfile
 from pathlib import Path
 
 from pydantic import ValidationError
 
 from loadtest.errors import ConfigurationError
 from loadtest.files import first_problem
+from loadtest.load.control.own_process import ask
 from loadtest.load.failures import start_failure
 from loadtest.load.grouping import HTTP_METHODS, EndpointNames
 from loadtest.load.inspection import Inspection
-from loadtest.load.job import Scratch
-from loadtest.load.locust_command import PYTHON, scrubbed_environment
-from loadtest.load.working_folder import lay_out
 from loadtest.masking import MASK
 from loadtest.planning.arguments import variables_of
 from loadtest.planning.config import NOT_LOAD
@@ -91,34 +87,16 @@ def inspect(
     }
     declared = (scenario, environment) if environment else (scenario,)
     variables = values_to_try(settings().home, *declared)
-    with tempfile.TemporaryDirectory(prefix="loadtest-") as empty:
-        scratch = Scratch(Path(empty))
-        scratch.empty.mkdir(exist_ok=True)
-        lay_out(Path(scenario.folder), scratch.work)
-        asked, answered = scratch.path / "question.json", scratch.path / "answer.json"
-        asked.write_text(json.dumps(question), encoding="utf-8")
-        try:
-            looked = subprocess.run(
-                [*PYTHON, "loadtest.load.inside_locust.inspection", str(asked), str(answered)],
-                cwd=scratch.work,
-                env=scrubbed_environment(scratch, "check", scenario) | variables,
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.STDOUT,
-                text=True,
-                errors="replace",
-                timeout=TIMEOUT_S,
-                check=False,
-            )
-        except subprocess.TimeoutExpired:
-            names = ", ".join(map(str, scenario.entries))
-            raise ConfigurationError(
-                f"The scenario {names} did not load within {TIMEOUT_S} s; move what takes so long out of its module level."
-            ) from None
-        found = Inspection.read(answered) if answered.exists() else None
-    lines = looked.stdout.splitlines()
+    try:
+        asked = ask("inspection", question, scenario, variables, timeout_s=TIMEOUT_S)
+    except subprocess.TimeoutExpired:
+        names = ", ".join(map(str, scenario.entries))
+        raise ConfigurationError(
+            f"The scenario {names} did not load within {TIMEOUT_S} s; move what takes so long out of its module level."
+        ) from None
+    found = Inspection.parse(asked.answer, "inspection") if asked.answer else None
     if found is None or not found.user_classes:
-        sentence = start_failure(lines if found is None else ["No User class found"], scenario, looked.returncode)
+        sentence = start_failure(asked.lines if found is None else ["No User class found"], scenario, asked.exit_code)
         for name in secret_names(*declared):
             sentence = sentence.replace(variables[name], MASK)
         raise ConfigurationError(sentence)

@@ -6,15 +6,22 @@ head: as one more entry of its header objects it would cost 2 us, of 160 us for 
 
 from __future__ import annotations
 
+from typing import Protocol
 from urllib.parse import urlsplit
 
 import requests.exceptions
 from geventhttpclient.client import HTTPClient
 from locust.clients import LocustHttpAdapter
 
-from loadtest.load.inside_locust.recorder import Recorder
-
 HEADER = "traceparent"
+
+
+class Tracer(Protocol):
+    """Who gives each request its trace, and hears of those that a scenario traces itself: the recorder in a load."""
+
+    def next_traceparent(self, method: str, target: str) -> str: ...
+
+    def own_trace(self, method: str, target: str) -> None: ...
 
 
 class ForeignHostError(ConnectionError):
@@ -26,9 +33,9 @@ class ForeignHostRequestsError(requests.exceptions.ConnectionError):
     """The same for HttpUser."""
 
 
-def trace_requests(recorder: Recorder, base_url: str, others: tuple[tuple[str, str, int], ...] = ()) -> None:
+def trace_requests(tracer: Tracer, base_url: str, others: tuple[tuple[str, str, int], ...] = ()) -> None:
     """Trace every request, and refuse those that go neither to the origin of `base_url` nor to one of `others`."""
-    next_traceparent = recorder.next_traceparent
+    next_traceparent = tracer.next_traceparent
     own = origin(base_url)
     allowed = {own, *others}
     build, init, send = HTTPClient._build_request, HTTPClient.__init__, LocustHttpAdapter.send
@@ -37,7 +44,7 @@ def trace_requests(recorder: Recorder, base_url: str, others: tuple[tuple[str, s
     def build_traced(client, method, request_uri, body=b"", headers=None, chunked=None):
         head = build(client, method, request_uri, body, headers, chunked)
         if "raceparent: " in head:  # the scenario's own, in either case; no URL has a space
-            recorder.own_trace(method, request_uri)
+            tracer.own_trace(method, request_uri)
             return head
         return f"{head[:-2]}traceparent: {next_traceparent(method, request_uri)}\r\n\r\n"
 
@@ -49,7 +56,7 @@ def trace_requests(recorder: Recorder, base_url: str, others: tuple[tuple[str, s
         if not request.url.startswith(base_url + "/"):
             refuse_foreign(origin(request.url), ForeignHostRequestsError)
         if HEADER in request.headers:
-            recorder.own_trace(request.method, request.path_url)
+            tracer.own_trace(request.method, request.path_url)
         else:
             request.headers[HEADER] = next_traceparent(request.method, request.path_url)
         return send(adapter, request, *args, **kwargs)

@@ -78,7 +78,7 @@ def supervise(scratch: Scratch) -> None:
         if not stop_request.came:
             lay_out(Path(job.plan.scenario.folder), scratch.work)
             remote_wait_s = job.plan.profile.remote_wait_s
-            processes = locust_command.start_all(config, scratch, job.plan.scenario, remote_wait_s, request_headers(job))
+            processes = locust_command.start_all(config, scratch, job.plan.scenario, remote_wait_s, request_headers(job.plan))
     except OSError as problem:
         error = f"Locust could not be started: {problem}."
     except LoadTestError as problem:
