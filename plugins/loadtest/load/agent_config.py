@@ -12,6 +12,11 @@ from loadtest.load.schedule import Schedule
 from loadtest.planning.tls import tls_context
 
 
+def tls_context_of(tls: dict[str, Any] | None) -> ssl.SSLContext | None:
+    """Of the environment's `tls`. Raises OSError for files that this machine has not."""
+    return tls_context(**tls) if tls else None
+
+
 @dataclass(frozen=True)
 class AgentConfig:
     """`stages`: (duration_s, users or arrivals per second, ramp), empty for a plain ramp to a constant level.
@@ -53,7 +58,7 @@ class AgentConfig:
 
     def tls_context(self) -> ssl.SSLContext | None:
         """Raises OSError for files that this machine has not."""
-        return tls_context(**self.tls) if self.tls else None
+        return tls_context_of(self.tls)
 
     def to_json(self) -> str:
         return json.dumps(asdict(self))

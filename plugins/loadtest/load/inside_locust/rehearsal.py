@@ -21,6 +21,7 @@ from locust.exception import InterruptTaskSet, RescheduleTask, RescheduleTaskImm
 from locust.user.task import DefaultTaskSet, TaskSet
 from locust.user.users import User
 
+from loadtest.load.agent_config import tls_context_of
 from loadtest.load.inside_locust.own_packages import add_packages
 from loadtest.load.inside_locust.request_hook import make_recorded
 from loadtest.load.request_headers import RequestHeaders
@@ -116,7 +117,6 @@ def rehearse(question: dict[str, Any], notes: Notes) -> dict[str, Any]:
     from loadtest.load.inside_locust.pytest_users import make_plain_users
     from loadtest.load.inside_locust.tracing import trace_requests
     from loadtest.load.inside_locust.user_patches import apply_tags
-    from loadtest.planning.tls import tls_context
 
     headers = RequestHeaders.taken_from_environment()
     make_recorded(events.request).record = notes.on_request
@@ -139,9 +139,7 @@ def rehearse(question: dict[str, Any], notes: Notes) -> dict[str, Any]:
     make_plain_users(environment.user_classes)
     apply_tags(environment)
     trace_requests(notes, question["base_url"], tuple(map(tuple, question["allowed_hosts"])))
-    give_access(
-        question["base_url"], headers.values, question["tls"], tls_context(**question["tls"]) if question["tls"] else None
-    )
+    give_access(question["base_url"], headers.values, question["tls"], tls_context_of(question["tls"]))
     notes.note_heads()
     report_every_response()
     notes.task = "test_start"
