@@ -17,6 +17,7 @@ from loadtest.errors import ConfigurationError
 from loadtest.gate.records.verdicts import Verdict
 from loadtest.reporting.escape import plain
 from loadtest.vocabulary import Outcome
+from loadtest.wording import sentences
 
 POLL_S = 2.0
 LINE_EVERY_S = 15.0
@@ -98,7 +99,7 @@ def show_verdict(client: AirflowClient, run: DagRun) -> Verdict | None:
     if len(bad) > MOST_FINDINGS:
         print(f"  and {len(bad) - MOST_FINDINGS} more, see the report")
     for advice in verdict.recommendations[:3]:
-        print(f"  What to do: {plain(advice.title)}. {plain(advice.next_step)}")
+        print(f"  What to do: {sentences(plain(advice.title), plain(advice.next_step))}")
     print(f"Report: {client.url}/loadtest/dag-runs/{quote(run.run_id, safe='')}/report.html")
     return verdict
 
