@@ -113,7 +113,7 @@ class AirflowConnection:
         if status == 401:
             raise ConfigurationError(f"Airflow at {self.url} does not accept this login; check the token or name and password.")
         if status == 403:
-            raise ConfigurationError(f"This login may not use {path} on Airflow at {self.url}; it needs the role Op, with FAB User.")
+            raise ConfigurationError(f"This login may not use {path} on Airflow at {self.url}; it needs the role Op (FAB: User).")
         if 300 <= status < 400:
             raise ConfigurationError(f"{self.url} redirects elsewhere; give Airflow's own address (https or a path missing?).")
         raise ConfigurationError(f"Airflow refused {path} (HTTP {status}): {detail_of(response)}.")
