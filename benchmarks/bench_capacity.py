@@ -46,7 +46,9 @@ def main() -> None:
     parser.add_argument("--repeats", type=int, default=5)
     parser.add_argument("--service", choices=("pool", "sample", "both"), default="both")
     options = parser.parse_args()
-    with tempfile.TemporaryDirectory(prefix="loadtest-capacity-") as home:
+    from loadtest.cli.interrupts import Interrupts
+
+    with Interrupts(), tempfile.TemporaryDirectory(prefix="loadtest-capacity-") as home:
         prepare(Path(home))
         if options.service != "sample":
             study("pool", "pool", POOL_USERS, options.repeats)
@@ -99,7 +101,8 @@ def search(scenario: str, environment: str, number: int) -> float | None:
 
     outcome = run_once(Request(scenario=scenario, environment=environment, profile="capacity"), settings())
     capacity = RegressionReport.read(outcome.folder.regression_report).capacity
-    print(f"  repeat {number + 1}: {outcome.verdict.sentence}", flush=True)
+    busy = f"load average {os.getloadavg()[1]:.1f} on {os.cpu_count()} cores"
+    print(f"  repeat {number + 1} ({busy}): {outcome.verdict.sentence}", flush=True)
     return capacity.users if capacity and capacity.kind is CapacityKind.FOUND else None
 
 

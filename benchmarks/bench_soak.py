@@ -21,13 +21,14 @@ MIB = 2**20
 
 def main() -> None:
     from benchmarks.figures import figure
+    from loadtest.cli.interrupts import Interrupts
 
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--leaking", type=int, default=1)
     parser.add_argument("--clean", type=int, default=3)
     parser.add_argument("--minutes", type=float, default=10.5)
     options = parser.parse_args()
-    with tempfile.TemporaryDirectory(prefix="loadtest-soak-") as home:
+    with Interrupts(), tempfile.TemporaryDirectory(prefix="loadtest-soak-") as home:
         prepare(Path(home))
         found = [soak("leaking", options.minutes) for _ in range(options.leaking)]
         false = [soak("staging", options.minutes) for _ in range(options.clean)]

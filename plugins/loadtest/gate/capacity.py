@@ -84,9 +84,9 @@ def _step(step: LoadStep, measured: _Measured, targets: Sequence[Target], codes:
 def _held(step: LoadStep, n: int, observed: Sequence[float | None], targets: Sequence[Target]) -> bool | None:
     if step.limited:
         return None
-    if n == 0:
-        return False  # users ran, and in all that time nobody got so far as to ask again
-    return all(value is None or value <= target.limit for value, target in zip(observed, targets, strict=True))
+    # Users ran; where n is 0, nobody got so far in all that time as to ask again.
+    held = n > 0 and all(value is None or value <= target.limit for value, target in zip(observed, targets, strict=True))
+    return None if step.disturbed and not held else held
 
 
 def _observed(target: Target, measured: _Measured, codes: dict[str, int]) -> float | None:
@@ -115,7 +115,8 @@ class _Estimate:
 
 
 def _concluded(taken: Sequence[LoadStep], steps: tuple[CapacityStep, ...], targets: tuple[Target, ...]) -> Capacity:
-    found = _estimate(steps, [step.users for step in taken if step.limited])
+    disturbed = [step.users for step, judged in zip(taken, steps, strict=True) if step.disturbed and judged.held is None]
+    found = _estimate(steps, [step.users for step in taken if step.limited], disturbed)
     hold = next((step for step in steps if step.is_hold), None)
     return Capacity(
         kind=found.kind,
@@ -132,22 +133,27 @@ def _concluded(taken: Sequence[LoadStep], steps: tuple[CapacityStep, ...], targe
     )
 
 
-def _estimate(steps: Sequence[CapacityStep], limited: Sequence[int]) -> _Estimate:
-    """`limited`: users of the steps in which the load generator was the bottleneck."""
+def _estimate(steps: Sequence[CapacityStep], limited: Sequence[int], disturbed: Sequence[int]) -> _Estimate:
+    """`limited`: users of the steps in which the load generator was the bottleneck; `disturbed`: of those that say nothing
+    because other processes took the host's CPU."""
     judged = [step for step in steps if step.held is not None]
     held = [step.users for step in judged if step.held]
     missed = [step.users for step in judged if not step.held]
     if not held:
         least = float(min(step.users for step in steps))
-        kind = CapacityKind.BELOW if missed else CapacityKind.GENERATOR
+        kind = CapacityKind.BELOW if missed else CapacityKind.GENERATOR if limited else CapacityKind.DISTURBED
         return _Estimate(kind, least if missed else 0.0, 0.0, least if missed else None)
     estimate = threshold([step.users for step in judged], [bool(step.held) for step in judged])
     highest = float(max(held))
     if limited and (not missed or min(limited) <= estimate.load):
         return _Estimate(CapacityKind.GENERATOR, highest, highest, None)
-    if not missed or estimate.load >= max(held + missed):
+    if disturbed and not missed:
+        return _Estimate(CapacityKind.DISTURBED, highest, highest, None)
+    top = float(max(held + missed))
+    if not missed or (estimate.load >= top and held.count(round(top)) > missed.count(round(top))):
         return _Estimate(CapacityKind.AT_LEAST, highest, highest, None)
-    return _Estimate(CapacityKind.FOUND, estimate.load, estimate.low, estimate.high, estimate.log_sd)
+    # Misses at several loads, in no order, leave the edge open: more than was tried is not said to hold.
+    return _Estimate(CapacityKind.FOUND, min(estimate.load, top), min(estimate.low, top), estimate.high, estimate.log_sd)
 
 
 def _deciding(judged: Sequence[CapacityStep], targets: Sequence[Target]) -> int | None:

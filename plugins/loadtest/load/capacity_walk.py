@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from enum import StrEnum
 
 GROWTH = 2.0
+AGAIN = 2  # times that a disturbed step is taken again before the search goes on with a lower load
 AT_AN_END = 3  # steps at the lowest or the highest level with the same result are enough
 
 
@@ -20,6 +21,7 @@ class StepResult(StrEnum):
     HELD = "held"  # all targets were met
     MISSED = "missed"
     LIMITED = "limited"  # the load generator was the bottleneck, so nothing was learned about the service
+    DISTURBED = "disturbed"  # missed while others took the host's CPU, so nothing was learned either
 
 
 class CapacityWalk:
@@ -29,7 +31,7 @@ class CapacityWalk:
         self.levels = tuple(levels)
         self.done: list[tuple[int, StepResult]] = []  # index of the level, what came of it
         self._repeats = repeats
-        self._walked = 0
+        self._walked = self._again = 0
         self._at: int | None = 0
 
     @property
@@ -40,6 +42,10 @@ class CapacityWalk:
     def took(self, result: StepResult) -> None:
         """What came of that step."""
         assert self._at is not None
+        if result is StepResult.DISTURBED and self._again < AGAIN:
+            self._again += 1
+            return
+        self._again = 0
         self.done.append((self._at, result))
         self._at = self._next(self._at, result)
 

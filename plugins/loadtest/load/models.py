@@ -190,13 +190,15 @@ class OtherHost(Record):
 
 class LoadStep(Record):
     """One step of a search for the capacity: `users` from `started_at` on, judged from `judged_from` to `ended_at`. `limited`:
-    the load generator itself was the bottleneck; `is_hold`: the last one, at the load that was found."""
+    the load generator itself was the bottleneck; `disturbed`: targets were missed while other processes took much of the host's
+    CPU; `is_hold`: the last one, at the load that was found."""
 
     users: int
     started_at: datetime
     judged_from: datetime
     ended_at: datetime
     limited: bool = False
+    disturbed: bool = False
     is_hold: bool = False
 
 

@@ -115,6 +115,7 @@ def test_a_demanded_capacity_is_a_target(least: int, outcome: Outcome, words: st
     [
         (CapacityKind.AT_LEAST, Outcome.PASS, "holds all 240 users that were tried"),
         (CapacityKind.GENERATOR, Outcome.INCONCLUSIVE, "at least 240 users; above, the load generator was the bottleneck"),
+        (CapacityKind.DISTURBED, Outcome.INCONCLUSIVE, "at least 240 users; above, other processes took the host's CPU"),
         (CapacityKind.BELOW, Outcome.FAIL, "does not hold its targets under 240 users already"),
     ],
 )
@@ -141,3 +142,24 @@ def test_the_steps_are_judged_again_from_the_samples(tmp_path) -> None:
     assert 10 < capacity.users < 20
     assert capacity.targets[capacity.deciding].metric == "p95_ms"
     assert capacity_of(plan, make_load(), tmp_path / "samples.parquet") is None
+    disturbed = (steps[0], steps[1].model_copy(update={"disturbed": True}))
+    capacity = capacity_of(plan, make_load(steps=disturbed), tmp_path / "samples.parquet")
+    assert [step.held for step in capacity.steps] == [True, None], "the miss says nothing"
+    assert (capacity.kind, capacity.users) == (CapacityKind.DISTURBED, 10)
+
+
+def test_misses_below_the_highest_load_are_not_called_held(tmp_path) -> None:
+    """As on a host that was busy now and then: 14 and 15 users held, 12, 13 and 16 did not."""
+    plan = make_plan(targets=(TARGET,), users=100, duration="20m", search={})
+    users = [4, 8, 16, 12, 14, 15, 14, 15, 14, 13, 12, 13, 12, 11]
+    held = [True, True, False, True, True, True, True, True, True, False, True, True, False, True]
+    write_samples(tmp_path / "samples.parquet", {"GET /a": np.repeat([100.0 if one else 300.0 for one in held], 20)})
+    length = timedelta(seconds=120 / len(users))
+    edges = [STARTED_AT + timedelta(seconds=5) + number * length for number in range(len(users) + 1)]
+    steps = tuple(
+        LoadStep(users=count, started_at=start, judged_from=start, ended_at=end)
+        for count, start, end in zip(users, edges, edges[1:], strict=False)
+    )
+    capacity = capacity_of(plan, make_load(steps=steps), tmp_path / "samples.parquet")
+    assert capacity.kind is CapacityKind.FOUND
+    assert capacity.users <= 16

@@ -21,9 +21,9 @@ class Service:
     """Answers in 50 ms up to `capacity` users, in 400 ms above; `seconds` of load pass by its own clock."""
 
     def __init__(self, tmp_path: Path, capacity: int, plan: Plan | None = None, **seen: object) -> None:
-        self.now, self.capacity, self.seen = 0.0, capacity, {"waiting": 0, "saturated": False, "errors": 0} | seen
+        self.now, self.capacity, self.seen = 0.0, capacity, {"waiting": 0, "saturated": False, "errors": 0, "others": 0.0} | seen
         self.path = tmp_path / "levels.json"
-        self.control = SearchControl(plan or plan_of(), self.path, clock=lambda: self.now)
+        self.control = SearchControl(plan or plan_of(), self.path, self.others, clock=lambda: self.now)
 
     def second(self) -> None:
         self.now += 1
@@ -37,6 +37,10 @@ class Service:
         failed[: self.seen["errors"]] = True
         counts.add(bucket_of(latency_us), failed)
         return counts
+
+    def others(self, start_s: float, end_s: float) -> float:
+        """A disturbance makes every step miss for as many steps as `seen` says."""
+        return 0.9 if self.seen["others"] else 0.0
 
     def saturated(self, users: int) -> bool:
         limit = self.seen["saturated"]
@@ -96,3 +100,21 @@ def test_it_ends_in_time_and_still_holds_what_it_found(tmp_path: Path) -> None:
     control = service.run()
     assert control.steps[-1].is_hold
     assert service.now <= 90 + 1
+
+
+def test_a_step_that_misses_while_others_take_the_cpu_is_taken_again(tmp_path: Path) -> None:
+    service = Service(tmp_path, capacity=10, others=1)
+    while len(service.control.steps) < 4:
+        service.second()
+    assert [(step.users, step.disturbed) for step in service.control.steps] == [(4, False), (8, False), (16, True), (16, True)]
+    service.capacity, service.seen["others"] = 60, 0
+    control = service.run()
+    assert 54 <= control.steps[-1].users <= 60
+
+
+def test_a_step_that_is_always_disturbed_does_not_hold_the_search_up(tmp_path: Path) -> None:
+    control = Service(tmp_path, capacity=10, others=1).run()
+    assert control.ended and control.steps[-1].is_hold
+    assert [step.disturbed for step in control.steps if step.users > 10] == [True] * sum(
+        step.users > 10 for step in control.steps
+    )

@@ -14,6 +14,7 @@ class CapacityKind(StrEnum):
 
     FOUND = "found"
     AT_LEAST = "at_least"  # all steps held, up to the most users that were tried
+    DISTURBED = "disturbed"  # at least so many: above, other processes took the host's CPU
     GENERATOR = "generator"  # at least so many: above, the load generator was the bottleneck
     BELOW = "below"  # even the first step missed a target
 

@@ -50,6 +50,10 @@ def _found(capacity: Capacity) -> Finding:
             f"the service holds at least {_users(capacity.users)}; above, the load generator was the bottleneck: use more workers"
         )
         return _finding(Outcome.INCONCLUSIVE, sentence, capacity, evidence)
+    if capacity.kind is CapacityKind.DISTURBED:
+        at_least = f"at least {_users(capacity.users)}; above" if capacity.users else "an unknown number of users"
+        sentence = f"the service holds {at_least}, other processes took the host's CPU: search again when it is quiet"
+        return _finding(Outcome.INCONCLUSIVE, sentence, capacity, evidence)
     if capacity.kind is CapacityKind.AT_LEAST:
         sentence = f"the service holds all {_users(tried)} that were tried ({steps}){at}; raise users to find where it ends"
         return _finding(Outcome.PASS, sentence, capacity, evidence)

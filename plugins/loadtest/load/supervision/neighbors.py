@@ -101,6 +101,11 @@ class NeighborWatch:
         ]
         return NeighborFacts(share=round(min(1.0, sum(used.values()) / capacity_s), 4), processes=tuple(named))
 
+    def share(self, start_s: float, end_s: float) -> float:
+        """Of the host's CPU, between two moments (seconds since the epoch); 0 where nothing was observed."""
+        facts = self.facts((start_s, end_s))
+        return facts.share if facts else 0.0
+
     def recent(self) -> NeighborFacts | None:
         """Of the last look."""
         return self.facts((self._intervals[-1].start, self._intervals[-1].end)) if self._intervals else None

@@ -15,7 +15,7 @@ from pathlib import Path
 from loadtest.load.capacity_walk import CapacityWalk, StepResult
 from loadtest.load.levels import Level
 from loadtest.load.live import Counts, merge
-from loadtest.load.models import TOLERATED_SATURATION, LoadStep
+from loadtest.load.models import BUSY_HOST_SHARE, TOLERATED_SATURATION, LoadStep
 from loadtest.load.step_targets import QUANTILES, least_requests, step_targets
 from loadtest.planning.criteria import Target
 from loadtest.planning.models import Plan
@@ -24,9 +24,17 @@ log = logging.getLogger("loadtest.load.supervision.search")
 
 
 class SearchControl:
-    """Told of every second of the load; `steps` are those that are over. `clock`: seconds, monotonic."""
+    """Told of every second of the load; `steps` are those that are over. `others_share`: of the host's CPU, from one moment to
+    another, seconds since the epoch; `clock`: seconds, monotonic."""
 
-    def __init__(self, plan: Plan, path: Path, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self,
+        plan: Plan,
+        path: Path,
+        others_share: Callable[[float, float], float] = lambda start_s, end_s: 0.0,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._others_share = others_share
         assert plan.profile.search is not None
         self._search, self._targets, self._path, self._clock = plan.profile.search, step_targets(plan), path, clock
         self._walk = CapacityWalk(self._search.levels(plan.profile.users), self._search.repeats)
@@ -59,8 +67,11 @@ class SearchControl:
             self._end_step(waiting)
 
     def _end_step(self, waiting: int) -> None:
-        result = self._result(waiting)
         now = datetime.now(UTC)
+        result = self._result(waiting)
+        began_s = (self._judged_from or self._started_at).timestamp()
+        if result is StepResult.MISSED and self._others_share(began_s, now.timestamp()) >= BUSY_HOST_SHARE:
+            result = StepResult.DISTURBED
         self.steps.append(
             LoadStep(
                 users=self._users,
@@ -68,6 +79,7 @@ class SearchControl:
                 judged_from=self._judged_from or now,
                 ended_at=now,
                 limited=result is StepResult.LIMITED,
+                disturbed=result is StepResult.DISTURBED,
                 is_hold=self._is_hold,
             )
         )

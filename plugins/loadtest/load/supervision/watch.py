@@ -63,13 +63,13 @@ class LoadWatch:
         self._progress = ProgressWriter(job, scratch)
         self._live = LiveMetrics(job.plan, asked=not job.turns or bool(job.side))  # of two that take turns, the candidate's
         self._abort = AbortWatch(criteria_of(job.plan))
-        self._search = SearchControl(job.plan, scratch.levels) if self.profile.search else None
         self._planned_end = math.inf  # by our monotonic clock
         self._health = HealthWatcher(HealthClient.of(job.base_url, job.plan.environment))
         self._restarts = RestartWatch(job.base_url, job.plan.environment)
         self._backend = BackendWatch(run_folder_of(job), [process.process.pid for process in processes])
         self._neighbors = NeighborWatch(job.base_url, self._backend.state)
         observed.neighbors = self._neighbors
+        self._search = SearchControl(job.plan, scratch.levels, self._neighbors.share) if self.profile.search else None
 
     def until_end(self) -> None:
         """Returns when no process runs any more or those left must be killed."""
