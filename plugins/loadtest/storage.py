@@ -121,6 +121,8 @@ class StoredPath(CloudPath):
             found = self.asked(lambda fs: fs.find(start, detail=True))
         except FileNotFoundError:
             return {}
+        if not found:  # Azure's client answers with an empty list
+            return {}
         return {name.removeprefix(start): info for name, info in found.items()}
 
     def read_bytes(self) -> bytes:

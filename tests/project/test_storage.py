@@ -31,7 +31,7 @@ def test_a_path_in_a_bucket_is_ours_and_so_are_those_below(root):
 
 def test_a_folder_without_files_is_not_there(root):
     assert not root.exists() and not root.is_dir()
-    assert root.folders() == []
+    assert root.folders() == [] and root.files_below() == {}
     assert RunFolder(root / "a/b/c/run").attempts() == []
     with pytest.raises(FileNotFoundError):
         list(root.iterdir())

@@ -141,7 +141,7 @@ class Azurite(StorageProcess):
         return {"AZURITE_ACCOUNTS": f"tests:{SECRET}"}
 
     def _command(self) -> list[str]:
-        return [str(AZURITE), "--blobPort", str(self.port), "--location", ".", "--silent", "--skipApiVersionCheck"]
+        return [str(AZURITE), "--blobPort", str(self.port), "--location", ".", "--silent", "--disableTelemetry", "--skipApiVersionCheck"]
 
 
 class GoogleStorage(StorageProcess):
@@ -154,7 +154,8 @@ class GoogleStorage(StorageProcess):
         return shutil.which("gcp-storage-emulator", path=Path(sys.executable).parent) is not None
 
     def _variables(self) -> dict[str, str]:
-        return {"STORAGE_EMULATOR_HOST": f"http://127.0.0.1:{self.port}", "FSSPEC_GS_TOKEN": "anon", "FSSPEC_GCS_TOKEN": "anon"}
+        values = {"STORAGE_EMULATOR_HOST": f"http://127.0.0.1:{self.port}", "FSSPEC_GS_TOKEN": "anon", "FSSPEC_GCS_TOKEN": "anon"}
+        return values | {"GCSFS_EXPERIMENTAL_ZB_HNS_SUPPORT": "false"}  # which asks by gRPC, that the emulator has not
 
     def _command(self) -> list[str]:
         emulator = shutil.which("gcp-storage-emulator", path=Path(sys.executable).parent)
