@@ -141,7 +141,16 @@ class Azurite(StorageProcess):
         return {"AZURITE_ACCOUNTS": f"tests:{SECRET}"}
 
     def _command(self) -> list[str]:
-        return [str(AZURITE), "--blobPort", str(self.port), "--location", ".", "--silent", "--disableTelemetry", "--skipApiVersionCheck"]
+        return [
+            str(AZURITE),
+            "--blobPort",
+            str(self.port),
+            "--location",
+            ".",
+            "--silent",
+            "--disableTelemetry",
+            "--skipApiVersionCheck",
+        ]
 
 
 class GoogleStorage(StorageProcess):
