@@ -112,12 +112,13 @@ class Decision:
 
 
 def decide(trial: Trial, tolerance: float = DEFAULT_TOLERANCE, *, proof_by_typical_alone: bool = False) -> Decision:
-    """Judge the first run; where somebody is suspect, judge again with the confirmations. As the product does."""
+    """Judge the first run; where somebody is suspect, or too little is proven, judge again with further runs. As the product
+    does."""
     criteria = Criteria()
     runs = 1
     result = compare(trial.baseline, trial.candidates[:1], criteria, tolerance, confirmed=False)
     suspect = bool(result.suspects)
-    while result.suspects and runs <= CONFIRMATIONS:
+    while (result.suspects or result.provable) and runs <= CONFIRMATIONS:
         runs += 1
         result = compare(trial.baseline, trial.candidates[:runs], criteria, tolerance, confirmed=True, more=runs <= CONFIRMATIONS)
     bad = [finding for finding in result.findings if finding.outcome in (Outcome.WARN, Outcome.FAIL)]

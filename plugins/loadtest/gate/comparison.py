@@ -9,7 +9,8 @@ import numpy as np
 
 from loadtest.gate.records.findings import Comparison, Coverage, Detectable, Finding
 from loadtest.gate.records.summaries import RunSummary
-from loadtest.gate.rules.endpoint_findings import Judging, endpoint_findings, is_proven
+from loadtest.gate.rules.coverage import LEAST_PROVEN_SHARE, looks_beyond
+from loadtest.gate.rules.endpoint_findings import Judging, endpoint_findings, is_proven, would_be_proven
 from loadtest.gate.rules.run_findings import error_findings, global_findings, throughput_finding
 from loadtest.gate.statistics.comparability import Basis, comparable_runs
 from loadtest.gate.statistics.detectable import smallest_detectable
@@ -26,7 +27,8 @@ class ComparisonResult:
     """What the comparison says. `findings` hold the criteria regression, global, errors and throughput.
 
     `coverage` is None when nothing was compared. `proven` names the endpoints for which a regression beyond the
-    tolerance is excluded, `judged` all endpoints that should have been judged, missing ones included.
+    tolerance is excluded, `judged` all endpoints that should have been judged, missing ones included. `provable`: nothing is
+    suspect, but too little is proven for a pass, and a second run like the first would prove enough.
     """
 
     comparison: Comparison
@@ -35,6 +37,7 @@ class ComparisonResult:
     coverage: Coverage | None = None
     judged: tuple[str, ...] = ()
     proven: tuple[str, ...] = ()
+    provable: bool = False
 
     @property
     def suspects(self) -> tuple[Finding, ...]:
@@ -99,7 +102,24 @@ def compare(
         coverage=coverage(judging, judgement, known, proven),
         judged=known,
         proven=proven,
+        provable=not confirmed and _provable(judging, judgement, findings, proven, criteria),
     )
+
+
+def _provable(
+    judging: Judging, judgement: Judgement, findings: Sequence[Finding], proven: Sequence[str], criteria: Criteria
+) -> bool:
+    if any(one.suspect or (one.outcome is not Outcome.PASS and one.criterion is not Criterion.REGRESSION) for one in findings):
+        return False
+    critical = {name for name in judging.endpoints if (own := criteria.endpoints.get(name)) and own.critical}
+
+    def enough(names: Sequence[str]) -> bool:
+        return len(names) >= LEAST_PROVEN_SHARE * len(judging.endpoints) and critical <= set(names)
+
+    if enough(proven) and not any(looks_beyond(one) for one in findings):
+        return False
+    would = [name for index, name in enumerate(judging.endpoints) if would_be_proven(judging, judgement, index)]
+    return enough(would)
 
 
 def _alike(refresh: Sequence[RunSummary], candidate: RunSummary) -> list[RunSummary]:

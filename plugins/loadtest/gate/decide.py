@@ -40,7 +40,7 @@ from loadtest.load.models import LoadResult, StopReason
 from loadtest.planning.criteria import Criteria, Mute
 from loadtest.planning.models import Plan
 from loadtest.run_folder import CONFIRMATIONS, RunFolder
-from loadtest.vocabulary import Outcome
+from loadtest.vocabulary import Evidence, Outcome
 
 
 @dataclass(frozen=True)
@@ -64,10 +64,11 @@ def check(
 ) -> RegressionReport:
     """Judge a run and write its regression_report.json.
 
-    A report with `suspects` asks the caller for confirmation runs of the same build; call again with their folders, which
-    must be analyzed. `mutes`: what people muted, beside criteria.yaml. `earlier`: accepted runs of this plan and host class,
-    for the drift since the anchor. `first_seen`: regressions that were open before this run; None if nobody knows. Raises
-    ConfigurationError with one sentence when plan, load, metrics, samples or the baseline file are missing or damaged.
+    A report that `asks_again` asks the caller for further runs of the same build, to confirm a suspicion or to prove a pass; call
+    again with their folders, which must be analyzed. `mutes`: what people muted, beside criteria.yaml. `earlier`: accepted runs
+    of this plan and host class, for the drift since the anchor. `first_seen`: regressions that were open before this run; None
+    if nobody knows. Raises ConfigurationError with one sentence when plan, load, metrics, samples or the baseline file are
+    missing or damaged.
     """
     run = _read(folder)
     confirmed = read_confirmations(confirmations)
@@ -81,6 +82,7 @@ def check(
     waiting = awaiting_acceptance(run.plan) if baseline is None and not run.plan.against else 0
     comparison = Comparison(compared=False, reason=reason, awaiting_acceptance=waiting)
     detectable: tuple[Detectable, ...] = ()
+    provable = False
     if any(finding.outcome is Outcome.INVALID for finding in findings):
         comparison = Comparison(compared=False, reason="the measurement is not valid, so nothing was compared")
     else:
@@ -94,7 +96,7 @@ def check(
                 comparison, paired, detectable = side_by_side_findings(run.plan, folder)
                 findings += paired
         if baseline is not None:
-            comparison, regressions, detectable = _compare(baseline, run, confirmed)
+            comparison, regressions, detectable, provable = _compare(baseline, run, confirmed)
             comparison = comparison.model_copy(update={"reason": " ".join(filter(None, (comparison.reason, itself)))})
             findings += [*regressions, *(_drift(baseline, run, earlier) if comparison.compared else ())]
         elif not run.plan.against and run.summary is not None:
@@ -112,6 +114,7 @@ def check(
         comparison=comparison,
         findings=muted,
         detectable=detectable,
+        provable=provable and not any(finding.alarms and finding.counts for finding in muted),
         recommendations=recommend(run.plan, muted, comparison, run.metrics, history, overrides_of(run.plan), failures),
     )
     report.write(folder.regression_report)
@@ -263,12 +266,14 @@ def _typical_latency_ms(summary: RunSummary) -> float:
     return sum(n * typical_ms for n, typical_ms in rows) / sum(n for n, _ in rows) if rows else 0.0
 
 
-def _compare(baseline: Baseline, run: _Run, confirmed: Confirmations) -> tuple[Comparison, list[Finding], tuple[Detectable, ...]]:
+def _compare(
+    baseline: Baseline, run: _Run, confirmed: Confirmations
+) -> tuple[Comparison, list[Finding], tuple[Detectable, ...], bool]:
     from loadtest.gate.comparison import compare
 
     if run.summary is None or run.load.stop_reason is StopReason.ABORTED:
         why = "the load was stopped early" if run.summary else "nothing was measured in the steady phase"
-        return Comparison(compared=False, reason=f"{why}, so nothing was compared"), [], ()
+        return Comparison(compared=False, reason=f"{why}, so nothing was compared"), [], (), False
     confirming, problems = _confirming(run, confirmed.further)
     criteria, tolerance = run.plan.scenario.criteria, run.plan.profile.tolerance
     runs = [run.summary, *confirming]
@@ -284,7 +289,8 @@ def _compare(baseline: Baseline, run: _Run, confirmed: Confirmations) -> tuple[C
     if (paired := confirmed.side_by_side) is not None:
         findings = settled(findings, paired.findings)
         found |= {"confirmed_against": paired.comparison.against, "pairs": paired.comparison.pairs}
-    return result.comparison.model_copy(update=found), findings, result.detectable
+    provable = result.provable and run.plan.profile.evidence is Evidence.CONCLUSIVE
+    return result.comparison.model_copy(update=found), findings, result.detectable, provable
 
 
 def detectable_at_best(summary: RunSummary, criteria: Criteria, tolerance: float) -> tuple[Detectable, ...]:

@@ -30,7 +30,7 @@ class AnalyzeOperator(StageOperator):
 
 
 class JudgeOperator(StageOperator, SkipMixin):
-    """Metrics to findings. Where nothing is suspect the next task (the first confirmation) is skipped."""
+    """Metrics to findings. Where no further run is wanted the next task (the first confirmation) is skipped."""
 
     inherits_from_skipmixin = True
 
@@ -41,7 +41,7 @@ class JudgeOperator(StageOperator, SkipMixin):
         for finding in report.findings:
             if finding.outcome is not Outcome.PASS:
                 self.log.info("%s: %s", finding.outcome, finding.sentence)
-        if not report.suspects:
+        if not report.asks_again:
             followers = [task for task in context["task"].get_direct_relatives(upstream=False) if not task.is_teardown]
             self.skip(ti=context["ti"], tasks=followers)
         return {"findings": len(report.findings), "suspects": len(report.suspects)}

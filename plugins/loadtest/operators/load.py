@@ -171,7 +171,7 @@ class ConfirmOperator(StageOperator):
         from loadtest.pipeline.confirmation import confirm
         from loadtest.pipeline.stages import judge
 
-        if self.number > 1 and not judge(folder).suspects:
+        if self.number > 1 and not judge(folder).asks_again:
             from airflow.sdk.exceptions import AirflowSkipException
 
             raise AirflowSkipException("One confirmation was enough.")

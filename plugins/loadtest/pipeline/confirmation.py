@@ -9,6 +9,7 @@ from loadtest.builds.measured import makes_builds
 from loadtest.builds.worktrees import known_commit
 from loadtest.errors import ConfigurationError, NotRunError
 from loadtest.gate.decide import check
+from loadtest.gate.records.verdicts import RegressionReport
 from loadtest.pipeline.side_by_side import measure_side_by_side
 from loadtest.pipeline.stages import Watcher, measure
 from loadtest.planning.build import CHANGED
@@ -21,11 +22,13 @@ from loadtest.settings import settings
 
 
 def confirm(plan: Plan, folder: RunFolder, number: int, watcher: Watcher) -> Plan:
-    """Measure the `number`-th confirmation of a suspect run; returns its plan. Where the environment makes builds, the first is a
-    comparison with the baseline's build; where that one cannot be, a further run, whose plan says why. Errors as `measure`."""
+    """Measure the `number`-th confirmation of a judged run; returns its plan. Where the environment makes builds, the first of a
+    suspicion is a comparison with the baseline's build; where that one cannot be, a further run, whose plan says why. A run that
+    only proved too little is measured once more. Errors as `measure`."""
     sibling = folder.confirmation(number)
     why_not = ""
-    if number == 1 and makes_builds(plan):
+    suspects = RegressionReport.read(folder.regression_report).suspects
+    if number == 1 and suspects and makes_builds(plan):
         try:
             compared = _against_the_baselines_build(plan, sibling)
             watcher.stage(f"confirmation side by side with the baseline's build, {wording.commit(compared.against)}")

@@ -22,6 +22,12 @@ class RegressionReport(FileModel):
     detectable: tuple[Detectable, ...] = ()
     recommendations: tuple[Recommendation, ...] = ()
     capacity: Capacity | None = None  # of a run that looked for it
+    provable: bool = False  # too little is proven for a pass, and one more run would probably prove enough
+
+    @property
+    def asks_again(self) -> bool:
+        """Whether another run of the same build is wanted."""
+        return bool(self.suspects) or self.provable
 
     @property
     def suspects(self) -> tuple[Finding, ...]:

@@ -6,16 +6,17 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from scipy.special import stdtrit
 
 from loadtest import wording
 from loadtest.gate.records.findings import Finding
 from loadtest.gate.records.summaries import EndpointSummary, RunSummary
 from loadtest.gate.statistics.comparability import Basis
-from loadtest.gate.statistics.judge import SUSPECT_LEVEL, Judgement
+from loadtest.gate.statistics.judge import INTERVAL_LEVEL, SUSPECT_LEVEL, Judgement
 from loadtest.gate.statistics.judged_metrics import METRICS, P95, PROVING, TESTED, TYPICAL, JudgedMetric, values
 from loadtest.vocabulary import Criterion, Outcome
 
-WARN_LEVEL = 0.015
+WARN_LEVEL = 0.012
 MANY_REQUESTS = 20  # of an endpoint in a run; where 20 are expected, chance leaves none once in 500 million runs
 NEARLY_EVERY_RUN = 0.75  # of the baseline's
 
@@ -79,6 +80,18 @@ def is_proven(judging: Judging, judgement: Judgement, index: int) -> bool:
         np.isfinite(judgement.scores[metric].difference[index]) and judgement.interval(metric)[1][index] < limit
         for metric in PROVING
     )
+
+
+def would_be_proven(judging: Judging, judgement: Judgement, index: int) -> bool:
+    """Whether a second run like this one would prove it."""
+    limit = np.log1p(judging.tolerance[index])
+    for metric in PROVING:
+        result = judgement.scores[metric]
+        error = np.sqrt(result.standard_error[index] ** 2 - result.averaging[index] / 2)
+        bound = result.difference[index] + stdtrit(result.df[index], (1 + INTERVAL_LEVEL) / 2) * error
+        if not bound < limit:  # NaN is not below
+            return False
+    return True
 
 
 def upper_bound(judgement: Judgement, index: int) -> float | None:

@@ -27,7 +27,15 @@ def global_findings(judging: Judging, factor: GlobalFactor | None) -> list[Findi
         facts += f", host probe {wording.log_change(factor.probe_change)}"
     tolerance = float(np.median(judging.tolerance))
     suspect = False
-    if not (rest or raw).slower(level) and not raw.slower(level):
+    half = factor.half if factor.half is not None and factor.half.slower(level / 2) else None
+    if rest is not None and half is not None and not rest.slower(level):
+        outcome, suspect = _alarm(judging)
+        sentence = (
+            f"{facts}; half of them {wording.log_change(half.change)} beyond the host's change, p {wording.p_value(half.p)}: the "
+            "build is slower in many places"
+        )
+        rest = half
+    elif not (rest or raw).slower(level) and not raw.slower(level):
         proven = factor.bound < np.log1p(tolerance)
         outcome = Outcome.PASS if proven else Outcome.INCONCLUSIVE
         sentence = f"{facts}; " + (

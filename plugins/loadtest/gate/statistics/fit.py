@@ -18,6 +18,7 @@ from loadtest.gate.statistics.sessions import SESSION_SD, concentration, indepen
 LEAST_BASELINE_RUNS = 3  # of an endpoint, before it has a location and a variance of its own
 LEAST_TREND_RUNS = 4  # later runs, before their spread around a line says anything
 LEAST_NOISE = 0.01  # between runs, log scale: nothing is quieter than 1 %
+LEAST_OWN_SHARE = 0.2  # of an endpoint's within-run variance, whatever the endpoints have in common
 HUBER = 1.5
 HUBER_STEPS = 5
 # Run effects have heavier tails than the normal distribution behind a t test, and shrinking makes an estimated variance
@@ -32,7 +33,7 @@ MOST_PRIOR_DF = 60.0
 # How unlike each other endpoints are by nature: the variance of their log variances. A handful of endpoints hardly tells, and
 # where eight runs happen to look alike it would be taken for none at all; so it is shrunk to what services usually show.
 PRIOR_SPREAD, PRIOR_SPREAD_ENDPOINTS = 0.4, 8.0
-RESPONSE_SD = 0.15  # endpoints do not follow the host alike: noise of an endpoint per change of the host
+RESPONSE_SD = 0.1  # endpoints do not follow the host alike: noise of an endpoint per change of the host
 DOUBTED = 1.5  # where a probe says what to expect: distances, in standard errors, from which on an endpoint is doubted
 HOST_STEPS = 6
 
@@ -44,7 +45,8 @@ class MetricFit:
     runs: np.ndarray  # baseline runs that have this endpoint's metric
     mu: np.ndarray
     mu_variance: np.ndarray
-    within: np.ndarray  # mean within-run variance of the baseline's runs
+    within: np.ndarray  # mean within-run variance of the baseline's runs, without what endpoints have in common
+    common_within: float  # the part of the within-run variance that all endpoints share, so that the host's factor removes it
     between: np.ndarray  # variance between runs beyond the within-run part
     df: np.ndarray  # of the between-run variance
     host: np.ndarray  # per baseline run, mean 0
@@ -76,6 +78,7 @@ class Score:
     host_error_variance: float  # of that mean, from the endpoints' noise alone
     raw: np.ndarray  # the difference with the host's factor in it
     noise: np.ndarray  # standard error of `raw` from the endpoint's own noise
+    averaging: np.ndarray  # variance that more runs of the session average out
 
 
 def fit_metric(
@@ -104,6 +107,8 @@ def fit_metric(
     df = np.where(usable, (runs - 1) * (1 - 1 / max(endpoints, 1) if endpoints > 1 else 1.0), np.nan)
     within = _mean(np.where(present, variance, np.nan), axis=0)
     squares = _sum(residual**2, axis=0)
+    common_within = _common_within(within, squares, df) if endpoints > 1 else 0.0
+    within = without_common(within, common_within)
     if later is not None and len(later):
         more_squares, more_df = spread_around_trend(later)
         squares, df = squares + np.where(usable, more_squares, 0.0), df + more_df
@@ -125,6 +130,7 @@ def fit_metric(
         mu=np.where(usable, mu, np.nan),
         mu_variance=np.where(usable, common + ((1 - share) * between + within) / count, np.nan),
         within=within,
+        common_within=common_within,
         between=between,
         df=total_df,
         host=host,
@@ -135,6 +141,23 @@ def fit_metric(
         assumed=assumed_sd**2,
         tail_df=tail_df(standardized),
     )
+
+
+def _common_within(within: np.ndarray, squares: np.ndarray, df: np.ndarray) -> float:
+    """What a host that goes up and down during a run adds to every endpoint's within-run variance. It moves all of them alike, so
+    it goes with the run's common factor, and the residuals do not have it: it is what they lack beside the within-run variances,
+    less one standard error of theirs. 0 where they lack nothing."""
+    known = np.isfinite(within) & (df > 0)
+    if not known.any():
+        return 0.0
+    total_df = float(df[known].sum())
+    observed = float(squares[known].sum()) / total_df * (1 + np.sqrt(2 / total_df))
+    return max(float(np.average(within[known], weights=df[known])) - observed, 0.0)
+
+
+def without_common(variance: np.ndarray, common: float) -> np.ndarray:
+    """Within-run variances less their common part; what an endpoint has alone is never less than LEAST_OWN_SHARE of it."""
+    return np.maximum(variance - common, LEAST_OWN_SHARE * variance)
 
 
 def _session_share(
@@ -262,7 +285,7 @@ def score(
     """
     judged = np.isfinite(value) & fit.judged
     # one run's own estimate of its within-run variance may be small by luck; the baseline's mean over its runs is steadier
-    variance = np.maximum(variance, fit.within)
+    variance = np.maximum(without_common(variance, fit.common_within), fit.within)
     difference = np.where(judged, value - fit.mu, np.nan)
     noise = np.where(judged, fit.session + (1 - fit.share) * fit.between + fit.assumed + variance, np.nan)
     host, host_error, run_host, run_error = _candidate_host(fit, difference, noise, expected)
@@ -275,7 +298,8 @@ def score(
 
     within = np.nansum(np.where(judged, variance, 0.0), axis=0) / k**2
     own = within + np.nansum(np.where(judged, host_error, 0.0), axis=0) / k**2
-    between = fit.session + (1 - fit.share) * fit.between / k
+    alone = (1 - fit.share) * fit.between / k
+    between = fit.session + alone
     common = float(np.mean(run_host)) if len(run_host) else 0.0
     between = between + (RESPONSE_SD * common) ** 2
     error = np.sqrt(own + between + fit.assumed + fit.mu_variance)
@@ -293,6 +317,7 @@ def score(
         host_error_variance=float(np.mean(run_error)) / max(len(run_error), 1) if len(run_error) else 0.0,
         raw=averaged(difference),
         noise=np.sqrt(within + between + fit.assumed + fit.mu_variance),
+        averaging=own + alone,
     )
 
 

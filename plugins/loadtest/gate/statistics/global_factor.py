@@ -7,11 +7,12 @@ or the slower half of them, are slower by more than the tolerance.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.special import stdtr, stdtrit
+from scipy.special import ndtri, stdtr, stdtrit
 
 from loadtest.gate.records.summaries import RunSummary
 from loadtest.gate.statistics.comparability import Basis
@@ -23,7 +24,10 @@ GLOBAL_SUSPECT_LEVEL = 0.02
 GLOBAL_LEAST_EFFECT = 0.05
 LEAST_ENDPOINTS = 3  # fewer cannot tell a common factor from their own noise
 EXCLUDED_LEVEL = 0.98  # one-sided, of what a pass excludes: of many endpoints at once more is at stake
+EXCLUDED_WITHOUT_PROBE = 0.99
+HOSTS_TAIL_DF = 6.0  # hosts have heavier tails than what a probe leaves of them
 NOISE_OF_QUARTILE = 0.3  # in sd: half of what noise alone adds to the slower quarter's fastest, to stay on the safe side
+HALF_NOISE = 0.5  # in sd: how far noise alone moves it
 
 
 @dataclass(frozen=True)
@@ -34,7 +38,12 @@ class Shift:
     p: float
     low: float
     high: float
-    excluded: float  # upper bound at EXCLUDED_LEVEL
+    error: float
+    df: float
+
+    def bound(self, level: float, most_df: float = math.inf) -> float:
+        """Upper one-sided bound."""
+        return self.change + float(stdtrit(min(self.df, most_df), level)) * self.error
 
     def slower(self, level: float) -> bool:
         return self.p < level and self.change > np.log1p(GLOBAL_LEAST_EFFECT)
@@ -42,11 +51,13 @@ class Shift:
 
 @dataclass(frozen=True)
 class GlobalFactor:
-    """`raw`: all endpoints together; `without_host`: beyond what the probe foretells, None without a probe.
-    `bound`: upper 98 % bound of what all, or the slower half, are slower by, the host's part taken out if it is known."""
+    """`raw`: all endpoints together; `without_host`: beyond what the probe foretells, None without a probe; `half`: the same of
+    the slower half, against what noise alone would show there.
+    `bound`: upper bound of what all, or the slower half, are slower by, the host's part taken out if it is known."""
 
     raw: Shift
     without_host: Shift | None
+    half: Shift | None
     probe_change: float | None
     baseline_sd: float
     bound: float
@@ -71,34 +82,39 @@ def factor_of(
     seen = np.isfinite(result.raw) & np.isfinite(result.noise)
     if seen.sum() < LEAST_ENDPOINTS:
         return None
-    change = float(huber_location(result.raw[None, seen], axis=1)[0])
-    error = float(np.mean(result.noise[seen] ** 2) / seen.sum())
-    raw = _shift(change, plain.variance * (1 + plain.concentration) + error, plain.df)
+    raw_changes, noise = result.raw[seen], result.noise[seen]
+    change = float(huber_location(raw_changes[None], axis=1)[0])
+    error = float(np.mean(noise**2) / seen.sum())
     probes = host.probe_changes(candidates)
-    half = _slower_half(result.raw[seen], result.noise[seen])
+    raw = _shift(change, plain.variance * (1 + plain.concentration) + error, plain.df)
+    middle, usual = _middle_of_slower_half(raw_changes)
+    beside = max(float(raw_changes[middle] - NOISE_OF_QUARTILE * noise[middle]) - change, 0.0)
     if probes is None:
-        return GlobalFactor(raw, None, None, baseline_sd, raw.excluded + max(half - change, 0.0), 0.0)
-    expected, variance = host.expected(candidates)
-    foretold = float(expected.mean())
-    without = _shift(change - foretold, float(variance.mean()) + error, host.df)
-    bound = without.excluded + max(half - change, 0.0)
-    return GlobalFactor(raw, without, float(probes.mean()), baseline_sd, bound, host.slope)
+        bound = raw.bound(EXCLUDED_WITHOUT_PROBE, HOSTS_TAIL_DF) + beside
+        return GlobalFactor(raw, None, None, None, baseline_sd, bound, 0.0)
+    foretold, variance = host.expected_mean(candidates)
+    without = _shift(change - foretold, variance + error, host.df)
+    typical = float(np.median(noise))
+    half = _shift(float(raw_changes[middle]) - usual * typical - foretold, variance + (HALF_NOISE * typical) ** 2, host.df)
+    return GlobalFactor(raw, without, half, float(probes.mean()), baseline_sd, without.bound(EXCLUDED_LEVEL) + beside, host.slope)
 
 
-def _slower_half(raw: np.ndarray, noise: np.ndarray) -> float:
-    """What the slower half of the endpoints is slower by, from the one at their middle, so that a single slow endpoint (or a
-    muted one) does not speak for half of them; less some of what noise alone adds to it."""
-    middle = np.argsort(raw)[-max(2, len(raw) // 4 + 1)]
-    return float(raw[middle] - NOISE_OF_QUARTILE * noise[middle])
+def _middle_of_slower_half(changes: np.ndarray) -> tuple[int, float]:
+    """The endpoint at the middle of the slower half, so that a single slow endpoint (or a muted one) does not speak for half of
+    them; and by how many standard deviations noise alone puts it above the middle of all (Blom 1958)."""
+    endpoints = len(changes)
+    rank = max(2, endpoints // 4 + 1)
+    return int(np.argsort(changes)[-rank]), float(ndtri((endpoints - rank + 0.625) / (endpoints + 0.25)))
 
 
 def _shift(change: float, variance: float, df: float) -> Shift:
-    error = np.sqrt(max(variance, 1e-4))
+    error = float(np.sqrt(max(variance, 1e-4)))
     half = float(stdtrit(df, 0.95)) * error
     return Shift(
         change,
         float(stdtr(df, -change / error)),
         change - half,
         change + half,
-        change + float(stdtrit(df, EXCLUDED_LEVEL)) * error,
+        error,
+        df,
     )

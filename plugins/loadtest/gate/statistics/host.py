@@ -19,6 +19,7 @@ SLOPE, SLOPE_SD = 0.55, 0.35  # prior: latency follows the probe by half, more o
 MOST_SLOPE = 1.2
 UNEXPLAINED_SD, UNEXPLAINED_DF = 0.03, 4.0  # prior of what a probe leaves
 HOSTS_SD, HOSTS_DF = 0.06, 3.0  # prior of how hosts differ where there is no probe
+LASTING_SHARE = 0.5  # of what the probe leaves, from one run of a session to the next: not known, so neither all nor nothing
 
 
 @dataclass(frozen=True)
@@ -40,6 +41,15 @@ class HostModel:
         if change is None:
             return np.zeros(len(runs)), np.full(len(runs), base)
         return self.slope * change, base + self.slope_variance * change**2
+
+    def expected_mean(self, runs: Sequence[RunSummary]) -> tuple[float, float]:
+        """The same for the mean of several runs of one session. What the probe leaves differs between them in part, and that part
+        averages out; what the baseline does not know does not."""
+        expected, _ = self.expected(runs)
+        change = self.probe_changes(runs)
+        lasting = LASTING_SHARE + (1 - LASTING_SHARE) / len(runs)
+        doubt = 0.0 if change is None else self.slope_variance * float(change.mean()) ** 2
+        return float(expected.mean()), self.variance * ((1.0 if change is None else lasting) + self.concentration) + doubt
 
     def probe_changes(self, runs: Sequence[RunSummary]) -> np.ndarray | None:
         """Log change of each run's probe against the baseline's; None where one is missing."""

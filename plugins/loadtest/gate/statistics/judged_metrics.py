@@ -22,7 +22,7 @@ class JudgedMetric:
     weight: float  # share in the error budget of a decision; 0: shown beside it, takes no part
 
 
-TYPICAL = JudgedMetric("typical_ms", "lm", "var_lm", 8, "typical latency", 2.0)
+TYPICAL = JudgedMetric("typical_ms", "lm", "var_lm", 8, "typical latency", 4.0)
 P50 = JudgedMetric("p50_ms", "log_p50", "var_log_p50", 20, "p50", 0.0)
 P95 = JudgedMetric("p95_ms", "log_p95", "var_log_p95", 100, "p95", 1.0)
 P99 = JudgedMetric("p99_ms", "log_p99", "var_log_p99", 500, "p99", 0.0)

@@ -15,7 +15,7 @@ from scipy.special import stdtrit
 
 from loadtest.gate.records.summaries import RunSummary
 from loadtest.gate.statistics.comparability import LEAST_RUNS, USUAL_SD, Basis, comparable_runs
-from loadtest.gate.statistics.fit import ASSUMED_DF, LEAST_TAIL_DF, MetricFit, Score, fit_metric, score
+from loadtest.gate.statistics.fit import ASSUMED_DF, LEAST_TAIL_DF, MetricFit, Score, fit_metric, score, without_common
 from loadtest.gate.statistics.global_factor import GlobalFactor, factor_of
 from loadtest.gate.statistics.host import (
     HOSTS_DF,
@@ -161,17 +161,19 @@ def _fit_of_one(first: RunSummary, endpoints: Sequence[str], metric: JudgedMetri
     value, variance = (each[0] for each in values([first], endpoints, metric))
     known = noise.fit(endpoints, metric)
     between, df = np.full(len(endpoints), ENDPOINT_SD**2), np.full(len(endpoints), ASSUMED_DF)
-    within, host_variance, tail_df = variance, HOSTS_SD**2, LEAST_TAIL_DF
+    within, common_within, host_variance, tail_df = variance, 0.0, HOSTS_SD**2, LEAST_TAIL_DF
     if known is not None:
         told = known.judged
         between, df = np.where(told, known.between, between), np.where(told, known.df, df)
-        within = np.where(told, np.fmax(variance, known.within), variance)
-        host_variance, tail_df = known.host_variance, known.tail_df
+        common_within, host_variance, tail_df = known.common_within, known.host_variance, known.tail_df
+        own = without_common(variance, common_within)
+        within = np.where(told, np.fmax(own, known.within), own)
     return MetricFit(
         runs=np.isfinite(value).astype(int),
         mu=value,
         mu_variance=between + within + noise.assumed_first,
         within=within,
+        common_within=common_within,
         between=between,
         df=df,
         host=np.zeros(1),
