@@ -128,3 +128,30 @@ def test_throughput_is_information_only() -> None:
     run = make_run(rng, 20).model_copy(update={"rps": 0.1})
     finding = next(one for one in judge_once(make_baseline(rng), run).findings if one.criterion is Criterion.THROUGHPUT)
     assert finding.outcome is Outcome.PASS and "for information" in finding.sentence
+
+
+def test_a_run_that_nearly_proves_enough_asks_for_one_more_and_then_mostly_passes() -> None:
+    noisy = {"n": 120, "sd": 0.08, "host": 0.0, "probe_s": 0.1}
+    asked = proven_then = 0
+    for seed in range(30):
+        rng = np.random.default_rng(seed)
+        baseline, runs = make_baseline(rng, **noisy), candidates(rng, 2, **noisy)
+        first = judge_once(baseline, runs[0])
+        if not first.provable:
+            continue
+        assert not first.suspects
+        asked += 1
+        both = judge_confirmed(baseline, runs)
+        assert not both.provable, "once is enough"
+        assert not regressions(both, Outcome.WARN, Outcome.FAIL), "a second run looks for proof, not for alarms"
+        proven_then += len(both.proven) * 2 >= len(both.judged)
+    assert asked >= 5
+    assert proven_then >= 0.7 * asked
+
+
+def test_hopeless_and_proven_runs_ask_for_no_more() -> None:
+    rng = np.random.default_rng(21)
+    rare = judge_once(make_baseline(rng, n=20, probe_s=0.1), make_run(rng, 20, n=20, probe_s=0.1))
+    assert not rare.proven and not rare.provable
+    clear = judge_once(make_baseline(rng, probe_s=0.1), make_run(rng, 20, host=0.0, probe_s=0.1))
+    assert len(clear.proven) == len(clear.judged) and not clear.provable

@@ -20,7 +20,7 @@ from loadtest.gate.records.verdicts import RegressionReport
 from loadtest.gate.verdict import conclude
 from loadtest.load.models import HostProbe
 from loadtest.planning.build import Build
-from loadtest.planning.criteria import Criteria, Mute
+from loadtest.planning.criteria import Criteria, EndpointCriteria, Mute, Target
 from loadtest.planning.models import Plan
 from loadtest.reporting.facts import detectable_sentence
 from loadtest.reporting.inputs import read_run
@@ -333,3 +333,23 @@ def test_a_run_without_a_baseline_says_what_it_could_see_at_best(tmp_path: Path)
     assert {row.endpoint for row in report.detectable} == set(ENDPOINTS)
     assert all(0.05 <= row.effect < 0.5 for row in report.detectable)
     assert "Against a baseline of eight runs this run could at best detect" in detectable_sentence(read_run(folder))
+
+
+@pytest.mark.usefixtures("baseline")
+def test_a_run_that_proves_too_little_asks_for_one_more_and_passes_with_it(tmp_path: Path) -> None:
+    strict = Criteria(endpoints={"GET /c": EndpointCriteria(tolerance=0.06, critical=True)})
+    folder = run(tmp_path / "runs", 38, criteria=strict)
+    report = check(folder)
+    assert report.suspects == () and report.asks_again
+    assert conclude(folder).outcome is Outcome.INCONCLUSIVE
+    again = run(tmp_path / "runs", 40, run_id="run-38-confirm-1", criteria=strict)
+    report = check(folder, [again])
+    assert not report.asks_again, "once is enough"
+    assert conclude(folder).sentence.startswith("pass: 6 of 6 endpoints")
+
+
+@pytest.mark.usefixtures("baseline")
+def test_what_fails_anyway_needs_no_proof(tmp_path: Path) -> None:
+    strict = Criteria(endpoints={"GET /c": EndpointCriteria(tolerance=0.06, critical=True)})
+    missed = (Target(endpoint="GET /a", metric="p95_ms", limit=1),)
+    assert not check(run(tmp_path / "runs", 38, criteria=strict, targets=missed)).asks_again

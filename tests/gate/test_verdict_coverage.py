@@ -28,6 +28,13 @@ def test_endpoints_with_tolerances_of_their_own() -> None:
     assert judgment.sentence == "pass: 1 of 1 endpoints shown to be within 50 % of the baseline"
 
 
+def test_no_bound_within_the_tolerance_is_said_not_to_be_excluded() -> None:
+    rare = regression("GET /x", Outcome.INCONCLUSIVE, 0.14, evidence={"typical_ms_high": 0.14, "tolerance": 0.2})
+    assert judged(regression("GET /a", Outcome.PASS), rare).sentence == (
+        "pass: 1 of 2 endpoints shown to be within 20 % of the baseline, 1 not (too few requests)"
+    )
+
+
 def test_less_than_half_proven_is_inconclusive() -> None:
     open_ones = [regression(f"GET /{i}", Outcome.INCONCLUSIVE, 0.4) for i in range(3)]
     assert judged(*open_ones, *[regression(f"GET /p{i}", Outcome.PASS) for i in range(3)]).outcome is Outcome.PASS

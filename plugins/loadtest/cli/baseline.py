@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from loadtest.cli.printing import Format, FormatOption, print_table
+from loadtest.cli.the_only_one import Environment, Scenario
 from loadtest.errors import ConfigurationError
 
 if TYPE_CHECKING:
@@ -15,8 +16,6 @@ if TYPE_CHECKING:
 
 app = typer.Typer(help="The pinned reference runs that regressions are judged against.", no_args_is_help=True)
 
-Scenario = Annotated[str, typer.Option(help="What users do.")]
-Environment = Annotated[str, typer.Option(help="Where the load goes.")]
 Profile = Annotated[str, typer.Option(help="How much load.")]
 By = Annotated[str, typer.Option("--by", help="Who accepts it.")]
 Reason = Annotated[str, typer.Option("--reason", help="Why. People will read this years from now.")]
@@ -28,8 +27,8 @@ Extend = Annotated[bool, typer.Option("--extend", help="Keep the anchor's runs a
 
 @app.command()
 def collect(
-    scenario: Scenario = "student_api",
-    environment: Environment = "staging",
+    scenario: Scenario = "",
+    environment: Environment = "",
     profile: Profile = "light",
     runs: Annotated[int, typer.Option(min=1, max=50, help="How many usable runs.")] = 8,
     spacing: Annotated[str, typer.Option(help="Wait between runs, such as 30m: noise differs over the day.")] = "0s",
@@ -99,8 +98,8 @@ def add(run: Annotated[str, typer.Argument(metavar="RUN", help="A run folder or 
 def promote(
     by: By,
     reason: Reason,
-    scenario: Scenario = "student_api",
-    environment: Environment = "staging",
+    scenario: Scenario = "",
+    environment: Environment = "",
     profile: Profile = "light",
     without: Annotated[list[str] | None, typer.Option(help="A run to leave out; may be repeated.")] = None,
     force: Force = False,
@@ -118,8 +117,8 @@ def promote(
 
 @app.command()
 def show(
-    scenario: Scenario = "student_api",
-    environment: Environment = "staging",
+    scenario: Scenario = "",
+    environment: Environment = "",
     profile: Profile = "light",
     version: Annotated[int | None, typer.Option(help="Default: the anchor.")] = None,
     output: FormatOption = Format.TEXT,
@@ -144,8 +143,8 @@ def show(
 
 @app.command()
 def diff(
-    scenario: Scenario = "student_api",
-    environment: Environment = "staging",
+    scenario: Scenario = "",
+    environment: Environment = "",
     profile: Profile = "light",
     before: Annotated[int | None, typer.Option("--from", help="Default: the version before the anchor.")] = None,
     after: Annotated[int | None, typer.Option("--to", help="Default: the anchor.")] = None,
@@ -181,8 +180,8 @@ def diff(
 
 @app.command()
 def history(
-    scenario: Scenario = "student_api",
-    environment: Environment = "staging",
+    scenario: Scenario = "",
+    environment: Environment = "",
     profile: Profile = "light",
     output: FormatOption = Format.TEXT,
 ) -> None:
@@ -224,8 +223,8 @@ def history(
 def rollback(
     by: By,
     reason: Reason,
-    scenario: Scenario = "student_api",
-    environment: Environment = "staging",
+    scenario: Scenario = "",
+    environment: Environment = "",
     profile: Profile = "light",
     to: Annotated[int | None, typer.Option("--to", help="The version to bring back; default: the one before the anchor.")] = None,
     output: FormatOption = Format.TEXT,

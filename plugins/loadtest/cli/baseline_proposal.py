@@ -7,13 +7,14 @@ from typing import Annotated
 
 import typer
 
+from loadtest.cli.the_only_one import Environment, Scenario
 from loadtest.errors import ConfigurationError
 
 
 def propose(
     repository: Annotated[str, typer.Option(help="owner/name on GitHub.", show_default=False)],
-    scenario: Annotated[str, typer.Option(help="What users do.")] = "student_api",
-    environment: Annotated[str, typer.Option(help="Where the load goes.")] = "staging",
+    scenario: Scenario = "",
+    environment: Environment = "",
     profile: Annotated[str, typer.Option(help="How much load.")] = "light",
     folder: Annotated[str, typer.Option(help="Where this project is in the repository, such as load-testing.")] = "",
     base: Annotated[str | None, typer.Option(help="Branch to merge into; default: the repository's.", show_default=False)] = None,

@@ -60,6 +60,27 @@ def test_half_of_the_endpoints_slower_is_no_pass_with_or_without_a_probe() -> No
             assert result.suspects or found.outcome is Outcome.INCONCLUSIVE
 
 
+def test_half_of_the_endpoints_slower_fails_where_the_probe_says_the_host_is_well() -> None:
+    half = dict.fromkeys(NAMES[::2], math.log(1.25))
+    for seed in range(5):
+        rng = np.random.default_rng(seed)
+        baseline = make_baseline(rng, probe_s=0.1, host=0.0)
+        runs = [make_run(rng, 20 + number, change=half, host=0.0, build="new", probe_s=0.1) for number in range(3)]
+        result = compare(baseline, runs, Criteria(), 0.2, confirmed=True)
+        found = next(one for one in result.findings if one.criterion is Criterion.GLOBAL)
+        assert found.outcome is Outcome.FAIL
+        assert "the build is slower" in found.sentence
+
+
+def test_a_single_slow_endpoint_does_not_speak_for_half_of_them() -> None:
+    rng = np.random.default_rng(2)
+    baseline = make_baseline(rng, probe_s=0.1, host=0.0)
+    runs = [make_run(rng, 20 + number, change={NAMES[0]: math.log(4)}, host=0.0, build="new", probe_s=0.1) for number in range(3)]
+    result = compare(baseline, runs, Criteria(), 0.2, confirmed=True)
+    found = next(one for one in result.findings if one.criterion is Criterion.GLOBAL)
+    assert found.outcome is Outcome.PASS
+
+
 def test_without_a_probe_a_pass_must_exclude_a_common_slowdown() -> None:
     found = finding(change=0.1, probe=None, confirmed=False)
     assert found.outcome is Outcome.INCONCLUSIVE

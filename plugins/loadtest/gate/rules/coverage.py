@@ -127,15 +127,20 @@ def _regressions(plan: Plan, findings: Sequence[Finding], critical: frozenset[st
     limit = percent(tolerances.pop()) if len(tolerances) == 1 else "their tolerances"
     words = f"{proven} of {judged} endpoints shown to be within {limit} of {'the base' if plan.against else 'the baseline'}"
     if unproven:
-        highest = max((bound for own in unproven.values() for f in own for bound in _upper_bounds(f)), default=None)
+        beyond = [bound for own in unproven.values() for f in own for bound in _upper_bounds(f) if bound >= _limit(plan, f)]
         words += f", {len(unproven)} not"
-        if highest is not None and highest > 0:
-            words += f" (cannot exclude {change(highest)})"
-        else:
+        if beyond:
+            words += f" (cannot exclude {change(max(beyond))})"
+        else:  # of what had enough requests nothing is beyond
             absent = all(f.evidence.get("missing") for own in unproven.values() for f in own)
             words += " (missing)" if absent else " (too few requests)"
     open_critical = critical - (by_endpoint.keys() - unproven.keys())
     return _Part(judged, proven, words, tuple(sorted(open_critical)))
+
+
+def _limit(plan: Plan, finding: Finding) -> float:
+    limit = finding.evidence.get("tolerance")
+    return float(limit) if limit is not None else tolerance_of(plan, finding.endpoint)
 
 
 def _upper_bounds(finding: Finding) -> list[float]:
