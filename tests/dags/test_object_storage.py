@@ -26,7 +26,7 @@ from loadtest.vocabulary import Outcome
 from tests.support.storages import Storage, storage, storage_server  # noqa: F401 (fixtures)
 from tests.support.waiting import until
 
-pytestmark = [pytest.mark.airflow, pytest.mark.timeout(400)]
+pytestmark = [pytest.mark.airflow, pytest.mark.timeout(900)]
 STEADY = {"environment": "steady", "profile": "light", "duration": "3s"}
 STEADY_REQUEST = {"scenario": "toy", "environment": "steady", "profile": "light", "duration_s": "3s"}
 WHERE = ("toy", "steady", "light")
