@@ -9,6 +9,7 @@ types. Here trouble is an OSError that names the path, and only what is surely n
 from __future__ import annotations
 
 import io
+import logging
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import IO, Any, TypeVar
@@ -24,6 +25,10 @@ Result = TypeVar("Result")
 
 EXTRAS = {"s3": "s3", "s3a": "s3", "gs": "gcs", "gcs": "gcs", "az": "azure", "abfs": "azure", "abfss": "azure", "adl": "azure"}
 
+
+# Azure's client logs each request, Google's a traceback of what is said in one sentence here.
+logging.getLogger("azure.core.pipeline.policies.http_logging_policy").setLevel(logging.WARNING)
+logging.getLogger("gcsfs").setLevel(logging.CRITICAL)
 
 # What asking again would not change. Any other trouble is the storage's, and may pass.
 FINAL = (FileNotFoundError, PermissionError, FileExistsError, IsADirectoryError, NotADirectoryError)
