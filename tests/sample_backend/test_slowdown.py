@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import sys
+import time
 from pathlib import Path
 
 import httpx
 import pytest
+import uvloop
 from hypothesis import example, given
 from hypothesis import strategies as st
 
@@ -16,7 +19,7 @@ from tests.sample_backend.running import PASSWORD, running
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "include"))
 
-from sample_backend.slowdown import Slowdown, parse_slowdown
+from sample_backend.slowdown import Slowdown, parse_slowdown, wait
 
 endpoints = st.builds(
     lambda method, path: f"{method} /{path}",
@@ -64,6 +67,16 @@ def test_the_delay_is_what_the_rule_adds(elapsed_s: float, luck: float) -> None:
     assert Slowdown("GET", "/", added_s=0.4).delay_s(elapsed_s, luck) == 0.4
     assert Slowdown("GET", "/", factor=1.5).delay_s(elapsed_s, luck) == elapsed_s * 0.5
     assert Slowdown("GET", "/", added_s=0.3, share=0.05).delay_s(elapsed_s, luck) == (0.3 if luck < 0.05 else 0)
+
+
+def test_half_a_millisecond_is_not_rounded_away() -> None:
+    async def waited_s() -> float:
+        start = time.perf_counter()
+        await wait(0.000_4)
+        return time.perf_counter() - start
+
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        assert min(runner.run(waited_s()) for _ in range(5)) >= 0.000_4
 
 
 def test_only_the_named_endpoint_is_slower_and_its_server_time_shows_it() -> None:

@@ -33,7 +33,7 @@ from loadtest.gate.rules.targets import judge_targets
 from loadtest.gate.rules.validity import judge_validity
 from loadtest.gate.rules.validity_facts import Usual
 from loadtest.gate.settling import Confirmations, read_confirmations, settled
-from loadtest.gate.side_by_side import side_by_side_findings
+from loadtest.gate.side_by_side import compare_side_by_side
 from loadtest.gate.statistics.steady_samples import EndpointSamples, read_steady_samples
 from loadtest.load.attempts import Sending, sendings_of
 from loadtest.load.models import LoadResult, StopReason
@@ -93,8 +93,9 @@ def check(
             doubts = _doubts_of_base(folder)
             findings += doubts
             if not doubts:
-                comparison, paired, detectable = side_by_side_findings(run.plan, folder)
-                findings += paired
+                sides = compare_side_by_side(run.plan, folder)
+                comparison, detectable = sides.comparison, sides.detectable
+                findings += sides.findings
         if baseline is not None:
             comparison, regressions, detectable, provable = _compare(baseline, run, confirmed)
             comparison = comparison.model_copy(update={"reason": " ".join(filter(None, (comparison.reason, itself)))})

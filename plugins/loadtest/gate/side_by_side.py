@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -24,9 +25,20 @@ from loadtest.vocabulary import Criterion, Outcome
 _DETECTABLE_SDS = 2.0 + 0.84  # a warning at about two standard errors more than chance, 80 % power (normal approximation)
 
 
-def side_by_side_findings(plan: Plan, folder: RunFolder) -> tuple[Comparison, list[Finding], tuple[Detectable, ...]]:
-    """Compare the run in `folder`, the candidate, with its base. Raises ConfigurationError for missing or damaged files."""
-    turns = Turns.read(Path(str(folder.turns)))
+@dataclass(frozen=True)
+class SideBySide:
+    """What a comparison of two builds says."""
+
+    decision: Decision
+    comparison: Comparison
+    findings: list[Finding]
+    detectable: tuple[Detectable, ...]
+
+
+def compare_side_by_side(plan: Plan, folder: RunFolder, turns: Turns | None = None) -> SideBySide:
+    """Compare the run in `folder`, the candidate, with its base; `turns`: as if they had ended there. Raises
+    ConfigurationError for missing or damaged files."""
+    turns = turns or Turns.read(Path(str(folder.turns)))
     if turns is None:
         raise ConfigurationError(f"{folder.turns} does not exist: the sides never took turns; run the load again.")
     base, candidate = (_counted(path, turns, side) for side, path in enumerate((folder.base.samples, folder.samples)))
@@ -52,7 +64,7 @@ def side_by_side_findings(plan: Plan, folder: RunFolder) -> tuple[Comparison, li
         for name, error in zip(endpoints, errors, strict=True)
         if np.isfinite(error)
     )
-    return comparison, findings, detectable
+    return SideBySide(decision, comparison, findings, detectable)
 
 
 class _Counted:
