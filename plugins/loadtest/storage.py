@@ -126,9 +126,9 @@ class StoredPath(CloudPath):
             found = self.asked(lambda fs: fs.find(start, detail=True))
         except FileNotFoundError:
             return {}
-        if not found:  # Azure's client answers with an empty list
+        if not isinstance(found, dict):  # Azure's client: of a file itself a list with its name
             return {}
-        return {name.removeprefix(start): info for name, info in found.items()}
+        return {name.removeprefix(start): info for name, info in found.items() if name.startswith(start)}
 
     def read_bytes(self) -> bytes:
         return self.asked(lambda fs: fs.cat_file(self.path))

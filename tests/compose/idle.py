@@ -25,6 +25,7 @@ MINUTES = float(os.environ.get("MINUTES") or 60)
 PROJECT = "loadtest-idle"
 SETTLING_S, HEALTH_CHECK_S = 120.0, 7.0
 MOST_CORES, MOST_GB = 0.1, 2.0
+CONNECTIONS = 2  # each is a process of PostgreSQL, and Airflow's pools open one when they need it
 
 
 @dataclass(frozen=True)
@@ -106,5 +107,7 @@ def test_the_idle_stack_takes_little_and_stays_well(tmp_path: Path, capsys: pyte
         memory_gb = sum(now.memory_gb for now in after.values())
         print(f"{'all':24}{cores:12.1%}{memory_gb * 1e3:8.0f}")
     assert after.keys() == before.keys() and all(now.healthy for now in after.values()), after
-    assert {name: now.processes for name, now in after.items() if now.processes > before[name].processes} == {}
+    spare = {"postgres": CONNECTIONS}
+    more = {name: now.processes - before[name].processes for name, now in after.items()}
+    assert {name: count for name, count in more.items() if count > spare.get(name, 0)} == {}
     assert cores < MOST_CORES and memory_gb < MOST_GB

@@ -46,6 +46,7 @@ def test_what_is_written_is_listed_at_once_also_what_another_process_wrote(root)
     type(root.fs)(**root.storage_options, skip_instance_cache=True).pipe_file(f"{BUCKET}/runs/a/two.txt", b"2")
     assert sorted(path.name for path in (root / "a").iterdir()) == ["one.txt", "two.txt"]
     assert sorted(root.files_below()) == ["a/one.txt", "a/two.txt"]
+    assert (root / "a" / "one.txt").files_below() == {}
     assert [path.name for path in root.glob("*/one.txt")] == ["one.txt"]
 
 
