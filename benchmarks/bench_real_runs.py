@@ -17,7 +17,9 @@ import os
 import shutil
 import sys
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
+from itertools import cycle
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -33,9 +35,8 @@ def main() -> None:
     parser.add_argument("--slowed", type=int, default=4, help="decisions per slow-down")
     parser.add_argument("--duration", type=int, default=12, help="seconds of load per run")
     parser.add_argument("--users", type=int, default=5)
-    parser.add_argument(
-        "--keep", type=Path, metavar="FILE", help="append each run's summary as a line of JSON, to judge them again"
-    )
+    parser.add_argument("--keep", type=Path, metavar="FILE", help="append each run's summary as a line of JSON")
+    parser.add_argument("--judge", type=Path, metavar="FILE", help="send no load: judge the runs kept in this file again")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="loadtest-real-runs-") as home:
         prepare(Path(home))
@@ -55,15 +56,7 @@ def prepare(home: Path) -> None:
 def study(options: argparse.Namespace) -> None:
     from benchmarks.figures import figure
 
-    def measured(slowdown: str | None = None):
-        summary = measure_once(options.users, options.duration, slowdown)
-        if options.keep:
-            with options.keep.open("a") as file:
-                file.write(
-                    json.dumps({"slowdown": slowdown, "load": os.getloadavg()[0], "run": summary.model_dump(mode="json")}) + "\n"
-                )
-        return summary
-
+    measured = kept_runs(options.judge) if options.judge else partial(measure_and_keep, options)
     baseline = [measured() for _ in range(options.baseline)]
     print(f"baseline: {len(baseline)} runs, {sum(row.n for row in baseline[0].endpoints)} requests in the first", flush=True)
     previous, usual, outcomes = baseline[-1], 0, []
@@ -90,6 +83,27 @@ def study(options: argparse.Namespace) -> None:
         figure(f"real_slowed_{label}_failed", 100 * found.count("fail") / max(1, options.slowed), "%", "-")
         bar = "<=0" if name == "+50 %" else "-"
         figure(f"real_slowed_{label}_passed", 100 * found.count("pass") / max(1, options.slowed), "%", bar)
+
+
+def kept_runs(file: Path) -> Callable:
+    """In the place of measuring: the kept runs of each slow-down in their order, from the first again after the last."""
+    from loadtest.gate.records.summaries import RunSummary
+
+    lines = [json.loads(line) for line in file.read_text().splitlines()]
+    kept: dict[str | None, Iterator] = {
+        slowdown: cycle([RunSummary.model_validate(each["run"]) for each in lines if each["slowdown"] == slowdown])
+        for slowdown in {each["slowdown"] for each in lines}
+    }
+    return lambda slowdown=None: next(kept[slowdown])
+
+
+def measure_and_keep(options: argparse.Namespace, slowdown: str | None = None):
+    summary = measure_once(options.users, options.duration, slowdown)
+    if options.keep:
+        with options.keep.open("a") as file:
+            kept = {"slowdown": slowdown, "load": os.getloadavg()[0], "run": summary.model_dump(mode="json")}
+            file.write(json.dumps(kept) + "\n")
+    return summary
 
 
 def measure_once(users: int, duration_s: int, slowdown: str | None):
