@@ -53,13 +53,27 @@ def files() -> str:
     ]
     parts = [
         "# Files\n\nEvery key of the files below `include/`. A key that is not listed is refused, with the nearest known one. "
-        "Durations are written `30s`, `5m` or `1h30m`, shares `0.05` or `5%`. `include/scenarios/<name>/targets.yaml` is "
-        "described in [verdicts](../verdicts.md).\n"
+        "Durations are written `30s`, `5m` or `1h30m`, shares `0.05` or `5%`.\n"
     ]
     for title, path, model, left_out in kinds:
         parts.append(f"## {title}\n\n`{path}`\n")
         parts += list(_tables(model, left_out))
-    return HEAD + "\n".join(parts)
+    return HEAD + "\n".join([*parts, *_targets()])
+
+
+def _targets() -> Iterator[str]:
+    from loadtest.planning.criteria import TARGET_MEANINGS
+
+    yield "## Targets\n\n`include/scenarios/<name>/targets.yaml`\n"
+    yield (
+        "| key | value | default | what it does |\n| --- | --- | --- | --- |\n"
+        "| `endpoints` | mapping to [limits](#limits) |  | Limits of single endpoints, by name, such as `GET /items/{id}`. |\n"
+        "| `total` | [limits](#limits) |  | Limits of all requests together. |\n"
+    )
+    yield "### Limits\n\nHow surely each must be met is in [verdicts](../verdicts.md).\n"
+    rows = ["| key | value | default | what it does |", "| --- | --- | --- | --- |"]
+    rows += [f"| `{metric}` | {value} |  | {meaning} |" for metric, (value, meaning) in TARGET_MEANINGS.items()]
+    yield "\n".join(rows) + "\n"
 
 
 COMPUTED = {"name", "folder", "targets", "criteria", "files_digest"}

@@ -16,6 +16,7 @@ from loadtest.history.queries import run_entry, summaries
 from loadtest.run_folder import RunFolder
 from loadtest.trends.compute import compute_trends
 from tests.importing.conftest import FILES
+from tests.support.http_server import counting_server
 
 
 def run_import(*arguments: object):
@@ -31,6 +32,15 @@ def test_nothing_is_imported_without_a_word_of_consent(runs_root: Path) -> None:
     assert "/orders" in result.stdout and "240" not in result.stdout.split("endpoint")[0]
     assert isinstance(result.exception, ConfigurationError) and "--yes" in str(result.exception)
     assert not runs_root.exists()
+
+
+def test_old_results_are_not_pushed_as_if_they_were_new(runs_root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with counting_server() as receiver:
+        monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", receiver.base_url)
+        assert run_import(FILES / "jmeter.csv", "--yes").exit_code == 0
+        assert run_import(FILES / "artillery.json", "--yes").exit_code == 0
+    assert len(imported(runs_root)) == 2
+    assert not receiver.counts
 
 
 def test_totals_become_a_run_that_is_marked_and_has_no_verdict(runs_root: Path) -> None:
@@ -141,3 +151,16 @@ def test_an_imported_run_is_found_like_any_other(runs_root: Path) -> None:
     run_import(FILES / "artillery.json", "--yes")
     (folder,) = imported(runs_root)
     assert find_run(folder.run_id).path == find_run("latest").path
+
+
+def test_where_nothing_tells_the_duration_rates_are_unknown_or_a_person_tells_it(runs_root: Path) -> None:
+    done = run_import(FILES / "taurus.csv", "--yes")
+    assert "duration and rates unknown (--duration tells them)" in done.output
+    (folder,) = imported(runs_root)
+    assert RunMetrics.read(folder.metrics).total.rps == 0
+    done = run_import(FILES / "taurus.csv", "--scenario", "timed", "--duration", "20s", "--yes")
+    assert done.exit_code == 0, done.output
+    timed = next(each for each in imported(runs_root) if each.path != folder.path)
+    total = RunMetrics.read(timed.metrics).total
+    assert total.rps == pytest.approx(total.n / 20)
+    assert "a duration is" in str(run_import(FILES / "taurus.csv", "--duration", "soon", "--yes").exception)

@@ -14,6 +14,7 @@ import yaml
 from loadtest.cli import main
 from loadtest.processes import free_port
 from tests.scaffolding.shop import shop
+from tests.support.http_server import counting_server
 from tests.support.validating_stub import ValidatingStub
 
 
@@ -62,7 +63,8 @@ def test_a_service_that_is_down_is_no_hindrance_where_a_document_is_at_hand(
 ) -> None:
     url = f"http://127.0.0.1:{free_port()}"
     init(tmp_path / "tests", "--openapi", str(document), "--base-url", url)
-    assert (tmp_path / "tests/include/scenarios/corner-shop/locustfile.py").is_file()
+    text = (tmp_path / "tests/include/scenarios/corner-shop/locustfile.py").read_text()
+    assert f"locust -f locustfile.py --host {url}`" in text
     assert f"does not answer at {url}, so nothing was tried" in capsys.readouterr().out
 
 
@@ -78,6 +80,17 @@ def test_the_first_real_run_ends_in_a_verdict_by_the_proposed_targets(
         run = [sys.executable, "-m", "loadtest", "run", "--format", "json"]
         done = subprocess.run(run, cwd=tmp_path / "tests", capture_output=True, text=True, check=False, timeout=110)
     assert json.loads(done.stdout)["outcome"] == "pass", done.stderr
+
+
+@pytest.mark.slow
+def test_a_trial_in_which_nothing_succeeded_is_no_success(
+    tmp_path: Path, document: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with counting_server() as server, pytest.raises(SystemExit) as ended:
+        server.control.status = 500
+        main(["init", str(tmp_path / "tests"), "--no-input", "--openapi", str(document), "--base-url", server.base_url])
+    assert ended.value.code in (1, 3)
+    assert "So no targets are proposed." in capsys.readouterr().out
 
 
 @pytest.mark.parametrize("there", ["notes.txt", ".env"])

@@ -28,10 +28,11 @@ from loadtest.run_folder import RunFolder
 T = TypeVar("T")
 
 
-def analyze(folder: RunFolder, *, bin_s: float | None = None) -> RunMetrics:
+def analyze(folder: RunFolder, *, bin_s: float | None = None, push: bool = True) -> RunMetrics:
     """Analyze one run and write its files, each atomically; returns what `metrics.json` holds.
 
     `bin_s`: width of the timeline's bins in seconds; None: the narrowest round width with at most 120 bins.
+    `push`: send the metrics over OTLP, where a receiver is configured; not for what was measured long ago.
     A run without samples, load or steady phase gives zeros and None, never an error: the gate calls it invalid.
     Raises ConfigurationError only when plan.json is missing or damaged, InfrastructureError when a file cannot be written.
     """
@@ -54,7 +55,7 @@ def analyze(folder: RunFolder, *, bin_s: float | None = None) -> RunMetrics:
         metrics.write(folder.metrics)  # last: where it is, all are
     except OSError as error:
         raise InfrastructureError(f"The analysis cannot be written to {folder.path}: {error.strerror or error}.") from error
-    if fresh and otlp_is_configured():
+    if push and fresh and otlp_is_configured():
         histograms = _optional(lambda: duration_histograms(file, counted.grid), []) if file and counted else None
         push_otlp(metrics, histograms or ())
     return metrics

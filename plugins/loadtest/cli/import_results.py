@@ -27,6 +27,10 @@ def import_results(
     environment: Annotated[str, typer.Option(help="Where it was measured.")] = "imported",
     profile: Annotated[str | None, typer.Option(help="How much load that was; default: the tool's name.")] = None,
     commit: Annotated[str | None, typer.Option(help="The build that was measured, if you know it.")] = None,
+    duration: Annotated[
+        str | None,
+        typer.Option(help="How long that load lasted, such as 5m, where the files do not say; else rates stay unknown."),
+    ] = None,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask; only without it a preview is shown first.")] = False,
 ) -> None:
     """Take results of Locust, JMeter, k6, Gatling, Artillery or Taurus along, or targets from a baseline.json.
@@ -46,7 +50,27 @@ def import_results(
     if targets:
         _import_targets(*targets[0], scenario, yes)
     else:
-        _import_runs(runs, scenario, environment, profile, commit, yes)
+        _import_runs(_lasting(runs, duration), scenario, environment, profile, commit, yes)
+
+
+def _lasting(found: list[tuple[Path, ParsedRun]], duration: str | None) -> list[tuple[Path, ParsedRun]]:
+    """With the duration that somebody told, of those whose files tell none."""
+    from dataclasses import replace
+
+    from loadtest.planning.quantities import parse_duration_s
+
+    if duration is None:
+        return found
+    try:
+        seconds = parse_duration_s(duration)
+    except ValueError as error:
+        raise ConfigurationError(f"--duration: {error}; nothing was imported.") from None
+    if seconds <= 0:
+        raise ConfigurationError("--duration: a load lasts longer than 0 s; nothing was imported.")
+    return [
+        (path, replace(run, duration_s=seconds) if run.requests is None and run.duration_s is None else run)
+        for path, run in found
+    ]
 
 
 def _import_targets(path: Path, found: dict[str, float], scenario: str | None, yes: bool) -> None:
@@ -130,7 +154,11 @@ def _show(run: ParsedRun, place: Place, span: Span) -> None:
     print_plain(f"{run.tool}, {kind}: {', '.join(run.files)}")
     users = f", up to {wording.plural(run.users, 'user')}" if run.users else ""
     when = "" if run.requests is not None or run.started_s is not None else " (when the file was written)"
-    lasted = wording.duration(span.seconds) if run.requests is not None or run.duration_s else "duration unknown"
+    lasted = (
+        wording.duration(span.seconds)
+        if run.requests is not None or run.duration_s
+        else "duration and rates unknown (--duration tells them)"
+    )
     where = f"{place.scenario} on {place.environment}, {place.profile}"
     print_plain(f"  {where}: {wording.moment(span.started_at)}{when}, {lasted}{users}")
     rows = rows_of(run)

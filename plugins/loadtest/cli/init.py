@@ -46,6 +46,9 @@ def init(
 ) -> None:
     """Make a project folder for a service: what its users do, where it is, what is fast enough.
 
+    Exits 0 also where nothing was tried; 1 where no request of the trial succeeded, 3 where the trial was invalid: the folder is
+    there, without targets.
+
     Example: loadtest init my-load-tests --base-url http://127.0.0.1:8000 --openapi openapi.yaml
     """
     from loadtest.planning.resolve import checked_url
@@ -76,13 +79,15 @@ def init(
     print_plain(f"Written: {project.folder}\n  {len(service.calls)} tasks in {_relative(project)}")
     if service.left_out:
         print_plain(f"  {len(service.left_out)} operations left out; the file's first lines say why")
+    code = 0
     if found and not found.is_up:
         print_plain(f"The service does not answer at {url}, so nothing was tried.")
     elif found and _wants_smoke(smoke, project, asks):
-        _try_it(project)
+        code = _try_it(project)
     if unset := [name for credential in service.credentials for name in credential.variables if not os.environ.get(name)]:
         print_plain(f"Not set, so the service does not know who asks: {', '.join(unset)} (see README.md there)")
     print_plain(f"Next:\n  cd {folder}\n  {called_as(elsewhere=True)} run")
+    sys.exit(code)
 
 
 @dataclass(frozen=True)
@@ -200,17 +205,20 @@ def _wants_smoke(smoke: bool | None, project: Project, asks: bool) -> bool:
     return urlsplit(project.base_url).hostname in LOOPBACK
 
 
-def _try_it(project: Project) -> None:
-    """A smoke run; what never succeeded leaves the scenario, what did proposes targets."""
+def _try_it(project: Project) -> int:
+    """A smoke run; what never succeeded leaves the scenario, what did proposes targets. Returns the exit code: not 0 where there
+    are no targets, because nothing succeeded or the measurement cannot be relied on."""
     from loadtest.cli.watch import TerminalWatcher
     from loadtest.reporting.terminal import print_endpoints, print_run
     from loadtest.scaffolding.trial import try_scenario
+    from loadtest.vocabulary import exit_code
 
     with TerminalWatcher() as watcher:
         trial = try_scenario(project, watcher)
     if trial.proposal is None:
         print_run(trial.folder)
-        return
+        print_plain("So no targets are proposed. After a run that is sound: loadtest targets suggest RUN")
+        return exit_code(trial.outcome, strict=False) or 1
     limits = trial.proposal.limits
     print_endpoints(trial.folder, {name: f"p95 ≤ {limit} ms" for name, limit in limits.items()})
     for left_out in trial.useless:
@@ -219,6 +227,7 @@ def _try_it(project: Project) -> None:
         f"These targets are proposals, from what was seen: {_relative(project, 'targets.yaml')}; "
         "replace them by what your users need."
     )
+    return 0
 
 
 def _relative(project: Project, name: str = "locustfile.py") -> str:

@@ -9,6 +9,8 @@ import typer
 
 from loadtest.cli.printing import Format, FormatOption, print_plain
 
+NOTHING = "Nothing is old enough to be deleted."
+
 
 def retention(
     apply: Annotated[bool, typer.Option("--apply", help="Delete; without it nothing is deleted.")] = False,
@@ -34,8 +36,14 @@ def retention(
         for problem in problems:
             print_plain(f"problem: {problem}", error=True)
         if result:
-            print(f"Deleted {len(result.deleted)} items, {size(result.size_bytes)}.")
+            print(f"Deleted {_items(len(result.deleted))}, {size(result.size_bytes)}." if result.deleted else NOTHING)
+        elif plan.deletions:
+            print(f"Would delete {_items(len(plan.deletions))}, {size(plan.size_bytes)}; to do it: loadtest retention --apply")
         else:
-            print(f"Would delete {len(plan.deletions)} items, {size(plan.size_bytes)}; to do it: loadtest retention --apply")
+            print(NOTHING)
     if problems:
         sys.exit(1)
+
+
+def _items(count: int) -> str:
+    return f"{count} item{'s' if count != 1 else ''}"

@@ -101,7 +101,7 @@ def keep(run: ParsedRun, place: Place, folder: RunFolder, span: Span) -> RunMetr
         _record(run, place, folder.run_id).write(local.imported)
         if run.requests is not None:
             write_samples(run.requests, Path(str(local.samples)), run.tool)
-            metrics = analyze(local)
+            metrics = analyze(local, push=False)
         else:
             metrics = _metrics(run, plan, span)
             metrics.write(local.metrics)

@@ -174,7 +174,7 @@ def _cells(row: EndpointRow) -> list[Text]:
     outcome = f"{format.outcome_sign(row.outcome)} {format.outcome_label(row.outcome)}" if row.outcome else wording.NONE
     return [
         Text(wording.number(row.n)),
-        Text(wording.rate(row.rps)),
+        Text(wording.rate(row.rps or None)),  # requests at no rate: an import that tells no duration
         Text(wording.ms_number(row.p50_ms)),
         Text(wording.ms_number(row.p95_ms)),
         Text(wording.ms_number(row.p99_ms)),

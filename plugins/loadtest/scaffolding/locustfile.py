@@ -30,18 +30,18 @@ def some(values: list) -> str:
 '''
 
 
-def write_locustfile(service: Service) -> str:
-    """The source of the file; every text from outside went through `python_text`."""
-    lines = [*_head(service), *_constants(service), *_user(service)]
+def write_locustfile(service: Service, base_url: str = "http://127.0.0.1:8000") -> str:
+    """The source of the file; every text from outside went through `python_text`. `base_url`: a checked one."""
+    lines = [*_head(service, base_url), *_constants(service), *_user(service)]
     text = "\n".join(lines) + "\n"
     text += VALUES_OF if any(call.fills for call in service.calls) else ""
     return text + (SOME if service.pools else "")
 
 
-def _head(service: Service) -> Iterator[str]:
+def _head(service: Service, base_url: str) -> Iterator[str]:
     yield f'"""What users of {sentence(service.title, 60)} do. Written by `loadtest init`; yours to change.'
     yield ""
-    yield "Plain Locust: `locust -f locustfile.py --host http://127.0.0.1:8000` runs it alone."
+    yield f"Plain Locust: `locust -f locustfile.py --host {sentence(base_url, 200)}` runs it alone."
     if service.left_out:
         yield from ("", "Left out:")
         yield from (f"  {sentence(one.endpoint, 70)}: {sentence(one.reason, 100)}" for one in service.left_out[:MOST_LEFT_OUT])

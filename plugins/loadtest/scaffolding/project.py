@@ -138,7 +138,7 @@ class Project:
             ".github/workflows/load-tests.yml": WORKFLOW,
             f"include/environments/{self.environment}.yaml": self._environment(),
             f"include/scenarios/{self.name}/scenario.yaml": self._scenario(),
-            f"include/scenarios/{self.name}/locustfile.py": write_locustfile(self.service),
+            f"include/scenarios/{self.name}/locustfile.py": write_locustfile(self.service, self.base_url),
             f"include/schedules/{self.name}.yaml": self._schedule(),
             "include/profiles/.gitkeep": "",
             "include/baselines/.gitkeep": "",
@@ -148,7 +148,7 @@ class Project:
         return [self.folder / name for name in files]
 
     def rewrite_locustfile(self, service: Service) -> None:
-        write_text(self.scenario_folder / "locustfile.py", write_locustfile(service))
+        write_text(self.scenario_folder / "locustfile.py", write_locustfile(service, self.base_url))
 
     def write_targets(self, text: str) -> None:
         write_text(self.scenario_folder / "targets.yaml", text)

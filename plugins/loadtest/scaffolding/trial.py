@@ -19,6 +19,7 @@ from loadtest.scaffolding.project import Project
 from loadtest.scaffolding.proposal import Proposal, propose
 from loadtest.scaffolding.service import Call, LeftOut
 from loadtest.settings import settings
+from loadtest.vocabulary import Outcome
 
 USERS = 5
 SHORTEST_S, LONGEST_S = 15, 60
@@ -28,9 +29,10 @@ PLACES = ("LOADTEST_HOME", "LOADTEST_INCLUDE", "LOADTEST_RUNS_ROOT", "LOADTEST_S
 
 @dataclass(frozen=True)
 class Trial:
-    """`proposal`: None where nothing succeeded."""
+    """`outcome`: of the run that tried it; `proposal`: None where nothing succeeded or the run is invalid."""
 
     folder: RunFolder
+    outcome: Outcome | None
     useless: tuple[LeftOut, ...]
     proposal: Proposal | None
 
@@ -52,7 +54,8 @@ def try_scenario(project: Project, watcher: Watcher) -> Trial:
         trigger=Trigger(kind=TriggerKind.CLI, reason="loadtest init tries the new scenario"),
     )
     with _working_on(project.folder):
-        folder = run_once(request, settings(), watcher=watcher).folder
+        done = run_once(request, settings(), watcher=watcher)
+    folder, outcome = done.folder, done.verdict.outcome
     if not folder.metrics.exists():
         raise NotRunError(f"The new scenario could not be tried; {project.folder} is there, and `loadtest run` says more.")
     metrics = RunMetrics.read(folder.metrics)
@@ -71,11 +74,11 @@ def try_scenario(project: Project, watcher: Watcher) -> Trial:
     if useless and kept.calls:
         project.rewrite_locustfile(kept)
     working = [one for one in metrics.endpoints if one.endpoint not in failing]
-    if not working:
-        return Trial(folder, useless, None)
+    if not working or outcome is Outcome.INVALID:
+        return Trial(folder, outcome, useless, None)
     proposal = propose(working, metrics.total)
     project.write_targets(proposal.text(f"run {folder.path.name} ({USERS} users for {duration_s(project)} s)"))
-    return Trial(folder, useless, proposal)
+    return Trial(folder, outcome, useless, proposal)
 
 
 @contextmanager

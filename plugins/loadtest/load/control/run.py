@@ -35,7 +35,7 @@ from loadtest.load.job import (
     run_folder_of,
     supervisor_file,
 )
-from loadtest.load.live_address import live_address
+from loadtest.load.live_address import live_address, live_push_every_s
 from loadtest.load.locust_command import master_port
 from loadtest.load.models import LoadResult, Progress
 from loadtest.load.streams import VARIABLES_VARIABLE
@@ -119,6 +119,7 @@ def start_load(
     check_endpoints(plan)
     check_references(plan.environment)
     live_address()
+    live_push_every_s()
     variables = _variables(plan)
     if plan.profile.remote_workers:
         master_port()

@@ -97,10 +97,19 @@ class LiveMetrics:
 
 
 def _histogram(labels: Mapping[str, str], counts: Counts) -> Iterable[tuple[str, Mapping[str, str], float]]:
-    """Cumulative counts, exact to the 1.1 % of a bucket's width; the sum from the middles of the buckets."""
-    upto = np.concatenate([[0], np.cumsum(counts.histogram)])
-    for bound, number in zip(BOUNDS_S, upto[_UPTO], strict=True):
-        yield "_bucket", {**labels, "le": f"{bound:g}"}, float(number)
-    yield "_bucket", {**labels, "le": "+Inf"}, float(upto[-1])
-    yield "_sum", labels, float(counts.histogram @ _MIDDLES_S)
-    yield "_count", labels, float(upto[-1])
+    cumulative = upto(counts)
+    for bound, number in zip((*(f"{bound:g}" for bound in BOUNDS_S), "+Inf"), cumulative, strict=True):
+        yield "_bucket", {**labels, "le": bound}, float(number)
+    yield "_sum", labels, sum_s(counts)
+    yield "_count", labels, float(cumulative[-1])
+
+
+def upto(counts: Counts) -> np.ndarray:
+    """How many latencies are known up to each of BOUNDS_S, and at all; exact to the 1.1 % of a bucket's width."""
+    cumulative = np.concatenate([[0], np.cumsum(counts.histogram)])
+    return np.append(cumulative[_UPTO], cumulative[-1])
+
+
+def sum_s(counts: Counts) -> float:
+    """Of the known latencies, seconds, from the middles of the buckets."""
+    return float(counts.histogram @ _MIDDLES_S)

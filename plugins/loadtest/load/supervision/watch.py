@@ -21,6 +21,7 @@ from loadtest.load.live import LiveStats
 from loadtest.load.supervision.doubts import doubts_so_far
 from loadtest.load.supervision.facts import SATURATED_BUSY_SHARE, ProcessFacts
 from loadtest.load.supervision.live_metrics import LiveMetrics
+from loadtest.load.supervision.live_otlp import LivePush
 from loadtest.load.supervision.neighbors import NeighborWatch
 from loadtest.load.supervision.progress import ProgressWriter
 from loadtest.load.supervision.result import Observed
@@ -61,7 +62,8 @@ class LoadWatch:
         self._stop_request = stop_request
         self._stop_sent_at: float | None = None
         self._progress = ProgressWriter(job, scratch)
-        self._live = LiveMetrics(job.plan, asked=not job.turns or bool(job.side))  # of two that take turns, the candidate's
+        asked = not job.turns or bool(job.side)  # of two that take turns, the candidate's
+        self._live = LiveMetrics(job.plan, asked=asked), LivePush(job.plan, asked=asked)
         self._abort = AbortWatch(criteria_of(job.plan))
         self._planned_end = math.inf  # by our monotonic clock
         self._health = HealthWatcher(HealthClient.of(job.base_url, job.plan.environment))
@@ -128,7 +130,8 @@ class LoadWatch:
     def close(self) -> None:
         self._write_progress("done")
         self._progress.close()
-        self._live.close()
+        for live in self._live:
+            live.close()
 
     # -- each second --------------------------------------------------------------------------------------------
 
@@ -166,8 +169,9 @@ class LoadWatch:
     def _write_progress(self, stage: str) -> None:
         self._progress.started = self._started_at()
         doubts = doubts_so_far(self._senders(), self.observed.lost, self._health.facts(), self._neighbors.recent())
-        doubts += (self._live.problem,) if self._live.problem else ()
-        self._live.tell(self._stats, self._users())
+        for live in self._live:
+            doubts += (live.problem,) if live.problem else ()
+            live.tell(self._stats, self._users())
         self._progress.write(stage, self._stats, self._users(), warnings=doubts, force=stage != "load")
 
     # -- workers ------------------------------------------------------------------------------------------------
