@@ -8,7 +8,7 @@ from collections.abc import Callable
 from upath import UPath
 
 from loadtest.backend.stop import stop_backend
-from loadtest.errors import ConfigurationError
+from loadtest.errors import ConfigurationError, NotRunError
 from loadtest.load.control.rehearse import rehearse
 from loadtest.load.rehearsal import Rehearsal
 from loadtest.pipeline.leftovers import turn_to_load
@@ -35,6 +35,8 @@ def dry_run(request: Request, settings: Settings, *, watcher: Watcher, approve: 
                 base_url = start_and_check_backend(plan, folder, watcher)
                 watcher.stage("dry run")
                 return rehearse(plan, base_url)
+            except KeyboardInterrupt:
+                raise NotRunError("The dry run was interrupted; what it started is stopped.") from None
             finally:
                 watcher.stage("clean-up")
                 stop_backend(folder)

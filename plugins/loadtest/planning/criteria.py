@@ -14,9 +14,9 @@ TargetMetric = Literal["p50_ms", "p90_ms", "p95_ms", "p99_ms", "mean_ms", "error
 TARGET_METRICS: tuple[TargetMetric, ...] = get_args(TargetMetric)
 TARGET_MEANINGS: dict[TargetMetric, tuple[str, str]] = {  # how the limit is written, what it limits
     "p50_ms": ("milliseconds, or a duration such as `1.5s`", "Half of the successful requests must be as fast as this."),
-    "p90_ms": ("milliseconds, or a duration such as `1.5s`", "90 % of the successful requests must be as fast as this."),
-    "p95_ms": ("milliseconds, or a duration such as `1.5s`", "95 % of the successful requests must be as fast as this."),
-    "p99_ms": ("milliseconds, or a duration such as `1.5s`", "99 % of the successful requests must be as fast as this."),
+    "p90_ms": ("milliseconds, or a duration such as `1.5s`", "Of the successful requests, 90 % must be as fast as this."),
+    "p95_ms": ("milliseconds, or a duration such as `1.5s`", "Of the successful requests, 95 % must be as fast as this."),
+    "p99_ms": ("milliseconds, or a duration such as `1.5s`", "Of the successful requests, 99 % must be as fast as this."),
     "mean_ms": ("milliseconds, or a duration such as `1.5s`", "The mean latency of successful requests must not be above this."),
     "error_rate": ("a share such as `0.01` or `1%`", "The share of requests that failed must not be above this."),
     "rps": ("requests a second", "At least so many requests must be answered each second."),
