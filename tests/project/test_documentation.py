@@ -9,7 +9,10 @@ import sys
 from pathlib import Path
 
 import pytest
+from pydantic import BaseModel
 
+from loadtest.planning.models import Environment
+from loadtest.planning.profiles import Profile
 from tests.support.commands import unknown
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -30,6 +33,14 @@ INTERNAL = {  # between our own processes and images; nobody sets them
     "LOADTEST_WORKER",
     "LOADTEST_WORKER_ALIVE",
 }
+
+
+@pytest.mark.parametrize("model", [Profile, Environment])
+def test_the_guide_to_profiles_and_environments_has_a_row_for_each_key(model: type[BaseModel]) -> None:
+    rows = re.findall(r"^\| (`[^|]+)\|", (ROOT / "docs" / "profiles.md").read_text(), re.MULTILINE)
+    named = {key for row in rows for key in re.findall(r"`(\w+)`", row)}
+    keys = set(model.model_json_schema(by_alias=True)["properties"])
+    assert keys - {"name"} - named == set()
 
 
 def test_the_site_builds_without_a_warning(tmp_path: Path) -> None:
