@@ -196,6 +196,7 @@ def _mount() -> None:
         init,
         local,
         retention,
+        schema,
         targets,
         trends,
         trigger,
@@ -213,6 +214,7 @@ def _mount() -> None:
     app.command()(init.init)
     app.command("import")(import_results.import_results)
     app.command()(validate.validate)
+    app.command()(schema.schema)
     app.command()(doctor.doctor)
     app.add_typer(targets.app, name="targets")
     app.command()(trigger.trigger)

@@ -83,6 +83,7 @@ class Environment(Declared):
     health: HealthCheck | None = Field(
         default_factory=HealthCheck,
         validation_alias=AliasChoices("health", "health_path"),
+        examples=["/health", "none"],
         description=(
             "Health check that must succeed before the load and is repeated each second while it runs: a path, a "
             "mapping, or `none`."

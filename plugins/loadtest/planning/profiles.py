@@ -50,6 +50,7 @@ class AbortCriterion(Record):
     metric: Literal["error_rate", "p50_ms", "p95_ms", "p99_ms"] = Field(description="The metric to watch while the load runs.")
     above: float = Field(
         ge=0,
+        examples=["5s"],
         description=(
             "The limit: a share such as `0.5` or `50%` for `error_rate`, otherwise a duration (a plain number is milliseconds)."
         ),

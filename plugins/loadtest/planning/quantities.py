@@ -5,7 +5,9 @@ from __future__ import annotations
 import re
 from typing import Annotated, Any
 
-from pydantic import BeforeValidator, Field
+from pydantic import BeforeValidator, Field, GetJsonSchemaHandler
+from pydantic.json_schema import JsonSchemaValue
+from pydantic_core import CoreSchema
 
 slug_pattern = r"^[a-z0-9](?:[a-z0-9._-]{0,126}[a-z0-9])?$"
 
@@ -59,7 +61,17 @@ def slugify(text: str) -> str:
     return slug or "unnamed"
 
 
-DurationS = Annotated[float, BeforeValidator(parse_duration_s)]
-ShareOrPercent = Annotated[float, BeforeValidator(parse_share)]
+class AlsoWritten:
+    """Of a value that a validator reads from other types as well: examples of them, for the JSON schema."""
+
+    def __init__(self, *examples: Any) -> None:
+        self.examples = list(examples)
+
+    def __get_pydantic_json_schema__(self, schema: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
+        return handler(schema) | {"examples": self.examples}
+
+
+DurationS = Annotated[float, BeforeValidator(parse_duration_s), AlsoWritten("30s")]
+ShareOrPercent = Annotated[float, BeforeValidator(parse_share), AlsoWritten("20%")]
 Slug = Annotated[str, Field(pattern=slug_pattern)]
 Tag = Annotated[str, Field(min_length=1, max_length=100)]

@@ -32,7 +32,9 @@ class Overrides(Record):
     spawn_rate: float | None = Field(
         default=None, gt=0, le=5_000, description="Users started per second; replaces the profile's."
     )
-    duration: str | None = Field(default=None, description="How long the load lasts, such as `10m`; replaces the profile's.")
+    duration: str | None = Field(
+        default=None, examples=[600], description="How long the load lasts, such as `10m`; replaces the profile's."
+    )
     slowdown: str | None = Field(
         default=None,
         max_length=2_000,
@@ -75,6 +77,7 @@ class Schedule(Record):
     blocking: bool = Field(default=False, description="A failed verdict also fails the DAG run.")
     owners: dict[str, str | None] = Field(
         default={},
+        examples=[["ada"]],
         description="People or teams responsible, each with a link (`https:` or `mailto:`) or none; or a list of names.",
     )
     slack_channel: str | None = Field(

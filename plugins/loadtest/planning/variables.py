@@ -19,6 +19,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from loadtest.errors import ConfigurationError
 from loadtest.files import Record
+from loadtest.planning.quantities import AlsoWritten
 
 KEPT_PREFIX = "SCENARIO_"  # these reach a scenario without being named
 MOST_BYTES = 64 * 1024
@@ -76,8 +77,8 @@ def _by_their_own_names(data: Any) -> Any:
 
 
 Name = Annotated[str, AfterValidator(_free_name)]
-Env = dict[Name, Annotated[str | Source, BeforeValidator(_as_text)]]
-Secrets = Annotated[dict[Name, Source], BeforeValidator(_by_their_own_names)]
+Env = dict[Name, Annotated[str | Source, BeforeValidator(_as_text), AlsoWritten(8080, True)]]
+Secrets = Annotated[dict[Name, Annotated[Source, AlsoWritten(None)]], BeforeValidator(_by_their_own_names)]
 
 
 class Declared(Record):
