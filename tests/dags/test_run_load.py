@@ -68,7 +68,7 @@ def planned(tmp_path: Path, server, text: str | None = None, **profile: object) 
 
 @pytest.mark.parametrize(
     ("text", "sentence"),
-    [(NOT_READY, "the test data of this scenario is missing"), (IDLE, "not one request was recorded")],
+    [(NOT_READY, "the test data of this scenario is missing"), (IDLE, "reported no request")],
 )
 def test_a_scenario_that_would_fail_again_fails_the_task_at_once(tmp_path: Path, server, text: str, sentence: str) -> None:
     operator, folder = planned(tmp_path, server, text)

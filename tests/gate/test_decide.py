@@ -315,7 +315,7 @@ def test_a_load_that_sent_nothing_has_no_samples_to_miss(tmp_path: Path) -> None
     make_load(samples=0).write(folder.load)
     folder.samples.unlink()
     check(folder)
-    assert conclude(folder).sentence.startswith("invalid: no request was recorded in 2m5s of load")
+    assert conclude(folder).sentence.startswith("invalid: no requests were recorded: nothing in 2m5s of load")
 
 
 @pytest.mark.parametrize("missing", ["plan", "load", "metrics", "samples"])

@@ -203,7 +203,7 @@ def test_a_user_that_could_not_log_in_tries_again(tmp_path: Path, server: Counti
 def test_no_request(tmp_path: Path, server: CountingServer) -> None:
     verdict = judged(tmp_path, server, IDLE)
     assert verdict.outcome is Outcome.INVALID
-    assert "no request was recorded" in verdict.sentence
+    assert "no requests were recorded" in verdict.sentence
 
 
 def test_a_missing_host(tmp_path: Path) -> None:

@@ -86,7 +86,7 @@ def test_broken_expectations_of_the_data_contract_are_invalid(tmp_path: Path) ->
     check(folder)
     broken = ContractCheck(name="order", passed=False, sentence="p95 is below p50 at GET /a")
     DataContract(run_id="r1", passed=False, checks=(broken,)).write(folder.data_contract)
-    assert conclude(folder).sentence == "invalid: data contract: p95 is below p50 at GET /a"
+    assert conclude(folder).sentence == "invalid: data check failed: p95 is below p50 at GET /a"
     DataContract(run_id="r1", passed=False, checks=(), error="great_expectations is not installed.").write(folder.data_contract)
     assert "could not be checked: great_expectations is not installed" in conclude(folder).sentence
     DataContract(run_id="r1", passed=False, checks=()).write(folder.data_contract)

@@ -120,7 +120,7 @@ def _by_rule(validation: Any) -> dict[str, Any]:
 def _judge(rule: Rule, result: Any) -> ContractCheck:
     if result.success:
         return ContractCheck(name=rule.name, passed=True, sentence=rule.sentence)
-    return ContractCheck(name=rule.name, passed=False, sentence=f"not met: {rule.sentence} ({_seen(result)})")
+    return ContractCheck(name=rule.name, passed=False, sentence=f"{rule.sentence} ({_seen(result)})")
 
 
 def _seen(result: Any) -> str:
@@ -131,7 +131,9 @@ def _seen(result: Any) -> str:
     details = result.result
     if "unexpected_count" in details:
         examples = ", ".join(_number(value) for value in details.get("partial_unexpected_list", [])[:3])
-        return f"{details['unexpected_count']} of {details['element_count']} rows break it, e.g. {examples}"
+        if details["element_count"] == 1:
+            return f"found {examples}"
+        return f"{details['unexpected_count']} of {details['element_count']} rows break it, such as {examples}"
     return f"found {str(details.get('observed_value'))[:200]}"
 
 

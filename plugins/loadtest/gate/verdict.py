@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, TypeVar
 
+from loadtest.analysis.contract_rules import rules
 from loadtest.analysis.models import DataContract, RunMetrics
 from loadtest.backend.models import ServiceDown
 from loadtest.errors import ConfigurationError
@@ -85,7 +86,7 @@ def conclude(folder: RunFolder, failure: str | None = None) -> Verdict:
     if report is not None:
         findings += report.findings
     if contract is not None:
-        findings += judge_contract(contract)
+        findings += judge_contract(contract, any(each.outcome is Outcome.INVALID for each in findings))
     comparison = report.comparison if report else None
     judgment = judge_run(plan, findings, comparison)
     note = plan.build_note
@@ -145,15 +146,19 @@ def not_run(folder: RunFolder, reason: str, *, scenario: str = "", environment: 
     return verdict
 
 
-def judge_contract(contract: DataContract) -> list[Finding]:
-    """A finding per broken expectation of the data contract, or one pass."""
+def judge_contract(contract: DataContract, doubted: bool = False) -> list[Finding]:
+    """A finding per broken expectation of the data contract, or one pass. `doubted`: the measurement is known to be invalid, so
+    that what was measured is not held against the plan once more."""
     if contract.error:
         return [_contract_finding(f"the data contract could not be checked: {contract.error.rstrip('.')}")]
     broken = [check for check in contract.checks if not check.passed]
-    findings = [_contract_finding(f"data contract: {check.sentence}", check=check.name) for check in broken]
+    told = {rule.name for rule in rules() if rule.about_plan} if doubted else set()
+    findings = [
+        _contract_finding(f"data check failed: {check.sentence}", check=check.name) for check in broken if check.name not in told
+    ]
     if not contract.passed and not broken:
         findings.append(_contract_finding("the data contract was not met"))
-    if findings:
+    if findings or broken:
         return findings
     sentence = f"the data is fit to be judged ({plural(len(contract.checks), 'check')} of the data contract)"
     return [Finding(criterion=Criterion.CONTRACT, outcome=Outcome.PASS, sentence=sentence)]

@@ -50,7 +50,7 @@ def editor_schema(kind: str) -> dict[str, Any]:
     for field in model.model_fields.values():
         if isinstance(field.validation_alias, AliasChoices):
             first, *others = map(str, field.validation_alias.choices)
-            properties |= {other: properties[first] for other in others}
+            properties |= dict.fromkeys(others, properties[first])
     by_file = no_keys | {"name"}  # which the file's name gives; it may be said once more
     required = [key for key in schema.get("required", ()) if key not in by_file]
     written = _as_written(schema | {"properties": properties, "required": required})

@@ -26,7 +26,7 @@ def test_a_healthy_run_raises_no_doubt() -> None:
 
 
 INVALID = [
-    pytest.param({"samples": 0}, "no request was recorded in 2m5s of load", id="zero requests"),
+    pytest.param({"samples": 0}, "no requests were recorded: nothing in 2m5s of load", id="zero requests"),
     pytest.param(
         {"stop_reason": StopReason.NOT_STARTED, "error": "No module named 'shop'.", "samples": 0, "workers": ()},
         "the load generator did not start: No module named 'shop'",

@@ -60,7 +60,7 @@ def test_a_load_without_requests_is_no_load(tmp_path: Path, server: CountingServ
     )
     result = load(tmp_path, server, idle)
     assert result.stop_reason is StopReason.NOT_STARTED
-    assert "not one request" in result.error
+    assert "reported no request" in result.error
 
 
 NO_GROUP = "AttributeError: 'NoneType' object has no attribute 'group', locustfile.py line 10."

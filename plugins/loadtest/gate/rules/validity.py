@@ -67,11 +67,9 @@ def _nothing_measured(facts: Facts) -> Iterator[Finding]:
         why = load.error.rstrip(".") or f"exit code {load.exit_code}"
         yield invalid(f"the load generator did not start: {why}", rule="not_started", exit_code=load.exit_code)
         return
-    why = f"in {format_duration(facts.ran_s)} of load; see the scenario's tasks and locust.log"
+    why = load.error.rstrip(".") or f"nothing in {format_duration(facts.ran_s)} of load; see the scenario's tasks and locust.log"
     rule = "own_ending" if load.own_ending else "no_samples"
-    if load.error:
-        why = f"({load.error.rstrip('.')})"
-    yield invalid(f"no request was recorded {why}", rule=rule, samples=0)
+    yield invalid(f"no requests were recorded: {why[:1].lower()}{why[1:]}", rule=rule, samples=0)
 
 
 def _stopped(facts: Facts) -> Iterator[Finding]:

@@ -303,7 +303,7 @@ def _why_no_request(job: LoadJob, senders: Sequence[ProcessFacts]) -> str:
     """The load ran its time, and nobody sent a request: most often the scenario failed before its first one."""
     first = next((event for process in senders if (event := process.event("task_error"))), None)
     if first is None:
-        return "The load ran its time but not one request was recorded: the scenario's tasks reported none; see locust.log."
+        return "The load ran its time, and the scenario's tasks reported no request; see locust.log."
     users = planned_users(job.plan.profile)
     nobody = f"None of the {users} users" if users > 1 else "No user"
     if first.get("not_created"):
@@ -311,4 +311,4 @@ def _why_no_request(job: LoadJob, senders: Sequence[ProcessFacts]) -> str:
     if first.get("in_on_start"):
         return f"{nobody} got beyond on_start: {first['error']}."
     errors = sum(process.latest("task_errors") for process in senders)
-    return f"Not one request was recorded: {plural(errors, 'exception')} left the scenario's tasks, the first: {first['error']}."
+    return f"All tasks of the scenario failed: {plural(errors, 'uncaught exception')}, the first: {first['error']}."
