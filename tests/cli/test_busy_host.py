@@ -50,7 +50,6 @@ def test_a_target_missed_on_a_busy_host_is_no_sure_failure_and_the_neighbors_are
     load, verdict = LoadResult.read(folder / "load.json"), Verdict.read(folder / "verdict.json")
     assert load.neighbors is not None and load.neighbors.processes[0].name == NAME
     assert done.returncode == 0 and verdict.outcome == "warn", done.stderr
-    assert "no sure failure on a busy host" in done.stdout
+    assert "not counted as a failure" in done.stdout
     assert f"of the host's CPU ({NAME}" in " ".join(done.stdout.split())
-    assert "surely above" not in done.stdout
     assert "Run again on a quiet host" in done.stdout

@@ -25,7 +25,7 @@ def test_a_healthy_run_passes(tmp_path: Path) -> None:
     check(folder)
     verdict = conclude(folder)
     assert verdict.outcome is Outcome.PASS
-    assert verdict.sentence == "pass: all 2 targets surely met; no baseline yet, so nothing was compared"
+    assert verdict.sentence == "pass: all 2 targets met with 95 % confidence; no baseline yet, so nothing was compared"
     assert Verdict.read(folder.verdict) == verdict
 
 
@@ -35,7 +35,7 @@ def test_a_slow_endpoint_fails_and_is_named(tmp_path: Path) -> None:
     verdict = conclude(folder)
     assert verdict.outcome is Outcome.FAIL
     assert verdict.sentence.startswith("fail: GET /a p95 is ")
-    assert "target 100 ms (surely above" in verdict.sentence
+    assert "target 100 ms (95 % lower bound" in verdict.sentence
 
 
 def test_a_backend_that_answers_500_fails(tmp_path: Path) -> None:
@@ -50,8 +50,8 @@ def test_a_backend_that_answers_500_fails(tmp_path: Path) -> None:
     ("errors", "outcome", "words"),
     [
         ({"GET /b": 400}, Outcome.FAIL, "fail: GET /b never succeeded: all 400 requests failed"),
-        ({"GET /a": 200}, Outcome.FAIL, "fail: GET /a: 200 of 400 requests failed (50 %, surely above 5 %)"),
-        ({"GET /a": 12}, Outcome.WARN, "warn: GET /a: 12 of 400 requests failed (3 %, surely above 1 %)"),
+        ({"GET /a": 200}, Outcome.FAIL, "fail: GET /a: 200 of 400 requests failed (50 %, significantly above 5 %)"),
+        ({"GET /a": 12}, Outcome.WARN, "warn: GET /a: 12 of 400 requests failed (3 %, significantly above 1 %)"),
     ],
 )
 def test_errors_that_no_target_names_are_no_pass(tmp_path: Path, errors: dict[str, int], outcome: Outcome, words: str) -> None:
@@ -74,7 +74,7 @@ def test_errors_spread_over_rare_endpoints_fail_together(tmp_path: Path) -> None
     answers = {f"GET /{name}": latencies(20, n=2) for name in "abcdefg"}
     folder = write_run(tmp_path, make_plan(), answers, dict.fromkeys(list(answers)[:6], 2))
     check(folder)
-    assert conclude(folder).sentence.startswith("fail: 12 of 14 requests failed (86 %, surely above 5 %)")
+    assert conclude(folder).sentence.startswith("fail: 12 of 14 requests failed (86 %, significantly above 5 %)")
 
 
 def test_errors_that_a_target_or_the_criteria_allow_do_not_fail(tmp_path: Path) -> None:

@@ -26,6 +26,8 @@ BETTER = {
     r"settle what is open": "settle the open questions",
     r"told, not judged": "reported, not judged",
     r"it measured itself": "the latencies reflect the load generator",
+    r"\(surely (above|below)|but not surely|surely met|\bsure failure\b": "a confidence bound, significantly",
+    r"not to be trusted": "cannot be relied on",
     r"\bin order to\b": "to",
     r"\b(informations|softwares|feedbacks)\b": "the singular",
     r"\b(allows|permits) to\b": "lets you, makes it possible to",

@@ -60,7 +60,9 @@ def run(
     commit: load_options.Commit = None,
     branch: load_options.Branch = None,
     repository: Annotated[str | None, typer.Option(help="owner/name on GitHub, for the commit status.")] = None,
-    pull_request: Annotated[str | None, typer.Option(help="Its number on GitHub; it gets a comment.")] = None,
+    pull_request: Annotated[
+        str | None, typer.Option(help="Its number on GitHub; the verdict is posted there as a comment.")
+    ] = None,
     against: load_options.Against = None,
     any_build: Annotated[str | None, typer.Option(help="true: measure what runs, also if another commit was asked for.")] = None,
     strict: load_options.Strict = False,

@@ -24,7 +24,9 @@ def trigger(
     commit: Annotated[str, typer.Option(help="Hash of the commit under test.", show_default=False)],
     branch: Annotated[str | None, typer.Option(help="Its branch.", show_default=False)] = None,
     repository: Annotated[str | None, typer.Option(help="owner/name on GitHub.", show_default=False)] = None,
-    pull_request: Annotated[int | None, typer.Option(help="Its number; it gets a comment.", show_default=False, min=1)] = None,
+    pull_request: Annotated[
+        int | None, typer.Option(help="Its number; the verdict is posted there as a comment.", show_default=False, min=1)
+    ] = None,
     profile: Annotated[str | None, typer.Option(help="Default: the DAG's own for pushes.", show_default=False)] = None,
     environment: Annotated[str | None, typer.Option(help="Default: the DAG's own.", show_default=False)] = None,
     scenario: Annotated[str | None, typer.Option(help="Default: the DAG's own.", show_default=False)] = None,

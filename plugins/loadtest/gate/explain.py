@@ -18,7 +18,7 @@ _RULES = {
     Criterion.SERVICE: "Did the service stay up under the load?",
     Criterion.REQUIRED: "Were the required endpoints requested?",
     Criterion.ERRORS: "Are there more errors than there should be?",
-    Criterion.TARGET: "Are the targets met? (fail: surely beyond, by a 95 % bound; pass: surely within)",
+    Criterion.TARGET: "Are the targets met? (fail: the 95 % bound is beyond it; pass: the other bound is within)",
     Criterion.REGRESSION: "Is an endpoint slower than the baseline? (a suspicion is measured again)",
     Criterion.GLOBAL: "Are all endpoints together slower, and is it the host?",
     Criterion.THROUGHPUT: "Throughput",

@@ -116,7 +116,9 @@ def judging_params() -> dict[str, Param]:
         ),
         "branch": _optional("string", "Branch", "Its branch.", section=CODE),
         "repository": _optional("string", "Repository", "`owner/name` on GitHub.", section=CODE),
-        "pull_request": _optional("integer", "Pull request", "Its number; it gets a comment.", section=CODE, minimum=1),
+        "pull_request": _optional(
+            "integer", "Pull request", "Its number; the verdict is posted there as a comment.", section=CODE, minimum=1
+        ),
     }
 
 

@@ -98,10 +98,10 @@ def test_false_alarms_are_as_rare_as_the_level_says() -> None:
 @pytest.mark.parametrize(
     ("least", "outcome", "words"),
     [
-        (200, Outcome.PASS, "surely holds the 200 users that are demanded"),
-        (230, Outcome.INCONCLUSIVE, "it is not sure that the service holds the 230 users that are demanded"),
-        (250, Outcome.WARN, "holds fewer than the 250 users that are demanded (least_capacity), but not surely"),
-        (300, Outcome.FAIL, "surely holds fewer than the 300 users that are demanded"),
+        (200, Outcome.PASS, "the service holds the 200 users that are demanded"),
+        (230, Outcome.INCONCLUSIVE, "it is not certain that the service holds the 230 users that are demanded"),
+        (250, Outcome.WARN, "probably holds fewer than the 250 users that are demanded (least_capacity)"),
+        (300, Outcome.FAIL, "the service holds fewer than the 300 users that are demanded"),
     ],
 )
 def test_a_demanded_capacity_is_a_target(least: int, outcome: Outcome, words: str) -> None:

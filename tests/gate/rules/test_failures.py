@@ -70,7 +70,7 @@ def test_many_errors_that_nothing_allows_fail_and_the_sentence_says_what_to_do()
     (finding,) = judge(make_endpoint("GET /a", 1000, 490), failures=(failed("GET /a", "HTTP 500", 490),))
     assert (finding.outcome, finding.endpoint, finding.metric) == (Outcome.FAIL, "GET /a", "error_rate")
     assert finding.sentence == (
-        "GET /a: 490 of 1,000 requests failed (49 %, surely above 5 %), mostly 'HTTP 500'; "
+        "GET /a: 490 of 1,000 requests failed (49 %, significantly above 5 %), mostly 'HTTP 500'; "
         "fix it, or set an error_rate target for what is expected"
     )
     assert finding.interval[0] < 0.49 < finding.interval[1]
@@ -84,7 +84,7 @@ def test_a_target_of_all_requests_says_how_often_each_endpoint_may_fail() -> Non
     allowing = (error_target(None, 0.1),)
     assert judge(FINE, make_endpoint("GET /b", 1000, 50), targets=allowing) == []
     (finding,) = judge(FINE, make_endpoint("GET /b", 1000, 300), targets=allowing)
-    assert finding.endpoint == "GET /b" and "surely above 10 %" in finding.sentence
+    assert finding.endpoint == "GET /b" and "significantly above 10 %" in finding.sentence
 
 
 def test_a_baseline_that_failed_too_hides_nothing() -> None:
@@ -92,7 +92,7 @@ def test_a_baseline_that_failed_too_hides_nothing() -> None:
     (finding,) = judge(*rows, compared=("GET /a", "GET /b"))
     assert (finding.outcome, finding.endpoint) == (Outcome.WARN, None)
     assert finding.sentence.startswith(
-        "100 of 3,000 requests failed (3.3 %, surely above 1 %), most of GET /b (60 of 1,000); fix it"
+        "100 of 3,000 requests failed (3.3 %, significantly above 1 %), most of GET /b (60 of 1,000); fix it"
     )
     assert judge(*rows, compared=("GET /a", "GET /b"), targets=(error_target(None, 0.05),)) == []
 

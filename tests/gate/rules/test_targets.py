@@ -39,7 +39,7 @@ def test_surely_above_fails_and_says_the_bound() -> None:
     finding = judge(latencies(497, 400))
     assert finding.outcome is Outcome.FAIL
     assert finding.sentence.startswith("GET /a p95 is 4")
-    assert "target 100 ms (surely above: 95 % lower bound" in finding.sentence
+    assert "target 100 ms (95 % lower bound" in finding.sentence
     assert finding.evidence["lower_95"] > 100
     assert finding.interval is not None and finding.interval[0] < finding.observed < finding.interval[1]
 
@@ -53,19 +53,19 @@ def test_above_without_certainty_warns() -> None:
     finding = judge(values)
     assert finding.observed > 100
     assert finding.outcome is Outcome.WARN
-    assert "above, but not surely" in finding.sentence
+    assert "above, but not significantly" in finding.sentence
 
 
 def test_below_without_certainty_is_inconclusive() -> None:
     finding = judge(np.concatenate([np.full(96, 50.0), np.full(4, 120.0)]))
     assert finding.observed < 100
     assert finding.outcome is Outcome.INCONCLUSIVE
-    assert "met, but not surely: 95 % upper bound 120 ms" in finding.sentence
+    assert "met, but not significantly: 95 % upper bound 120 ms" in finding.sentence
 
 
 def test_too_few_requests_never_prove_a_target() -> None:
     assert judge(np.full(58, 10.0)).outcome is Outcome.INCONCLUSIVE
-    assert "too few to be sure" in judge(np.full(58, 10.0)).sentence
+    assert "too few to be certain" in judge(np.full(58, 10.0)).sentence
     assert judge(np.full(59, 10.0)).outcome is Outcome.PASS
     p99 = Target(endpoint="GET /a", metric="p99_ms", limit=100)
     assert judge(np.full(298, 10.0), p99).outcome is Outcome.INCONCLUSIVE
@@ -84,7 +84,7 @@ def test_indicative_runs_fail_only_what_is_surely_beyond() -> None:
     assert judge(latencies(497, 60), evidence=Evidence.INDICATIVE).outcome is Outcome.FAIL
     unsure = judge(np.concatenate([np.full(10, 50.0), np.full(2, 120.0)]), evidence=Evidence.INDICATIVE)
     assert unsure.outcome is Outcome.PASS
-    assert "above, but not surely" in unsure.sentence and "indicative" in unsure.sentence
+    assert "above, but not significantly" in unsure.sentence and "indicative" in unsure.sentence
     few = judge(np.full(5, 10.0), evidence=Evidence.INDICATIVE)
     assert few.outcome is Outcome.PASS
     assert "indicative" in few.sentence

@@ -100,13 +100,13 @@ def _demanded(capacity: Capacity, criteria: Criteria) -> Iterator[Finding]:
         return
     wanted = f"the {_users(least)} that are demanded (least_capacity)"
     if capacity.high is not None and capacity.high < least:
-        outcome, sentence, certainty = Outcome.FAIL, f"the service surely holds fewer than {wanted}", "surely_beyond"
+        outcome, sentence, certainty = Outcome.FAIL, f"the service holds fewer than {wanted}", "surely_beyond"
     elif capacity.users < least and capacity.kind is CapacityKind.FOUND:
-        outcome, sentence, certainty = Outcome.WARN, f"the service holds fewer than {wanted}, but not surely", "beyond"
+        outcome, sentence, certainty = Outcome.WARN, f"the service probably holds fewer than {wanted}", "beyond"
     elif capacity.low >= least:
-        outcome, sentence, certainty = Outcome.PASS, f"the service surely holds {wanted}", "surely_within"
+        outcome, sentence, certainty = Outcome.PASS, f"the service holds {wanted}", "surely_within"
     else:
-        outcome, sentence, certainty = Outcome.INCONCLUSIVE, f"it is not sure that the service holds {wanted}", "within"
+        outcome, sentence, certainty = Outcome.INCONCLUSIVE, f"it is not certain that the service holds {wanted}", "within"
     evidence: Evidence = {"rule": "least_capacity", "certainty": certainty}
     finding = _finding(outcome, sentence, capacity, evidence, criterion=Criterion.TARGET)
     yield finding.model_copy(update={"reference": float(least), "effect": capacity.users / least - 1})

@@ -160,11 +160,11 @@ def _targets(plan: Plan, findings: Sequence[Finding], critical: frozenset[str]) 
     judged = len(requested)
     if plan.profile.evidence is Evidence.INDICATIVE:
         words = f"{len(met)} of {judged} targets met"
-        words += f", {len(beyond)} exceeded but not surely" if beyond else ""
+        words += f", {len(beyond)} exceeded, but not significantly" if beyond else ""
     elif len(proven) == judged:
-        words = f"{'all ' if judged > 1 else ''}{judged} target{'s' if judged > 1 else ''} surely met"
+        words = f"{'all ' if judged > 1 else ''}{judged} target{'s' if judged > 1 else ''} met with 95 % confidence"
     else:
-        words = f"{len(proven)} of {judged} targets surely met, {judged - len(proven)} met without certainty"
+        words = f"{len(proven)} of {judged} targets met with 95 % confidence, {judged - len(proven)} without it"
     words += f", {absent} without a request" if absent else ""
     open_critical = {f.endpoint for f in requested if f.endpoint in critical and f not in proven}
     return _Part(judged, len(proven), words, tuple(sorted(name for name in open_critical if name)))

@@ -87,7 +87,7 @@ def _many_errors(
     endpoint: str | None, n: int, errors: int, allowed: float, failures: Sequence[FailureGroup], where: str = "", *, fails: bool
 ) -> Finding:
     bounds = error_rate_bounds(errors, n)
-    counts = f"{errors:,} of {plural(n, 'request')} failed ({percent(errors / n)}, surely above {percent(allowed)})"
+    counts = f"{errors:,} of {plural(n, 'request')} failed ({percent(errors / n)}, significantly above {percent(allowed)})"
     subject = f"{endpoint}: " if endpoint else ""
     advice = "fix it, or set an error_rate target for what is expected"
     return Finding(

@@ -74,7 +74,7 @@ def judge_soak(plan: Plan, analysis: Analysis | None) -> Iterator[Finding]:
         whole = next((trend for trend in errors if trend.endpoint is None), errors[0])
         yield _finding(
             f"the error rate of {subject(whole.endpoint)} grew from {percent(whole.first)} to {percent(whole.last)} over {over} "
-            f"at constant load (surely by {percent(whole.least)} of the requests)",
+            f"at constant load (by at least {percent(whole.least)} of the requests)",
             outcome,
             whole,
             "error_trend",

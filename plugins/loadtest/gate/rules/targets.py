@@ -112,20 +112,20 @@ def _sentence(target: Target, observed: float, n: int, bounds: Bounds, certainty
     at_least = target.metric == "rps"
     near, far = (bounds.upper, bounds.lower) if at_least else (bounds.lower, bounds.upper)
     near_name, far_name = ("upper", "lower") if at_least else ("lower", "upper")
-    worse, better = ("below", "above") if at_least else ("above", "below")
+    worse = "below" if at_least else "above"
     head = f"{subject(target.endpoint)} {metric_label(target.metric)} is {show(observed)}, target {show(target.limit)}"
     counted = plural(n, "request")
     word = "; indicative" if indicative else ""
     if certainty == "surely_beyond":
-        return f"{head} (surely {worse}: 95 % {near_name} bound {show(near or 0)}, {counted})"
+        return f"{head} (95 % {near_name} bound {show(near or 0)}, {counted})"
     if certainty == "beyond":
         bound = f": 95 % {near_name} bound {show(near)}" if near is not None else ""
-        return f"{head} ({worse}, but not surely{bound}, {counted}{word})"
+        return f"{head} ({worse}, but not significantly{bound}, {counted}{word})"
     if certainty == "surely_within":
-        return f"{head} (surely {better}: 95 % {far_name} bound {show(far or 0)}, {counted}{word})"
+        return f"{head} (95 % {far_name} bound {show(far or 0)}, {counted}{word})"
     if far is None:
-        return f"{head} (met, but {counted} are too few to be sure{word})"
-    return f"{head} (met, but not surely: 95 % {far_name} bound {show(far)}, {counted}{word})"
+        return f"{head} (met, but {counted} are too few to be certain{word})"
+    return f"{head} (met, but not significantly: 95 % {far_name} bound {show(far)}, {counted}{word})"
 
 
 def _missing(target: Target, *, indicative: bool) -> Finding:
