@@ -1,4 +1,4 @@
-"""Other work on the host: what it may explain is no sure failure of the service."""
+"""Other work on the host: what it may explain is not counted as a failure of the service."""
 
 from __future__ import annotations
 
