@@ -103,7 +103,7 @@ def test_a_failed_run_needs_force_or_is_left_out(own_project: Path, capsys: pyte
         (["diff", *OF], "no version before the anchor"),
         (["rollback", *OF, "--by", "ada", "--reason", "why not"], "no version before the anchor"),
         (["show", *OF, "--version", "7"], "There is no baseline version 7"),
-        (["show", "--scenario", "../../etc"], "'../../etc' is no scenario"),
+        (["show", "--scenario", "../../etc", "--environment", "staging"], "'../../etc' is no scenario"),
         (["add", "nowhere"], "No run named 'nowhere'"),
         (["collect", *OF, "--promote"], "--by NAME"),
         (["collect", *OF, "--spacing", "often"], "--spacing 'often'"),

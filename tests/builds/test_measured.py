@@ -54,7 +54,9 @@ def the_folder(include: Path) -> RunFolder:
     return RunFolder(next((include.parent / "runs").glob("*/*/*/*/plan.json")).parent)
 
 
-@pytest.mark.parametrize("asked", [SHA, SHA[:10], None])
+@pytest.mark.parametrize(
+    "asked", [pytest.param(SHA, marks=pytest.mark.slow), SHA[:10], pytest.param(None, marks=pytest.mark.slow)]
+)
 def test_the_deployed_build_is_what_every_file_speaks_of(include: Path, server: CountingServer, asked: str | None) -> None:
     deployed(include, server)
     outcome = run(asked)
@@ -75,6 +77,7 @@ def test_another_build_than_the_one_asked_for_is_not_measured(include: Path, ser
     assert not folder.attempts() and server.total == 0
 
 
+@pytest.mark.slow
 def test_any_build_is_measured_on_request_and_the_verdict_is_its_own(include: Path, server: CountingServer) -> None:
     deployed(include, server)
     verdict = run(OTHER, any_build=True).verdict
@@ -121,6 +124,7 @@ def test_a_push_waits_for_its_build(include: Path, server: CountingServer, monke
         run(SHA)
 
 
+@pytest.mark.slow
 def test_a_tag_and_the_hash_of_one_commit_are_one_build(include: Path, server: CountingServer) -> None:
     sha = commit(new_repository(include.parent / "service"), {"x": "1"})
     git(include.parent / "service", "tag", "v1.2")

@@ -81,6 +81,7 @@ def test_a_base_that_does_not_start_names_itself_and_gets_no_load(service: Path)
     assert Verdict.read(folder.verdict).status is RunStatus.NOT_RUN and not folder.attempts()
 
 
+@pytest.mark.slow
 def test_who_comes_back_rejoins_both_loads(service: Path) -> None:
     sha = commit(service, {"README": "words"})
     plan, folder = open_run(request(sha), settings())

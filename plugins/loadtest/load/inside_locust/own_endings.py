@@ -20,10 +20,12 @@ from loadtest.masking import mask_secrets
 def report_own_endings(runner, report: Callable[[str], None]) -> None:
     """`report(what)` before the runner stops because the scenario wants it, or a user leaves the process.
 
-    The runner then stops in a greenlet of its own: one that the load's end kills would leave the stopping half done.
+    The runner then quits, also where it was only to stop: a load that nobody starts again is over. It does so in a greenlet of
+    its own: one that the load's end kills would leave the quitting half done.
     """
+    quit_ = runner.quit
     for name in ("quit", "stop"):
-        setattr(runner, name, _told(getattr(runner, name), f"runner.{name}()", report))
+        setattr(runner, name, _told(getattr(runner, name), quit_, f"runner.{name}()", report))
     original = User.run
 
     def run(self: User) -> None:
@@ -36,13 +38,15 @@ def report_own_endings(runner, report: Callable[[str], None]) -> None:
     User.run = run  # type: ignore[misc, method-assign]
 
 
-def _told(stop: Callable[..., None], name: str, report: Callable[[str], None]) -> Callable[..., None]:
+def _told(
+    stop: Callable[..., None], quit_: Callable[[], None], name: str, report: Callable[[str], None]
+) -> Callable[..., None]:
     """`stop` is Locust's own: a master's takes an argument, which its `quit` gives."""
 
     def stop_told(*arguments: Any, **options: Any) -> None:
         if where := _where(traceback.extract_stack()):
             report(f"{name}{where}")
-            gevent.spawn(stop, *arguments, **options)
+            gevent.spawn(quit_)
         else:
             stop(*arguments, **options)
 
