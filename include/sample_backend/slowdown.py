@@ -94,8 +94,8 @@ class SlowdownMiddleware:
 
 
 async def wait(delay_s: float) -> None:
-    """To a tenth of a millisecond: half a millisecond is a fifth of a quick request, and nothing to an event loop. The last
-    part is slept in a thread, where it blocks nobody."""
+    """To a tenth of a millisecond on an idle machine: half a millisecond is a fifth of a quick request, and nothing to an event
+    loop. The last part is slept in a thread, where it blocks nobody; on a busy machine the way there and back takes longer."""
     until = time.perf_counter() + delay_s
     if delay_s > _WHOLE_MS_S:
         await asyncio.sleep(delay_s - _WHOLE_MS_S)
