@@ -63,6 +63,7 @@ def test_a_storage_that_is_away_while_load_is_sent_and_when_it_ends_loses_nothin
     assert not any(scratch.glob("*/1/samples.parquet")), "nothing waits any more"
 
 
+@pytest.mark.slow
 def test_baseline_confirmation_artifacts_trends_and_retention(run_dag) -> None:
     first = collect(runs=4)
     accepted, notes = promote_answered(*WHERE, by="ada", reason="first", overrule=True)
