@@ -116,7 +116,7 @@ lint: install-dev
 	$(VENV)/bin/ruff check dags plugins include tests benchmarks docs
 	$(VENV)/bin/mypy plugins/loadtest
 test-unit: install-dev
-	$(PYTHON) -m pytest -n 2 --dist loadfile || { echo "Once more, only what failed, one at a time:"; $(PYTHON) -m pytest -p no:xdist --last-failed; }
+	$(PYTHON) -m pytest -n 3 --dist loadfile || { echo "Once more, only what failed, one at a time:"; $(PYTHON) -m pytest -p no:xdist --last-failed; }
 # What starts no server and no process. Minutes become seconds, at the price of what only real processes show.
 QUICK = tests/analysis tests/baselines tests/gate tests/load/inside_locust $(wildcard tests/load/test_*.py) tests/notifications \
 	tests/planning tests/reporting tests/project/test_architecture.py
